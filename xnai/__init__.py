@@ -1,0 +1,1 @@
+"""Private document chat that runs on one ordinary machine."""

@@ -1,0 +1,1 @@
+"""Reading documents: parse, chunk, ingest, keep the original file."""

@@ -1,0 +1,90 @@
+"""What the rest of the program knows of the document library."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from xnai.types import Document, Passage, Scope
+
+IngestStage = Literal["parsing", "chunking", "embedding", "storing"]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestProgress:
+    """``done`` of ``total`` (0: not known yet) pages or chunks; the last event has a document."""
+
+    stage: IngestStage
+    done: int
+    total: int
+    document: Document | None = None
+
+
+class DocumentLibrary(Protocol):
+    """Keeps original files, reads them, and hands out what the page needs to show them."""
+
+    async def add(
+        self, owner: str, file_name: str, source: Path | AsyncIterator[bytes]
+    ) -> Document:
+        """Copy a file in (status ``uploaded``); size and owner limits are checked on the way.
+
+        Raises:
+            XnaiError: FILE_EMPTY, FILE_TOO_LARGE, TOO_MANY_FILES, DISK_FULL, and
+                FILE_TYPE_UNSUPPORTED by content, before anything is kept.
+
+        """
+        ...
+
+    def ingest(self, document_id: str) -> AsyncGenerator[IngestProgress, None]:
+        """Parse, chunk, embed and store one document, telling how far it is.
+
+        A failure is written to the record (status ``error``) and raised as ``XnaiError``; closing
+        the generator stops the work and leaves the document as ``uploaded``.
+        """
+        ...
+
+    def ingest_in_background(self, document_id: str) -> None:
+        """Ingest without a listener; the library owns the task."""
+        ...
+
+    async def get(self, document_id: str, owner: str | None = None) -> Document | None:
+        """A document's record, if the owner (None: anyone) has it."""
+        ...
+
+    async def documents(self, owner: str) -> Sequence[Document]:
+        """An owner's documents, oldest first."""
+        ...
+
+    async def delete(self, document_id: str) -> bool:
+        """Remove file, record, chunks and vectors; ingest of it is stopped first."""
+        ...
+
+    async def delete_owner(self, owner: str) -> int:
+        """Remove all documents of an owner; returns how many."""
+        ...
+
+    def original(self, document: Document) -> Path:
+        """Where the original file lies."""
+        ...
+
+    async def page_text(self, document_id: str, page: int | None) -> str | None:
+        """The text of a page, to which the offsets of passages refer."""
+        ...
+
+    async def page_image(
+        self, document: Document, page: int, start: int, end: int, width: int = 1000
+    ) -> bytes:
+        """A PDF page as PNG with the words of ``[start, end)`` marked."""
+        ...
+
+    async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
+        """The best passages for a question, best first (hybrid search)."""
+        ...
+
+    async def start(self) -> None:
+        """Open the index and take up documents whose ingest was interrupted."""
+        ...
+
+    async def close(self) -> None:
+        """Stop background ingest and close the index."""
+        ...

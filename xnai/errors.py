@@ -1,0 +1,252 @@
+"""Every error a user or a client can meet: code, HTTP status, message and what to do about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """One row of the error table; ``message`` and ``hint`` are format strings."""
+
+    code: str
+    status: int
+    message: str
+    hint: str
+    retryable: bool = False
+
+
+class XnaiError(Exception):
+    """An error with a stable code and words a user can act on.
+
+    Args:
+        kind: the row of the error table.
+        retry_after: seconds after which another try makes sense, if known.
+        **values: what the message and the hint name.
+
+    """
+
+    def __init__(
+        self, kind: ErrorKind, *, retry_after: float | None = None, **values: object
+    ) -> None:
+        self.kind = kind
+        self.retry_after = retry_after
+        self.values: Mapping[str, object] = values
+        self.message = kind.message.format_map(values)
+        self.hint = kind.hint.format_map(values)
+        super().__init__(f"{self.message} {self.hint}".strip())
+
+    @property
+    def code(self) -> str:
+        """The stable code of the error."""
+        return self.kind.code
+
+
+SETTING_INVALID = ErrorKind(
+    "setting_invalid",
+    500,
+    "{name}={value!r} is not valid: {problem}.",
+    "Correct it in the environment or in .env; docs/settings.md lists every setting.",
+)
+EXPOSED_WITHOUT_KEYS = ErrorKind(
+    "exposed_without_keys",
+    500,
+    "XNAI_HOST={host} would let other machines in without a key.",
+    "Set one first: XNAI_API_KEYS=$(python3 -c 'import secrets; print(secrets.token_urlsafe(24))') "
+    "make run, or listen on 127.0.0.1.",
+)
+
+# Requests
+BAD_REQUEST = ErrorKind("bad_request", 400, "{problem}", "{fix}")
+NOT_FOUND = ErrorKind(
+    "not_found", 404, "There is no {what} {name!r}.", "Check the address or the id."
+)
+METHOD_NOT_ALLOWED = ErrorKind(
+    "method_not_allowed", 405, "{method} is not possible on {path}.", "Use {allowed}."
+)
+UNAUTHORIZED = ErrorKind(
+    "unauthorized",
+    401,
+    "The API key is missing or wrong.",
+    "Send `Authorization: Bearer <key>` with one of XNAI_API_KEYS.",
+)
+HOST_NOT_ALLOWED = ErrorKind(
+    "host_not_allowed",
+    421,
+    "This server does not answer to the host name {host!r}.",
+    "Open http://127.0.0.1:{port}, or add the name to XNAI_ALLOWED_HOSTS.",
+)
+ORIGIN_NOT_ALLOWED = ErrorKind(
+    "origin_not_allowed",
+    403,
+    "The page at {origin!r} may not use this server.",
+    "Open the server's own page, or add its host name to XNAI_ALLOWED_HOSTS.",
+)
+INTERNAL = ErrorKind(
+    "internal",
+    500,
+    "Something went wrong inside XNAi.",
+    "Try again; the server's log has the details under this request id.",
+    retryable=True,
+)
+
+# Questions
+QUESTION_EMPTY = ErrorKind(
+    "question_empty", 400, "The question is empty.", "Type what you want to know."
+)
+QUESTION_TOO_LONG = ErrorKind(
+    "question_too_long",
+    400,
+    "The question has {tokens} tokens; the model takes {limit} beside its answer.",
+    "Shorten it, or put the text into a file and attach that.",
+)
+QUEUE_FULL = ErrorKind(
+    "queue_full",
+    429,
+    "{waiting} questions are already waiting for the model.",
+    "Try again in a moment.",
+    retryable=True,
+)
+ANSWER_TIMEOUT = ErrorKind(
+    "answer_timeout",
+    504,
+    "The answer was not finished within {seconds:.0f} seconds.",
+    "Ask for less, or raise XNAI_ANSWER_TIMEOUT.",
+    retryable=True,
+)
+SHUTTING_DOWN = ErrorKind(
+    "shutting_down", 503, "The server is shutting down.", "Try again in a moment.", retryable=True
+)
+
+# The model
+MODEL_PREPARING = ErrorKind(
+    "model_preparing",
+    503,
+    "The language model's engine is still being compiled ({detail}).",
+    "Answers can be generated as soon as it is ready; documents can be searched now.",
+    retryable=True,
+)
+MODEL_DOWN = ErrorKind(
+    "model_down",
+    503,
+    "The language model is not running: {reason}.",
+    "It is started again by itself; documents can still be searched.",
+    retryable=True,
+)
+MODEL_CRASHED = ErrorKind(
+    "model_crashed",
+    503,
+    "The language model stopped in the middle of the answer: {reason}.",
+    "It is being started again; ask once more.",
+    retryable=True,
+)
+MODEL_NOT_FOUND = ErrorKind(
+    "model_not_found",
+    404,
+    "There is no model {name!r}.",
+    "Put a GGUF file into {folder} or choose one of: {available}.",
+)
+MODEL_NOT_GGUF = ErrorKind(
+    "model_not_gguf",
+    400,
+    "{name!r} is not a GGUF file.",
+    "Download the model in GGUF format and put that file into the models folder.",
+)
+MODEL_TRUNCATED = ErrorKind(
+    "model_truncated",
+    400,
+    "{name!r} is incomplete: it has {actual} of at least {expected} bytes.",
+    "Download the file again.",
+)
+MODEL_TOO_LARGE = ErrorKind(
+    "model_too_large",
+    400,
+    "{name!r} needs about {needed} of memory; {available} is free.",
+    "Choose a smaller model or a smaller XNAI_CONTEXT, or close other programs.",
+)
+MODEL_UNSUPPORTED = ErrorKind(
+    "model_unsupported",
+    400,
+    "{name!r} could not be loaded: {reason}.",
+    "Choose another GGUF; this build may be too old for the model's architecture.",
+)
+ENGINE_BUILD_FAILED = ErrorKind(
+    "engine_build_failed",
+    503,
+    "The language model's engine could not be compiled: {reason}.",
+    "{fix} The build is tried again at the next start.",
+)
+
+# Documents
+FILE_EMPTY = ErrorKind("file_empty", 400, "{name!r} is empty.", "Attach a file with content.")
+FILE_TOO_LARGE = ErrorKind(
+    "file_too_large",
+    413,
+    "{name!r} is larger than {limit_mb} MB.",
+    "Split the file, or raise XNAI_UPLOAD_MAX_MB.",
+)
+TOO_MANY_FILES = ErrorKind(
+    "too_many_files",
+    400,
+    "{count} files are more than the {limit} that are accepted at once.",
+    "Attach fewer files, or raise {setting}.",
+)
+FILE_TYPE_UNSUPPORTED = ErrorKind(
+    "file_type_unsupported",
+    415,
+    "{name!r} is not a document that can be read ({found}).",
+    "Attach PDF, DOCX, PPTX, XLSX, HTML, Markdown, text or CSV.",
+)
+FILE_ENCRYPTED = ErrorKind(
+    "file_encrypted",
+    422,
+    "{name!r} is protected with a password.",
+    "Save a copy without the password and attach that.",
+)
+FILE_DAMAGED = ErrorKind(
+    "file_damaged",
+    422,
+    "{name!r} is damaged or incomplete: {reason}.",
+    "Open it in its own program, save it again, and attach the new file.",
+)
+FILE_NO_TEXT = ErrorKind(
+    "file_no_text",
+    422,
+    "{name!r} has no text, only pictures (a scan?).",
+    "Run text recognition (OCR) over it and attach the result.",
+)
+FILE_TEXT_TOO_LONG = ErrorKind(
+    "file_text_too_long",
+    413,
+    "{name!r} holds more than {limit:,} characters of text.",
+    "Attach the part you need, or raise XNAI_DOCUMENT_MAX_CHARACTERS.",
+)
+FILE_TOO_EXPENSIVE = ErrorKind(
+    "file_too_expensive",
+    422,
+    "Reading {name!r} took more {resource} than the {limit} allowed.",
+    "The file may be damaged or built to exhaust the machine; attach a simpler copy.",
+)
+DOCUMENT_BUSY = ErrorKind(
+    "document_busy",
+    409,
+    "{name!r} is still being read.",
+    "Ask again when it is processed.",
+    retryable=True,
+)
+SEARCH_DOWN = ErrorKind(
+    "search_down",
+    503,
+    "The documents cannot be searched: {reason}.",
+    "Try again; if it stays so, look at /health/ready.",
+    retryable=True,
+)
+DISK_FULL = ErrorKind(
+    "disk_full",
+    507,
+    "The disk is full: {folder} has {free} left.",
+    "Free some space, or set XNAI_DATA_DIR to a larger disk.",
+)
+
+CATALOGUE: Mapping[str, ErrorKind] = {
+    kind.code: kind for kind in list(globals().values()) if isinstance(kind, ErrorKind)
+}

@@ -1,0 +1,88 @@
+"""What one question turns into: the events that the pipeline streams, in their order."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from xnai.errors import XnaiError
+from xnai.llm.protocol import FinishReason
+from xnai.types import Citation, Message, Passage, Sampling, Scope, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question; ``history`` holds earlier turns, oldest first, without the question.
+
+    ``scope`` None asks for a plain chat. ``system`` is a caller's own system message.
+    """
+
+    text: str
+    request_id: str
+    user: str
+    history: tuple[Message, ...] = ()
+    scope: Scope | None = None
+    passages: int = 4
+    sampling: Sampling = Sampling()
+    system: str = ""
+    timeout: float = 300.0  # seconds, waiting included
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The model is busy: ``position`` 1 is next in line."""
+
+    position: int
+    eta_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The passages found, best first, with the seconds the search took."""
+
+    passages: tuple[Passage, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prompted:
+    """The prompt as it goes to the model; ``dropped`` says in words what had to be left out."""
+
+    prompt_tokens: int
+    context_tokens: int
+    dropped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The model reads the prompt: ``done`` of ``total`` tokens."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """New text of the answer; citation marks such as ``[1]`` are part of it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """The answer is less than a full one: cited passages alone, and why."""
+
+    rung: Literal["passages_only"]
+    reason: XnaiError
+    retry_in: float | None  # seconds to the next attempt, where known
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of every answer; an error raised instead ends it too."""
+
+    reason: FinishReason
+    usage: Usage
+    citations: tuple[Citation, ...]
+    seconds: float
+
+
+Event = Waiting | Retrieved | Prompted | Reading | Token | Degraded | Done

@@ -1,0 +1,1 @@
+"""The language model: a protocol, and the local engine behind it."""

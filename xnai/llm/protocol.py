@@ -1,0 +1,144 @@
+"""What the rest of the program knows of a language model, wherever it runs."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from xnai.types import Message, Sampling, Usage
+
+ModelState = Literal["preparing", "loading", "ready", "down"]
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One request to a model.
+
+    ``user`` is whom the request counts for when turns are given out; ``deadline`` is the time of
+    ``time.monotonic()`` after which the answer is of no use.
+    """
+
+    request_id: str
+    user: str
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The request waits: ``position`` others' turns come first (1 = next in line)."""
+
+    position: int
+    eta_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """The prompt is being read: ``done`` of ``total`` tokens."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenText:
+    """New text; always whole characters, never part of a stop string."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of every answer that did not end in an error."""
+
+    reason: FinishReason
+    usage: Usage
+
+
+CompletionEvent = Queued | Prefill | TokenText | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """How the model is doing.
+
+    ``detail`` is a sentence for people; ``progress`` (0 to 1) and ``eta_seconds`` are known while
+    the engine is prepared; ``retry_in`` is the time to the next attempt while it is down;
+    ``error_code`` names the catalogued error behind ``down``.
+    """
+
+    state: ModelState
+    name: str
+    since: float  # seconds since the epoch, UTC
+    detail: str = ""
+    progress: float | None = None
+    eta_seconds: float | None = None
+    retry_in: float | None = None
+    error_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that can be chosen; ``context`` is in tokens and 0 until the model was read."""
+
+    name: str
+    path: str
+    size: int  # bytes
+    context: int = 0
+    bundled: bool = False
+
+
+class LanguageModel(Protocol):
+    """A language model that streams answers.
+
+    ``complete`` ends with exactly one ``Finished`` or raises ``XnaiError``; closing the generator
+    (``aclosing``) cancels the request and frees its place before it returns.
+    """
+
+    @property
+    def status(self) -> ModelStatus:
+        """How the model is doing, without waiting."""
+        ...
+
+    @property
+    def context_tokens(self) -> int:
+        """Prompt and answer together may have this many tokens; 0 while unknown."""
+        ...
+
+    def models(self) -> list[ModelInfo]:
+        """The models that can be chosen, the one in use first."""
+        ...
+
+    async def use(self, name: str) -> None:
+        """Choose another model; the current one answers what it has begun."""
+        ...
+
+    async def ensure_ready(self, deadline: float) -> None:
+        """Load the model if it is not; any number of callers load it once.
+
+        Raises:
+            XnaiError: it is being prepared, is down, or did not load in time.
+
+        """
+        ...
+
+    def complete(self, completion: Completion) -> AsyncGenerator[CompletionEvent, None]:
+        """Stream one answer."""
+        ...
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without the template's own."""
+        ...
+
+    async def count_prompt(self, messages: Sequence[Message]) -> int:
+        """Tokens of the rendered prompt, the template's own included."""
+        ...
+
+    async def start(self) -> None:
+        """Begin preparing and loading in the background; returns at once."""
+        ...
+
+    async def close(self) -> None:
+        """Stop everything that was started; open answers end with ``SHUTTING_DOWN``."""
+        ...

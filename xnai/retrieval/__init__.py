@@ -1,0 +1,1 @@
+"""Finding passages: embedder, index, hybrid search."""

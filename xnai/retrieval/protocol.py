@@ -1,0 +1,84 @@
+"""What an index engine must be able to do, and what an embedder is."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xnai.types import Chunk, Document, Page, Passage, Scope
+
+Vectors = NDArray[np.float32]  # shape (n, dimensions), unit length
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors; runs off the event loop."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of shape (len(texts), dimensions)."""
+        ...
+
+
+class Index(Protocol):
+    """Documents, their chunks and vectors; every method runs off the event loop.
+
+    Search is scoped to one owner before anything is ranked. Hits are (chunk id, score) with the
+    best first; scores of the two searches are not comparable with each other.
+    """
+
+    async def put_document(self, document: Document) -> None:
+        """Insert or replace the record of a document, without its chunks."""
+        ...
+
+    async def upsert(
+        self,
+        document: Document,
+        pages: Sequence[Page],
+        chunks: Sequence[Chunk],
+        vectors: Vectors,
+    ) -> None:
+        """Store record, page texts, chunks and vectors in one transaction, replacing the old."""
+        ...
+
+    async def delete(self, document_id: str) -> bool:
+        """Remove a document with all it has; False if there was none."""
+        ...
+
+    async def get(self, document_id: str) -> Document | None:
+        """The record of one document."""
+        ...
+
+    async def documents(self, owner: str | None = None) -> list[Document]:
+        """The records of an owner (None: of all), oldest first."""
+        ...
+
+    async def page_text(self, document_id: str, page: int | None) -> str | None:
+        """The stored text of one page."""
+        ...
+
+    async def search_vectors(
+        self, vector: Vectors, scope: Scope, limit: int
+    ) -> list[tuple[int, float]]:
+        """Nearest chunks by cosine similarity; ``vector`` has shape (dimensions,)."""
+        ...
+
+    async def search_text(self, query: str, scope: Scope, limit: int) -> list[tuple[int, float]]:
+        """Best chunks by BM25; any text is a valid query."""
+        ...
+
+    async def passages(self, hits: Sequence[tuple[int, float]]) -> list[Passage]:
+        """The chunks of the given hits in their order, with their scores."""
+        ...
+
+    async def count(self, scope: Scope | None = None) -> int:
+        """Number of chunks."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is being written and close the files."""
+        ...

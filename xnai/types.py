@@ -1,0 +1,114 @@
+"""The words that all rooms share: documents, pages, chunks, passages, citations."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+DocumentStatus = Literal["uploaded", "processing", "processed", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as the library keeps it.
+
+    ``owner`` is an opaque id (a chat thread, an API key); ``page_count`` counts pages or slides
+    and is 1 for a document that has none; ``error_*`` hold the catalogued error of a failed one.
+    """
+
+    id: str
+    owner: str
+    file_name: str
+    media_type: str
+    size: int  # bytes
+    sha256: str
+    created_at: float  # seconds since the epoch, UTC
+    status: DocumentStatus = "uploaded"
+    page_count: int = 0
+    chunk_count: int = 0
+    notes: tuple[str, ...] = ()  # what the reader should know, e.g. pages without text
+    error_code: str = ""
+    error_message: str = ""
+    error_hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The text of one page or slide; ``number`` counts from 1 and is None where there are none."""
+
+    number: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of a page: ``page_text[start:end] == text``, offsets in code points."""
+
+    page: int | None
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk that was found, with the score it was ranked by (higher is better)."""
+
+    document_id: str
+    file_name: str
+    page: int | None
+    start: int
+    end: int
+    text: str
+    score: float
+    chunk_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """What ``[index]`` in an answer refers to; offsets are those of the page's text."""
+
+    index: int
+    document_id: str
+    file_name: str
+    page: int | None
+    start: int
+    end: int
+    quote: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose documents are searched, and which of them (None: all)."""
+
+    owner: str
+    document_ids: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation in the roles of chat models."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn; the defaults suit grounded answers."""
+
+    max_tokens: int = 512
+    temperature: float = 0.2
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.1
+    seed: int | None = None
+    stop: tuple[str, ...] = field(default=())

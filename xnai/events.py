@@ -1,6 +1,6 @@
 """What one question turns into: the events that the pipeline streams, in their order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from xnai.errors import XnaiError
@@ -21,9 +21,16 @@ class Question:
     history: tuple[Message, ...] = ()
     scope: Scope | None = None
     passages: int = 4
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     system: str = ""
     timeout: float = 300.0  # seconds, waiting included
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """The model is being loaded first; ``detail`` is a sentence."""
+
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +92,4 @@ class Done:
     seconds: float
 
 
-Event = Waiting | Retrieved | Prompted | Reading | Token | Degraded | Done
+Event = Loading | Waiting | Retrieved | Prompted | Reading | Token | Degraded | Done

@@ -1,0 +1,162 @@
+"""Which passage stands behind a sentence of an answer.
+
+Small models rarely write ``[1]`` themselves, and when they do they guess. So the marks are set
+here: as soon as a sentence of the answer is complete it is compared with the passages, and the
+one that shares most of its words is cited. Marks that the model wrote are taken out.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xnai.types import Citation, Passage
+
+_STOPS = ".!?\u3002\uff01\uff1f"  # the latter three are the full-width ones
+_WIDE_STOPS = _STOPS[3:]
+_PIECES = re.compile(rf"(\s|[{_WIDE_STOPS}])")
+_ENDED = re.compile(rf"[{_STOPS}][\"')\]*_]*$")
+_ABBREVIATED = re.compile(
+    r"(^|[\s(])(\w{1,2}|\w\.\w|etc|fig|prof|vol|mrs|inc|ltd|al)\.$", re.IGNORECASE
+)
+_BETWEEN = re.compile(rf"(?<=[{_STOPS}])\s+|(?<=[{_WIDE_STOPS}])|\n+")
+_WORD = re.compile(r"\w+", re.UNICODE)
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_MARK = re.compile(r"\s?\[\d{1,2}\]")
+_OPEN_MARK = re.compile(r"\s?\[\d{0,2}$|\s$")
+_COMMON = frozenset(
+    """a an and are as at be by can could did do does for from had has have he her his i if in is it
+    its me my not of on or our she so than that the their them there they this to was we were what
+    when which who will with would you your""".split()  # noqa: SIM905 - a list of words reads best
+)
+_SUPPORT = 0.5  # share of a sentence's words that a passage must hold to be cited for it
+_MIN_WORDS = 2
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Content words, folded; scripts without spaces give pairs of characters."""
+    words: set[str] = set()
+    for word in _WORD.findall(text.casefold()):
+        if _CJK.search(word):
+            words.update(word[i : i + 2] for i in range(max(1, len(word) - 1)))
+        elif word not in _COMMON:
+            words.add(word)
+    return frozenset(words)
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Spans (start, end) of the sentences of a text."""
+    spans, start = [], 0
+    for match in _BETWEEN.finditer(text):
+        if text[start : match.start()].strip():
+            spans.append((start, match.start()))
+        start = match.end()
+    if text[start:].strip():
+        spans.append((start, len(text.rstrip())))
+    return spans
+
+
+@dataclass(frozen=True, slots=True)
+class _Quote:
+    support: float
+    start: int
+    end: int
+
+
+class Citer:
+    """Sets citation marks into a streamed answer, one sentence at a time."""
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self._passages = tuple(passages)
+        self._words = [words_of(passage.text) for passage in self._passages]
+        self._quotes: dict[int, _Quote] = {}
+        self._sentence = ""  # of the sentence that is not complete yet, what was given out
+        self._held = ""  # of the model's text, what may turn out to be a mark
+
+    def feed(self, text: str) -> str:
+        """Take text from the model, give back what may be shown, marks included."""
+        if not self._passages:
+            return text
+        text = _MARK.sub("", self._held + text)
+        cut = _OPEN_MARK.search(text)
+        text, self._held = (text[: cut.start()], text[cut.start() :]) if cut else (text, "")
+        return self._mark(text)
+
+    def finish(self) -> str:
+        """Give back the rest, after the last text of the model."""
+        if not self._passages:
+            return ""
+        held, self._held = self._held.rstrip(), ""
+        return self._mark(held) + self._cite()
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """What was cited, by number."""
+        return tuple(
+            cite(index, self._passages[index - 1], quote.start, quote.end)
+            for index, quote in sorted(self._quotes.items())
+        )
+
+    def _mark(self, text: str) -> str:
+        out: list[str] = []
+        for piece in _PIECES.split(text):
+            if piece and piece in _WIDE_STOPS:
+                self._sentence += piece
+                out += [piece, self._cite()]
+            elif piece.isspace() and self._is_complete(piece):
+                out += [self._cite(), piece]
+            else:
+                self._sentence += piece
+                out.append(piece)
+        return "".join(out)
+
+    def _is_complete(self, space: str) -> bool:
+        if space == "\n":
+            return True
+        return bool(_ENDED.search(self._sentence)) and not _ABBREVIATED.search(self._sentence)
+
+    def _cite(self) -> str:
+        sentence, self._sentence = self._sentence, ""
+        best = self._best_passage(words_of(sentence))
+        if best is None:
+            return ""
+        index, support = best
+        quote = self._best_quote(index, words_of(sentence), support)
+        if index not in self._quotes or quote.support > self._quotes[index].support:
+            self._quotes[index] = quote
+        return f" [{index}]"
+
+    def _best_passage(self, words: frozenset[str]) -> tuple[int, float] | None:
+        if len(words) < _MIN_WORDS and not any(w.isdigit() for w in words):
+            return None
+        shares = [len(words & own) / len(words) for own in self._words]
+        best = max(range(len(shares)), key=lambda i: (shares[i], -i))
+        return (best + 1, shares[best]) if shares[best] >= _SUPPORT else None
+
+    def _best_quote(self, index: int, words: frozenset[str], support: float) -> _Quote:
+        text = self._passages[index - 1].text
+        start, end = max(
+            sentences(text) or [(0, len(text))],
+            key=lambda span: len(words & words_of(text[span[0] : span[1]])),
+        )
+        return _Quote(support, start, end)
+
+
+def cite(index: int, passage: Passage, start: int, end: int) -> Citation:
+    """Build the citation of ``passage.text[start:end]``."""
+    return Citation(
+        index=index,
+        document_id=passage.document_id,
+        file_name=passage.file_name,
+        page=passage.page,
+        start=passage.start + start,
+        end=passage.start + end,
+        quote=passage.text[start:end],
+        score=passage.score,
+    )
+
+
+def best_sentence(question: str, passage: Passage) -> tuple[int, int]:
+    """Span of the sentence of a passage that shares most words with the question."""
+    words = words_of(question)
+    spans = sentences(passage.text) or [(0, len(passage.text))]
+    return max(spans, key=lambda s: len(words & words_of(passage.text[s[0] : s[1]])))

@@ -1,0 +1,165 @@
+"""One question turned into a stream of events."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TypeVar
+
+import structlog
+
+from xnai.citations import Citer, best_sentence, cite
+from xnai.documents.protocol import DocumentLibrary
+from xnai.errors import (
+    ANSWER_TIMEOUT,
+    ENGINE_BUILD_FAILED,
+    MODEL_CRASHED,
+    MODEL_DOWN,
+    MODEL_PREPARING,
+    QUESTION_EMPTY,
+    XnaiError,
+)
+from xnai.events import (
+    Degraded,
+    Done,
+    Event,
+    Loading,
+    Prompted,
+    Question,
+    Reading,
+    Retrieved,
+    Token,
+    Waiting,
+)
+from xnai.llm.protocol import (
+    Completion,
+    Finished,
+    LanguageModel,
+    Prefill,
+    Queued,
+    TokenText,
+)
+from xnai.prompt import Prompt, build_prompt
+from xnai.types import Passage, Usage
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+# Errors of the model after which the passages alone are still worth showing.
+_MODEL_AWAY = {
+    kind.code for kind in (MODEL_PREPARING, MODEL_DOWN, MODEL_CRASHED, ENGINE_BUILD_FAILED)
+}
+_SHOWN_WITHOUT_MODEL = 3
+
+
+class Pipeline:
+    """Retrieval, prompt, model and citations, one after the other."""
+
+    def __init__(self, library: DocumentLibrary, model: LanguageModel) -> None:
+        self._library = library
+        self._model = model
+
+    async def answer(self, question: Question) -> AsyncGenerator[Event, None]:
+        """Stream the answer to one question; close the generator to cancel it.
+
+        Raises:
+            XnaiError: the question cannot be answered, or no longer.
+
+        """
+        started = time.monotonic()
+        deadline = started + question.timeout
+        if not question.text.strip():
+            raise XnaiError(QUESTION_EMPTY)
+        passages: Sequence[Passage] = ()
+        if question.scope is not None:
+            passages = await self._within(deadline, question, self._search(question))
+            yield Retrieved(tuple(passages), time.monotonic() - started)
+        shown = False
+        try:
+            async with aclosing(self._generate(question, passages, started, deadline)) as events:
+                async for event in events:
+                    shown = shown or isinstance(event, Token)
+                    yield event
+        except XnaiError as exc:
+            if shown or not passages or exc.code not in _MODEL_AWAY:
+                raise
+            log.info("answering with passages alone", reason=exc.code)
+            for degraded in _passages_only(question, passages, exc, started):
+                yield degraded
+
+    async def _search(self, question: Question) -> list[Passage]:
+        assert question.scope is not None
+        query = question.text
+        previous = [m.content for m in question.history if m.role == "user"]
+        if previous:
+            # "And when was it built?" finds nothing without what was asked before.
+            query = f"{previous[-1][:500]}\n{query}"
+        return await self._library.search(query, question.scope, question.passages)
+
+    async def _within(self, deadline: float, question: Question, work: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                return await work
+        except TimeoutError as exc:
+            raise XnaiError(ANSWER_TIMEOUT, seconds=question.timeout) from exc
+
+    async def _generate(
+        self,
+        question: Question,
+        passages: Sequence[Passage],
+        started: float,
+        deadline: float,
+    ) -> AsyncGenerator[Event, None]:
+        status = self._model.status
+        if status.state == "loading":
+            yield Loading(status.detail or f"Loading {status.name}")
+        await self._model.ensure_ready(deadline)
+        prompt = await self._within(
+            deadline, question, build_prompt(self._model, question, passages)
+        )
+        yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped)
+        citer = Citer(prompt.passages)
+        completion = _completion(question, prompt, deadline)
+        async with aclosing(self._model.complete(completion)) as stream:
+            async for event in stream:
+                match event:
+                    case Queued():
+                        yield Waiting(event.position, event.eta_seconds)
+                    case Prefill():
+                        yield Reading(event.done, event.total)
+                    case TokenText():
+                        if text := citer.feed(event.text):
+                            yield Token(text)
+                    case Finished():
+                        if text := citer.finish():
+                            yield Token(text)
+                        seconds = time.monotonic() - started
+                        yield Done(event.reason, event.usage, citer.citations, seconds)
+
+
+def _completion(question: Question, prompt: Prompt, deadline: float) -> Completion:
+    return Completion(
+        request_id=question.request_id,
+        user=question.user,
+        messages=prompt.messages,
+        sampling=replace(question.sampling, max_tokens=prompt.max_tokens),
+        deadline=deadline,
+    )
+
+
+def _passages_only(
+    question: Question, passages: Sequence[Passage], reason: XnaiError, started: float
+) -> list[Event]:
+    """Build the rung below a generated answer: the best passages, quoted and cited."""
+    best = list(passages[:_SHOWN_WITHOUT_MODEL])
+    citations = tuple(
+        cite(index, passage, *best_sentence(question.text, passage))
+        for index, passage in enumerate(best, 1)
+    )
+    quotes = "\n\n".join(f"> {' '.join(c.quote.split())} [{c.index}]" for c in citations)
+    return [
+        Degraded("passages_only", reason, reason.retry_after),
+        Token(quotes),
+        Done("stop", Usage(), citations, time.monotonic() - started),
+    ]

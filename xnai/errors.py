@@ -55,6 +55,13 @@ EXPOSED_WITHOUT_KEYS = ErrorKind(
     "make run, or listen on 127.0.0.1.",
 )
 
+DATA_DIR_UNUSABLE = ErrorKind(
+    "data_dir_unusable",
+    500,
+    "XNAI_DATA_DIR={folder} cannot be written: {reason}.",
+    "Choose a folder you may write to.",
+)
+
 # Requests
 BAD_REQUEST = ErrorKind("bad_request", 400, "{problem}", "{fix}")
 NOT_FOUND = ErrorKind(
@@ -68,6 +75,12 @@ UNAUTHORIZED = ErrorKind(
     401,
     "The API key is missing or wrong.",
     "Send `Authorization: Bearer <key>` with one of XNAI_API_KEYS.",
+)
+BODY_TOO_LARGE = ErrorKind(
+    "body_too_large",
+    413,
+    "The request is larger than {limit_mb} MB.",
+    "Send less at once; long texts belong into a file (POST /v1/files).",
 )
 HOST_NOT_ALLOWED = ErrorKind(
     "host_not_allowed",
@@ -232,6 +245,12 @@ DOCUMENT_BUSY = ErrorKind(
     "{name!r} is still being read.",
     "Ask again when it is processed.",
     retryable=True,
+)
+DOCUMENT_FAILED = ErrorKind(
+    "document_failed",
+    422,
+    "{name!r} could not be read: {reason}",
+    "Leave it out, or delete it and upload a readable copy.",
 )
 SEARCH_DOWN = ErrorKind(
     "search_down",

@@ -35,8 +35,8 @@ _LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.
 class Redact:
     """A structlog processor that takes out secrets and what documents and people say.
 
-    Values under a private name are replaced at any depth, numbers excepted; ``secrets`` and bearer tokens are
-    replaced wherever they stand in a line, tracebacks of libraries included.
+    Values under a private name are replaced at any depth, numbers excepted; ``secrets`` and
+    bearer tokens are replaced wherever they stand in a line, tracebacks of libraries included.
     """
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
@@ -232,10 +232,10 @@ metrics = Metrics()
 
 
 class LoopLag:
-    """Measures by how much the event loop oversleeps; an async context or start and close."""
+    """Measures by how much the event loop oversleeps; an async context, or start and stop."""
 
-    def __init__(self, histogram: Histogram, interval: float = 0.1) -> None:
-        self._histogram = histogram
+    def __init__(self, histogram: Histogram | None = None, interval: float = 0.1) -> None:
+        self._histogram = histogram or metrics.event_loop_lag
         self._interval = interval  # seconds
         self._task: asyncio.Task[None] | None = None
 
@@ -244,7 +244,7 @@ class LoopLag:
         if self._task is None:
             self._task = asyncio.create_task(self._sample(), name="event-loop-lag")
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """Stop sampling."""
         task, self._task = self._task, None
         if task is not None:
@@ -256,7 +256,7 @@ class LoopLag:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.close()
+        await self.stop()
 
     async def _sample(self) -> None:
         while True:

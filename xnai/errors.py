@@ -182,6 +182,18 @@ MODEL_UNSUPPORTED = ErrorKind(
     "{name!r} could not be loaded: {reason}.",
     "Choose another GGUF; this build may be too old for the model's architecture.",
 )
+BUNDLED_MODEL_UNUSABLE = ErrorKind(
+    "bundled_model_unusable",
+    503,
+    "The bundled model cannot be used: {reason}.",
+    "Run `make setup` again, or put another GGUF file into {folder} and name it in XNAI_MODEL.",
+)
+PROMPT_REFUSED = ErrorKind(
+    "prompt_refused",
+    400,
+    "The model's chat template refuses this conversation: {reason}.",
+    "Start a new chat, or choose another model.",
+)
 ENGINE_BUILD_FAILED = ErrorKind(
     "engine_build_failed",
     503,

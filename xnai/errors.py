@@ -62,6 +62,13 @@ DATA_DIR_UNUSABLE = ErrorKind(
     "Choose a folder you may write to.",
 )
 
+PORT_TAKEN = ErrorKind(
+    "port_taken",
+    500,
+    "{host}:{port} cannot be listened on: {reason}.",
+    "Stop the program that uses it, or choose another port: XNAI_PORT={other} make run.",
+)
+
 # Requests
 BAD_REQUEST = ErrorKind("bad_request", 400, "{problem}", "{fix}")
 NOT_FOUND = ErrorKind(

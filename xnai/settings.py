@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     answer_timeout: float = Field(
         300.0, gt=0, description="Seconds an answer may take in all, waiting included."
     )
+    disconnect_grace: float = Field(
+        10.0, ge=0, description="Seconds an answer goes on after its reader's page went away."
+    )
     temperature: float = Field(0.2, ge=0, le=2, description="Default sampling temperature.")
     max_tokens: int = Field(512, ge=1, description="Default longest answer, in tokens.")
     passages: int = Field(4, ge=1, le=20, description="Default number of passages per question.")

@@ -1,0 +1,92 @@
+// What Chainlit's page has no place for: how the server is doing, and the list of documents.
+(() => {
+  "use strict";
+
+  const FAST = 1500; // ms between two looks while something is going on
+  const SLOW = 15000;
+
+  const line = document.createElement("div");
+  line.id = "xnai-status";
+  line.setAttribute("role", "status");
+  line.hidden = true;
+
+  const minutes = (seconds) =>
+    seconds == null
+      ? ""
+      : seconds < 90
+        ? `, about ${Math.max(1, Math.round(seconds))} s left`
+        : `, about ${Math.round(seconds / 60)} min left`;
+
+  function show(text, progress, down) {
+    line.replaceChildren();
+    if (progress != null) {
+      const bar = document.createElement("span");
+      bar.className = "bar";
+      const done = document.createElement("i");
+      done.style.width = `${Math.round(progress * 100)}%`;
+      bar.append(done);
+      line.append(bar);
+    }
+    line.append(text);
+    line.title = text;
+    line.classList.toggle("down", Boolean(down));
+    line.hidden = !text;
+  }
+
+  function describe(health) {
+    if (health.search && health.search !== "ready") {
+      show(health.search_detail || "Opening the documents", null, health.search === "down");
+      return FAST;
+    }
+    switch (health.model) {
+      case "ready":
+        show("");
+        return SLOW;
+      case "preparing": {
+        const share = health.progress != null ? ` ${Math.round(health.progress * 100)} %` : "";
+        show(
+          `First start: compiling the model engine${share}${minutes(health.eta_seconds)}. ` +
+            "Documents can be searched now.",
+          health.progress,
+        );
+        return FAST;
+      }
+      case "loading":
+        show(health.model_detail || "Loading the model");
+        return FAST;
+      default:
+        show(health.model_detail || "The model is not running", null, true);
+        return FAST;
+    }
+  }
+
+  async function look() {
+    let next = FAST;
+    try {
+      const response = await fetch("/health/ready", { cache: "no-store" });
+      next = describe(await response.json());
+    } catch {
+      show("The server does not answer. Is it still running?", null, true);
+    }
+    setTimeout(look, next);
+  }
+
+  // Chainlit draws its header anew now and then, so the button is put back when it is missing.
+  function addButton() {
+    const header = document.getElementById("header");
+    if (!header || document.getElementById("xnai-documents")) return;
+    const button = document.createElement("button");
+    button.id = "xnai-documents";
+    button.type = "button";
+    button.textContent = "Documents";
+    button.addEventListener("click", () =>
+      window.postMessage("xnai:documents", window.location.origin),
+    );
+    header.lastElementChild.prepend(button);
+  }
+
+  document.body.append(line);
+  new MutationObserver(addButton).observe(document.body, { childList: true, subtree: true });
+  addButton();
+  look();
+})();

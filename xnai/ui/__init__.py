@@ -1,0 +1,1 @@
+"""What only Chainlit needs: guards, history, sign-in, sessions, the page itself."""

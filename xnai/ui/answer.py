@@ -1,0 +1,162 @@
+"""One answer on the page: pipeline events in, steps and streamed text out."""
+
+import time
+from contextlib import AsyncExitStack, aclosing
+
+import chainlit as cl
+
+from xnai.events import (
+    Degraded,
+    Done,
+    Event,
+    Loading,
+    Prompted,
+    Question,
+    Reading,
+    Retrieved,
+    Token,
+    Waiting,
+)
+from xnai.pipeline import Pipeline
+from xnai.types import Citation
+from xnai.ui import render
+from xnai.ui.steps import ProgressStep, progress_step
+
+_EMIT_INTERVAL = 0.04  # seconds between two messages to the browser while text streams
+
+_CUT_SHORT = "\n\n*The answer reached its longest length (see the settings panel).*"
+
+
+class AnswerView:
+    """Shows one answer while it grows; ``text`` is what the model said so far."""
+
+    def __init__(self, message: cl.Message) -> None:
+        self.message = message
+        self.text = ""
+        self.degraded = False
+        self._links = render.LinkBreaker()
+        self._buffer = ""
+        self._emitted = 0.0
+        self._grounded = False
+        self._status: ProgressStep | None = None
+        self._steps = AsyncExitStack()
+
+    async def run(self, pipeline: Pipeline, question: Question) -> None:
+        """Show an answer to its end; an error of the pipeline is raised after the text is kept."""
+        async with self._steps, aclosing(pipeline.answer(question)) as events:
+            async for event in events:
+                await self._show(event)
+
+    async def close(self, mark: str) -> None:
+        """Keep the text there is, with a mark that says why it ended."""
+        await self._flush()
+        self.message.content = f"{self.message.content}{mark}".strip()
+        if self.message.content:
+            await self._settle()
+
+    async def _show(self, event: Event) -> None:
+        match event:
+            case Retrieved():
+                await self._show_passages(event)
+            case Loading() | Waiting() | Reading():
+                await self._show_status(event)
+            case Prompted():
+                await self._show_dropped(event)
+            case Degraded():
+                self.degraded = True
+                await self._finish_status("No answer from the model")
+                self.message.content = render.degraded(event.reason, event.retry_in)
+                await self.message.send()
+            case Token():
+                await self._show_text(event.text)
+            case Done():
+                await self._finish(event)
+
+    async def _show_passages(self, event: Retrieved) -> None:
+        self._grounded = bool(event.passages)
+        count = len(event.passages)
+        found = f"{count} passage{'s' if count != 1 else ''} in {render.duration(event.seconds)}"
+        async with progress_step("Retrieval") as step:
+            await step.finish(f"Retrieval: {found}", render.passage_list(event.passages))
+
+    async def _show_status(self, event: Loading | Waiting | Reading) -> None:
+        match event:
+            case Loading():
+                title = event.detail
+            case Waiting():
+                title = render.waiting(event.position, event.eta_seconds)
+            case Reading():
+                share = event.done / max(1, event.total)
+                title = f"Reading {event.total:,} tokens: {share:.0%}"
+        if self._status is None:
+            self._status = await self._steps.enter_async_context(progress_step(title))
+        await self._status.show(title)
+
+    async def _finish_status(self, title: str) -> None:
+        if self._status is not None and not self._status.closed:
+            await self._status.finish(title)
+
+    async def _show_dropped(self, event: Prompted) -> None:
+        if not event.dropped:
+            return
+        left_out = " and ".join(event.dropped)
+        async with progress_step("Left out") as step:
+            await step.finish(
+                f"Left out {left_out}: the model takes {event.context_tokens:,} tokens",
+                "A model with a larger context, or fewer passages per question, avoids this.",
+            )
+
+    async def _show_text(self, text: str) -> None:
+        await self._finish_status("The model has read the question")
+        if not self.degraded:
+            self.text += text
+            text = self._links.feed(text)
+        self._buffer += text
+        if time.monotonic() - self._emitted >= _EMIT_INTERVAL:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        if self._buffer:
+            text, self._buffer = self._buffer, ""
+            self._emitted = time.monotonic()
+            await self.message.stream_token(text)
+
+    async def _finish(self, event: Done) -> None:
+        await self._flush()
+        if event.reason == "length":
+            self.message.content += _CUT_SHORT
+        if self._grounded and not event.citations:
+            self.message.content += (
+                "\n\n*No passage of your documents supports this answer; take it with care.*"
+            )
+        if not self.degraded:
+            self.message.content += render.sources(event.citations)
+        self.message.elements = [citation_element(c) for c in event.citations]
+        await self._settle()
+
+    async def _settle(self) -> None:
+        # send() persists a new message, update() one that is on the page already.
+        if self.message.persisted:
+            await self.message.update()
+        else:
+            await self.message.send()
+
+
+def citation_element(citation: Citation) -> cl.CustomElement:
+    """Build what ``[n]`` opens in the side panel; see public/elements/Citation.jsx.
+
+    Chainlit links the places where an element's name stands in the text, and loads a custom
+    element's code from a file of that name: the api serves Citation.jsx for every ``[n].jsx``.
+    """
+    return cl.CustomElement(
+        name=f"[{citation.index}]",
+        display="side",
+        props={
+            "document": citation.document_id,
+            "file": citation.file_name,
+            "page": citation.page,
+            "start": citation.start,
+            "end": citation.end,
+            "quote": citation.quote,
+        },
+    )

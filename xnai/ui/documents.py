@@ -1,0 +1,123 @@
+"""Attached files: the step that shows how they are read, and the list of documents."""
+
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import chainlit as cl
+import structlog
+
+from xnai.documents.protocol import DocumentLibrary, IngestProgress
+from xnai.errors import INTERNAL, TOO_MANY_FILES, XnaiError
+from xnai.types import Document, Scope
+from xnai.ui import render
+from xnai.ui.steps import progress_step
+
+log = structlog.get_logger(__name__)
+
+_STAGES = {
+    "parsing": ("Reading", "pages"),
+    "chunking": ("Splitting", "pages"),
+    "embedding": ("Indexing", "passages"),
+    "storing": ("Saving", "passages"),
+}
+
+
+def owner_of(thread_id: str) -> str:
+    """Name the owner that a chat thread is to the library."""
+    return f"thread:{thread_id}"
+
+
+def attached_files(message: cl.Message) -> list[tuple[str, Path]]:
+    """Names and places of the files that came with a message."""
+    return [(e.name, Path(e.path)) for e in message.elements or [] if e.path]
+
+
+async def read_files(
+    library: DocumentLibrary, owner: str, files: list[tuple[str, Path]], limit: int
+) -> tuple[list[Document], list[XnaiError]]:
+    """Ingest the files of one message, each in a step of its own that shows the progress."""
+    read: list[Document] = []
+    failed: list[XnaiError] = []
+    if len(files) > limit:
+        kind, name = TOO_MANY_FILES, "XNAI_UPLOAD_MAX_FILES"
+        raise XnaiError(kind, count=len(files), limit=limit, setting=name)
+    for name, path in files:
+        try:
+            read.append(await _read_file(library, owner, name, path))
+        except XnaiError as exc:
+            failed.append(exc)
+        finally:
+            path.unlink(missing_ok=True)
+    return read, failed
+
+
+async def _read_file(library: DocumentLibrary, owner: str, name: str, path: Path) -> Document:
+    async with progress_step(f"Opening {name}") as step:
+        try:
+            document = await library.add(owner, name, path)
+            async with aclosing(library.ingest(document.id)) as events:
+                async for event in events:
+                    document = event.document or document
+                    await step.show(_words(document.file_name, event))
+        except XnaiError as exc:
+            await step.fail(f"Could not read {name}", f"{exc.message} {exc.hint}")
+            raise
+        except Exception as exc:
+            log.exception("reading a file failed")
+            await step.fail(f"Could not read {name}", INTERNAL.message)
+            raise XnaiError(INTERNAL) from exc
+        notes = "\n".join(f"- {render.plain(note)}" for note in document.notes)
+        await step.finish(f"Read {document.file_name}", render.document_line(document), notes)
+        return document
+
+
+def _words(name: str, event: IngestProgress) -> str:
+    verb, unit = _STAGES[event.stage]
+    if not event.total:
+        return f"{verb} {name}" + (f": {event.done:,} {unit}" if event.done else "")
+    return f"{verb} {name}: {event.done:,} of {event.total:,} {unit}"
+
+
+async def scope_of(library: DocumentLibrary, owner: str) -> Scope | None:
+    """What a question in this thread searches; None if there is nothing to search."""
+    documents = await library.documents(owner)
+    if any(document.status == "processed" for document in documents):
+        return Scope(owner)
+    return None
+
+
+async def show_list(library: DocumentLibrary, owner: str) -> None:
+    """Open the side panel with this chat's documents."""
+    documents = await library.documents(owner)
+    element = cl.CustomElement(
+        name="Documents",
+        display="side",
+        props={"documents": [_row(document) for document in documents]},
+    )
+    await cl.ElementSidebar.set_title("Documents in this chat")
+    await cl.ElementSidebar.set_elements([element])
+
+
+def _row(document: Document) -> dict[str, Any]:
+    return {
+        "id": document.id,
+        "name": document.file_name,
+        "status": document.status,
+        "pages": document.page_count,
+        "passages": document.chunk_count,
+        "size": document.size,
+        "error": document.error_message,
+    }
+
+
+async def delete_from_list(library: DocumentLibrary, owner: str, payload: dict[str, Any]) -> None:
+    """Delete a document at the user's word; what the page sends is not trusted."""
+    document_id = str(payload.get("id", ""))
+    document = await library.get(document_id, owner)
+    if document is None:
+        await cl.context.emitter.send_toast("That document is not here any more.", "warning")
+    else:
+        await library.delete(document.id)
+        await cl.context.emitter.send_toast(f"Deleted {document.file_name}.", "success")
+    await show_list(library, owner)

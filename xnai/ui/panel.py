@@ -1,0 +1,91 @@
+"""The chat settings panel."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import chainlit as cl
+from chainlit.input_widget import Select, Slider
+
+from xnai.llm.protocol import LanguageModel
+from xnai.settings import Settings
+from xnai.types import Sampling
+
+_LONGEST_ANSWER = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a user chose in the panel; every value is brought into its range."""
+
+    model: str
+    temperature: float
+    max_tokens: int
+    passages: int
+
+    @property
+    def sampling(self) -> Sampling:
+        """The sampling these choices mean."""
+        return Sampling(max_tokens=self.max_tokens, temperature=self.temperature)
+
+
+async def show(settings: Settings, model: LanguageModel) -> None:
+    """Send the panel, with the user's earlier choices if there are any."""
+    chosen = read(settings, model, cl.context.session.chat_settings or {})
+    names = [info.name for info in model.models()] or [model.status.name]
+    await cl.ChatSettings(
+        [
+            Select(
+                id="model",
+                label="Model",
+                values=names,
+                initial_value=chosen.model if chosen.model in names else names[0],
+                description="Every chat on this server uses the same model.",
+            ),
+            Slider(
+                id="temperature",
+                label="Temperature",
+                initial=chosen.temperature,
+                min=0,
+                max=2,
+                step=0.1,
+                description="0 repeats the same answer; higher is freer and less exact.",
+            ),
+            Slider(
+                id="max_tokens",
+                label="Longest answer (tokens)",
+                initial=chosen.max_tokens,
+                min=32,
+                max=_LONGEST_ANSWER,
+                step=32,
+            ),
+            Slider(
+                id="passages",
+                label="Passages per question",
+                initial=chosen.passages,
+                min=1,
+                max=20,
+                step=1,
+                description="More passages hold more facts; small models get lost in many.",
+            ),
+        ]
+    ).send()
+
+
+def read(settings: Settings, model: LanguageModel, values: dict[str, Any]) -> Choices:
+    """Take the values of the panel, which come from the browser, into their ranges."""
+    return Choices(
+        model=str(values.get("model") or model.status.name),
+        temperature=_number(values.get("temperature"), settings.temperature, 0, 2),
+        max_tokens=int(_number(values.get("max_tokens"), settings.max_tokens, 1, _LONGEST_ANSWER)),
+        passages=int(_number(values.get("passages"), settings.passages, 1, 20)),
+    )
+
+
+def _number(value: object, default: float, low: float, high: float) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]  # whatever it is, float() decides
+    except (TypeError, ValueError):
+        return default
+    if number != number:  # noqa: PLR0124 - NaN
+        return default
+    return min(high, max(low, number))

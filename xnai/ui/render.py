@@ -1,0 +1,113 @@
+"""Words and Markdown of the page; pure functions, so that hostile text is tamed in one place."""
+
+import re
+from collections.abc import Sequence
+
+from xnai.errors import XnaiError
+from xnai.types import Citation, Document, Passage
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-!|<>~:$])")
+# A definition such as "[1]: address" would turn every later [1] into a link to that address.
+_LINKS = re.compile(r"(!(?=\[)|\](?=[(:\[]))")
+_EXCERPT = 400
+
+
+def plain(text: str) -> str:
+    """Escape text so that Markdown shows it as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def shorten(text: str, limit: int = _EXCERPT) -> str:
+    """Cut text to a length, at a blank where there is one."""
+    if len(text) <= limit:
+        return text
+    return text[:limit].rsplit(" ", 1)[0] + " …"
+
+
+class LinkBreaker:
+    """Takes the links and images out of streamed Markdown that a model wrote.
+
+    A document can talk a model into writing an image whose address carries the conversation away;
+    the words stay, the link is broken by a blank.
+    """
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def feed(self, text: str) -> str:
+        """Return the text with links broken, however the stream is cut."""
+        if not text:
+            return ""
+        joined = _LINKS.sub(r"\1 ", self._last + text)[len(self._last) :]
+        self._last = text[-1]
+        return joined
+
+
+def place(file_name: str, page: int | None) -> str:
+    """Name a place in a document: ``report.pdf, p. 3``."""
+    return file_name if page is None else f"{file_name}, p. {page}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words a person would use."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 90:  # noqa: PLR2004 - below that, seconds read better than minutes
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004
+    return f"{seconds / 60:.0f} min"
+
+
+def ordinal(number: int) -> str:
+    """Write a rank: 1st, 2nd, 3rd, 4th."""
+    if number % 100 in {11, 12, 13}:
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+
+
+def passage_list(passages: Sequence[Passage]) -> str:
+    """Show what was found, with scores, as the body of the retrieval step."""
+    rows = [
+        f"**{i}. {plain(place(p.file_name, p.page))}** · score {p.score:.2f}\n\n"
+        f"> {plain(shorten(' '.join(p.text.split())))}"
+        for i, p in enumerate(passages, 1)
+    ]
+    return "\n\n".join(rows)
+
+
+def sources(citations: Sequence[Citation]) -> str:
+    """Write the list of sources under an answer."""
+    if not citations:
+        return ""
+    rows = [
+        f"- [{c.index}] **{plain(place(c.file_name, c.page))}** — “{plain(shorten(c.quote, 240))}”"
+        for c in citations
+    ]
+    return "\n\n**Sources**\n" + "\n".join(rows)
+
+
+def waiting(position: int, eta_seconds: float | None) -> str:
+    """Say the place in the queue."""
+    estimate = f", about {duration(eta_seconds)}" if eta_seconds else ""
+    return f"Waiting for the model: {ordinal(position)} in line{estimate}"
+
+
+def degraded(reason: XnaiError, retry_in: float | None) -> str:
+    """Say why there are passages instead of an answer."""
+    again = f" Next attempt in about {duration(retry_in)}." if retry_in else ""
+    return (
+        f"**No answer was generated.** {plain(reason.message)}{again} "
+        "These passages of your documents fit the question best:\n\n"
+    )
+
+
+def failure(exc: XnaiError, request_id: str) -> str:
+    """Say what went wrong and what to do."""
+    return f"{plain(exc.message)} {plain(exc.hint)}\n\n*{exc.code} · {request_id}*"
+
+
+def document_line(document: Document) -> str:
+    """Summarise a document that was read."""
+    pages = f"{document.page_count} page{'s' if document.page_count != 1 else ''}, "
+    counted = pages if document.page_count > 1 else ""
+    chunks = f"{document.chunk_count} passage{'s' if document.chunk_count != 1 else ''}"
+    return f"{plain(document.file_name)} ({counted}{chunks})"

@@ -1,0 +1,142 @@
+from contextlib import aclosing
+
+import pytest
+from fakes import QueueModel, ShelfLibrary
+
+from xnai.errors import MODEL_CRASHED, MODEL_NOT_FOUND, MODEL_PREPARING, XnaiError
+from xnai.events import (
+    Degraded,
+    Done,
+    Loading,
+    Prompted,
+    Question,
+    Reading,
+    Retrieved,
+    Token,
+    Waiting,
+)
+from xnai.llm.protocol import Finished, Prefill, Queued, TokenText
+from xnai.pipeline import Pipeline
+from xnai.types import Message, Passage, Scope, Usage
+
+TOWER = Passage("d1", "paris.pdf", 3, 0, 44, "The Eiffel Tower was completed in March 1889.", 0.9)
+ANSWER = [
+    Queued(1, 2.0),
+    Prefill(10, 20),
+    TokenText("The tower was completed"),
+    TokenText(" in 1889."),
+    Finished("stop", Usage(20, 6)),
+]
+
+
+def question(text: str = "When was it completed?", **more) -> Question:
+    return Question(text, "r1", "u1", **{"scope": Scope("thread:1"), **more})
+
+
+async def collect(pipeline: Pipeline, asked: Question) -> list:
+    return [event async for event in pipeline.answer(asked)]
+
+
+async def test_an_answer_is_retrieved_prompted_streamed_cited_and_done():
+    events = await collect(Pipeline(ShelfLibrary([TOWER]), QueueModel(list(ANSWER))), question())
+
+    assert [type(e) for e in events] == [
+        Retrieved, Prompted, Waiting, Reading, Token, Token, Token, Done,
+    ]  # fmt: skip
+    assert "".join(e.text for e in events if isinstance(e, Token)) == (
+        "The tower was completed in 1889. [1]"
+    )
+    (citation,) = events[-1].citations
+    assert (citation.file_name, citation.page) == ("paris.pdf", 3)
+    assert events[-1].usage == Usage(20, 6)
+
+
+async def test_without_a_scope_nothing_is_searched():
+    library = ShelfLibrary([TOWER])
+
+    events = await collect(Pipeline(library, QueueModel(list(ANSWER))), question(scope=None))
+
+    assert library.queries == []
+    assert not any(isinstance(e, Retrieved) for e in events)
+
+
+async def test_while_the_model_is_away_the_passages_are_quoted_and_cited():
+    away = XnaiError(MODEL_PREPARING, retry_after=40, detail="10 of 83 files")
+
+    events = await collect(Pipeline(ShelfLibrary([TOWER]), QueueModel(not_ready=away)), question())
+
+    assert [type(e) for e in events] == [Retrieved, Degraded, Token, Done]
+    assert events[1].reason is away
+    assert events[1].retry_in == 40
+    assert "completed in March 1889. [1]" in events[2].text
+    assert events[3].citations[0].document_id == "d1"
+
+
+async def test_a_crash_before_the_first_token_falls_back_to_the_passages():
+    model = QueueModel([Prefill(1, 2), XnaiError(MODEL_CRASHED, reason="killed")])
+
+    events = await collect(Pipeline(ShelfLibrary([TOWER]), model), question())
+
+    assert isinstance(events[-1], Done)
+    assert any(isinstance(e, Degraded) for e in events)
+
+
+async def test_a_crash_in_the_middle_of_the_text_is_an_error_not_a_second_answer():
+    model = QueueModel([TokenText("Some words of it"), XnaiError(MODEL_CRASHED, reason="killed")])
+    shown = []
+
+    with pytest.raises(XnaiError, match="killed"):
+        async for event in Pipeline(ShelfLibrary([TOWER]), model).answer(question()):
+            shown.append(event)  # noqa: PERF401 - what came before the error is the point
+
+    assert isinstance(shown[-1], Token)
+
+
+async def test_plain_chat_without_a_model_is_an_error_that_says_when():
+    away = XnaiError(MODEL_PREPARING, retry_after=40, detail="10 of 83 files")
+
+    with pytest.raises(XnaiError, match="still being compiled"):
+        await collect(Pipeline(ShelfLibrary(), QueueModel(not_ready=away)), question(scope=None))
+
+
+async def test_an_error_that_is_not_the_models_absence_is_not_hidden_by_passages():
+    wrong = XnaiError(MODEL_NOT_FOUND, name="x", folder="models", available="none")
+
+    with pytest.raises(XnaiError, match="no model 'x'"):
+        await collect(Pipeline(ShelfLibrary([TOWER]), QueueModel(not_ready=wrong)), question())
+
+
+@pytest.mark.parametrize("text", ["", "  \n\t "])
+async def test_an_empty_question_is_refused(text):
+    with pytest.raises(XnaiError, match="question is empty"):
+        await collect(Pipeline(ShelfLibrary(), QueueModel()), question(text))
+
+
+async def test_a_follow_up_is_searched_with_the_question_before_it():
+    library = ShelfLibrary([TOWER])
+    history = (Message("user", "Who built the Eiffel Tower?"), Message("assistant", "Eiffel."))
+
+    await collect(
+        Pipeline(library, QueueModel(list(ANSWER))), question("And when?", history=history)
+    )
+
+    assert library.queries == ["Who built the Eiffel Tower?\nAnd when?"]
+
+
+async def test_closing_the_answer_closes_the_models_stream():
+    model = QueueModel(list(ANSWER))
+
+    async with aclosing(Pipeline(ShelfLibrary([TOWER]), model).answer(question())) as events:
+        async for event in events:
+            if isinstance(event, Token):
+                break
+
+    assert model.closed == 1
+
+
+async def test_loading_is_told_before_it_is_waited_for():
+    model = QueueModel(list(ANSWER), state="loading")
+
+    events = await collect(Pipeline(ShelfLibrary(), model), question(scope=None))
+
+    assert events[0] == Loading("Loading queue")

@@ -16,6 +16,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 import xnai
 from xnai.errors import CATALOGUE
+from xnai.settings import Settings
 
 PRIVATE = "[private]"
 _PRIVATE_NAMES = frozenset(
@@ -62,14 +63,13 @@ class Redact:
         return value
 
 
-def configure_logging(
-    log_format: Literal["console", "json"], level: str, secrets: Collection[str] = ()
-) -> None:
+def configure_logging(settings: Settings) -> None:
     """Send the lines of structlog and of every library's ``logging`` through one format.
 
     May be called again: uvicorn installs its own handlers when it is configured, so the runtime
     repeats the call when the server starts.
     """
+    level = settings.log_level
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -77,7 +77,7 @@ def configure_logging(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
-        Redact(secrets),
+        Redact([key.get_secret_value() for key in settings.api_keys]),
     ]
     structlog.configure(
         processors=[
@@ -95,7 +95,7 @@ def configure_logging(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _renderer(log_format),
+                _renderer(settings.log_format),
             ],
         )
     )

@@ -1,0 +1,92 @@
+"""OpenAI's chat completions on the wire: what is written in response."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from uuid import uuid4
+
+from xnai.events import Done
+from xnai.types import Usage
+
+SSE_DONE = b"data: [DONE]\n\n"
+
+
+def comment(text: str) -> bytes:
+    """A line of an event stream that clients skip; it keeps the connection alive."""
+    return f": {text}\n\n".encode()
+
+
+def sse(payload: Mapping[str, object]) -> bytes:
+    """One event of the stream."""
+    data = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    return b"data: " + data.encode(errors="replace") + b"\n\n"
+
+
+class CompletionWriter:
+    """Builds the objects of one answer; all of them share id, time and model."""
+
+    def __init__(self, model: str) -> None:
+        self.id = f"chatcmpl-{uuid4().hex}"
+        self._model = model
+        self._created = int(time.time())
+        self.dropped: tuple[str, ...] = ()  # what the prompt had no room for, in words
+
+    def role(self) -> bytes:
+        """The first chunk."""
+        return self._delta({"role": "assistant", "content": ""})
+
+    def text(self, text: str) -> bytes:
+        """A chunk of the answer."""
+        return self._delta({"content": text})
+
+    def end(self, done: Done) -> bytes:
+        """The chunk that says why the answer ended, with its citations."""
+        return self._delta({}, done.reason, self._sources(done))
+
+    def usage(self, done: Done) -> bytes:
+        """The chunk of token counts; being the last one, it has the citations too."""
+        head = self._head("chat.completion.chunk")
+        return sse({**head, "choices": [], "usage": _usage(done.usage), **self._sources(done)})
+
+    def whole(self, texts: Sequence[str], done: Done) -> dict[str, object]:
+        """The answer of a request that does not stream."""
+        message = {"role": "assistant", "content": "".join(texts), "refusal": None}
+        choice = {
+            "index": 0,
+            "message": message,
+            "logprobs": None,
+            "finish_reason": done.reason,
+        }
+        return {
+            **self._head("chat.completion"),
+            "choices": [choice],
+            "usage": _usage(done.usage),
+            **self._sources(done),
+        }
+
+    def _head(self, kind: str) -> dict[str, object]:
+        return {"id": self.id, "object": kind, "created": self._created, "model": self._model}
+
+    def _delta(
+        self,
+        delta: Mapping[str, str],
+        finish_reason: str | None = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        return sse({**self._head("chat.completion.chunk"), "choices": [choice], **(extra or {})})
+
+    def _sources(self, done: Done) -> dict[str, object]:
+        return {
+            "citations": [asdict(citation) for citation in done.citations],
+            "dropped": list(self.dropped),
+        }
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+    }

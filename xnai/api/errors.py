@@ -1,0 +1,139 @@
+"""Errors on the wire: one JSON format, whatever went wrong and wherever it was noticed."""
+
+import math
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from xnai.api.protocol import ApiRuntime
+from xnai.errors import (
+    BAD_REQUEST,
+    INTERNAL,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    SEARCH_DOWN,
+    SHUTTING_DOWN,
+    UNAUTHORIZED,
+    XnaiError,
+)
+from xnai.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+REQUEST_ID = "xnai.request_id"  # key in the ASGI scope, set by the middleware
+_WAIT_STATUSES = frozenset({429, 503})
+_WAIT_SECONDS = 5.0
+_WAIT_LIMIT_SECONDS = 3600
+
+
+def error_body(error: XnaiError, request_id: str) -> dict[str, dict[str, object]]:
+    """The JSON of an error."""
+    return {
+        "error": {
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+            "request_id": request_id,
+            "retryable": error.kind.retryable,
+        }
+    }
+
+
+def error_headers(error: XnaiError) -> dict[str, str]:
+    """``Retry-After`` in whole seconds where waiting helps, and what the status demands."""
+    headers = {"Cache-Control": "no-store"}
+    wait = error.retry_after
+    if wait is None and error.kind.status in _WAIT_STATUSES:
+        wait = _WAIT_SECONDS
+    if wait is not None:
+        headers["Retry-After"] = str(min(max(math.ceil(wait), 1), _WAIT_LIMIT_SECONDS))
+    if error.kind is UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.kind is METHOD_NOT_ALLOWED:
+        headers["Allow"] = str(error.values["allowed"])
+    return headers
+
+
+def error_response(error: XnaiError, request_id: str) -> JSONResponse:
+    """The whole response to a request that failed."""
+    return JSONResponse(
+        error_body(error, request_id), error.kind.status, headers=error_headers(error)
+    )
+
+
+def note_error(exc: Exception) -> XnaiError:
+    """Count an error, log it if nobody foresaw it, and return what may be told to others."""
+    if isinstance(exc, XnaiError):
+        error = exc
+        if error.kind.status >= INTERNAL.status:
+            log.warning("request failed", code=error.code, reason=error.message)
+    else:
+        log.error("request failed unexpectedly", exc_info=exc)
+        error = XnaiError(INTERNAL)
+    metrics.error(error.code)
+    return error
+
+
+def from_router(exc: HTTPException, scope: Scope) -> XnaiError:
+    """The catalogued error for one that Starlette raises by itself."""
+    path = scope["path"]
+    if exc.status_code == NOT_FOUND.status:
+        return XnaiError(NOT_FOUND, what="address", name=path)
+    if exc.status_code == METHOD_NOT_ALLOWED.status:
+        allowed = ", ".join(sorted((exc.headers or {}).get("Allow", "").split(", ")))
+        return XnaiError(METHOD_NOT_ALLOWED, method=scope["method"], path=path, allowed=allowed)
+    return XnaiError(BAD_REQUEST, problem="The request is malformed.", fix="Check its syntax.")
+
+
+def require_accepting(runtime: ApiRuntime) -> None:
+    """Refuse new work while the server is stopping.
+
+    Raises:
+        XnaiError: SHUTTING_DOWN.
+
+    """
+    if not runtime.accepting:
+        raise XnaiError(SHUTTING_DOWN)
+
+
+def require_search(runtime: ApiRuntime) -> None:
+    """Refuse what needs the documents while they cannot be reached.
+
+    Raises:
+        XnaiError: SEARCH_DOWN.
+
+    """
+    search = runtime.search_state
+    if search.state == "starting":
+        raise XnaiError(SEARCH_DOWN, retry_after=2, reason="the index is still being opened")
+    if search.state != "ready":
+        raise XnaiError(SEARCH_DOWN, reason=search.detail.rstrip(".") or "the index is closed")
+
+
+class ErrorBoundary:
+    """Turns whatever is raised below into a response of the one format."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application; an error after the response has begun is raised again."""
+        started = False
+
+        async def tracked(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, tracked)
+        except ClientDisconnect:
+            log.debug("client gone", path=scope["path"])
+        except Exception as exc:
+            error = note_error(exc)
+            if started:
+                raise
+            await error_response(error, scope[REQUEST_ID])(scope, receive, send)

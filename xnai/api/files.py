@@ -1,0 +1,127 @@
+"""``/v1/files``: documents that programs bring, in the form of OpenAI's files API."""
+
+from collections.abc import Sequence
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from xnai.api.auth import Authority
+from xnai.api.bodies import MEGABYTE, UPLOAD_OVERHEAD, declared_length, parse_number
+from xnai.api.chat_wire import refuse
+from xnai.api.errors import require_accepting, require_search
+from xnai.api.multipart import FileUpload
+from xnai.api.protocol import ApiRuntime
+from xnai.api.sources import owned
+from xnai.errors import FILE_TOO_LARGE, NOT_FOUND, XnaiError
+from xnai.types import Document
+
+log = structlog.get_logger(__name__)
+
+_PURPOSES = frozenset({"assistants", "user_data"})
+_LIST_MAX = 10_000
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+def file_object(document: Document) -> dict[str, object]:
+    """A document as OpenAI's file object, with what became of reading it."""
+    error = None
+    if document.status == "error":
+        error = {
+            "code": document.error_code,
+            "message": document.error_message,
+            "hint": document.error_hint,
+        }
+    return {
+        "id": document.id,
+        "object": "file",
+        "bytes": document.size,
+        "created_at": int(document.created_at),
+        "filename": document.file_name,
+        "purpose": "assistants",
+        "status": document.status,
+        "status_details": document.error_message or None,
+        "error": error,
+        "media_type": document.media_type,
+        "page_count": document.page_count,
+        "chunk_count": document.chunk_count,
+        "notes": list(document.notes),
+    }
+
+
+class Files:
+    """The endpoints."""
+
+    def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
+        self._runtime = runtime
+        self._authority = authority
+
+    def routes(self) -> list[Route]:
+        """Paths and methods."""
+        return [
+            Route("/v1/files", self.collection, methods=["GET", "POST"]),
+            Route("/v1/files/{id}", self.item, methods=["GET", "DELETE"]),
+        ]
+
+    async def collection(self, request: Request) -> Response:
+        """List the caller's documents, or take a new one."""
+        owner = self._authority.owner(request)
+        require_search(self._runtime)
+        if request.method == "POST":
+            return await self._upload(request, owner)
+        documents = await self._runtime.library.documents(owner)
+        return JSONResponse(_page(documents, request), headers=_NO_STORE)
+
+    async def item(self, request: Request) -> Response:
+        """Show or delete one document of the caller."""
+        owner = self._authority.owner(request)
+        document = await owned(self._runtime, owner, request.path_params["id"])
+        if request.method != "DELETE":
+            return JSONResponse(file_object(document), headers=_NO_STORE)
+        if not await self._runtime.library.delete(document.id):
+            raise XnaiError(NOT_FOUND, what="document", name=document.id)
+        log.info("document deleted", document=document.id)
+        deleted = {"id": document.id, "object": "file", "deleted": True}
+        return JSONResponse(deleted, headers=_NO_STORE)
+
+    async def _upload(self, request: Request, owner: str) -> Response:
+        require_accepting(self._runtime)
+        limit_mb = self._runtime.settings.upload_max_mb
+        upload = FileUpload(request.headers.get("content-type", ""), request.stream())
+        await upload.open()
+        purpose = upload.fields.get("purpose", "assistants")
+        if purpose not in _PURPOSES:
+            raise refuse(f"The purpose {purpose!r} is not supported.", "Send 'assistants'.")
+        if declared_length(request.headers) > limit_mb * MEGABYTE + UPLOAD_OVERHEAD:
+            raise XnaiError(FILE_TOO_LARGE, name=upload.file_name[:255], limit_mb=limit_mb)
+        library = self._runtime.library
+        document = await library.add(owner, upload.file_name, upload.chunks())
+        try:
+            await upload.finish()
+        except (XnaiError, ClientDisconnect):
+            await library.delete(document.id)
+            raise
+        library.ingest_in_background(document.id)
+        log.info("document added", document=document.id, size=document.size)
+        return JSONResponse(file_object(document), headers=_NO_STORE)
+
+
+def _page(documents: Sequence[Document], request: Request) -> dict[str, object]:
+    """Part of the list, oldest first: ``limit`` documents that come after the id ``after``."""
+    query = request.query_params
+    limit = parse_number(query.get("limit", str(_LIST_MAX)))
+    if limit is None or not 1 <= limit <= _LIST_MAX:
+        given = query["limit"][:20]
+        raise refuse(f"limit={given!r} is not valid.", f"Send 1 to {_LIST_MAX}.")
+    ids = [document.id for document in documents]
+    after = query.get("after", "")
+    start = ids.index(after) + 1 if after in ids else 0
+    shown = documents[start : start + limit]
+    return {
+        "object": "list",
+        "data": [file_object(document) for document in shown],
+        "first_id": shown[0].id if shown else None,
+        "last_id": shown[-1].id if shown else None,
+        "has_more": start + len(shown) < len(ids),
+    }

@@ -1,0 +1,119 @@
+"""What citations open: originals, texts and pictures of pages."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from xnai.api.auth import Authority
+from xnai.api.bodies import parse_number
+from xnai.api.chat_wire import refuse
+from xnai.api.errors import require_search
+from xnai.api.headers import INERT_POLICY
+from xnai.api.protocol import ApiRuntime
+from xnai.api.sources import require_processed
+from xnai.errors import NOT_FOUND, XnaiError
+from xnai.types import Document
+
+_PDF = "application/pdf"
+_WIDTHS = (100, 2400)  # pixels
+_WIDTH = 1000
+_OFFSETS = (0, 2**31)
+_HEADERS = {
+    "Cache-Control": "private, max-age=3600",
+    "Content-Security-Policy": INERT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Pages:
+    """The endpoints; the page's own user may use them too."""
+
+    def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
+        self._runtime = runtime
+        self._authority = authority
+
+    def routes(self) -> list[Route]:
+        """Paths and methods."""
+        return [
+            Route("/v1/files/{id}/content", self.content),
+            Route("/v1/files/{id}/pages/{page}.png", self.image),
+            Route("/v1/files/{id}/pages/{page}", self.text),
+        ]
+
+    async def content(self, request: Request) -> Response:
+        """The original file, to be saved: never shown as a page of this server."""
+        document = await self._visible(request)
+        path = self._runtime.library.original(document)
+        if not await asyncio.to_thread(path.is_file):
+            raise XnaiError(NOT_FOUND, what="file of document", name=document.id)
+        return FileResponse(
+            path,
+            media_type=document.media_type,
+            filename=document.file_name,
+            headers=_HEADERS,
+            content_disposition_type="attachment",
+        )
+
+    async def text(self, request: Request) -> Response:
+        """The text of a page; page 0 is the whole of a document that has no pages."""
+        document = await self._visible(request)
+        page = _page_number(request)
+        require_processed(document)
+        text = await self._runtime.library.page_text(document.id, page or None)
+        if text is None:
+            raise _no_page(document, page)
+        body = {
+            "page": page or None,
+            "page_count": document.page_count,
+            "text": text,
+            "media_type": document.media_type,
+            "file_name": document.file_name,
+        }
+        return JSONResponse(body, headers=_HEADERS)
+
+    async def image(self, request: Request) -> Response:
+        """A PDF page as PNG, the words from ``start`` to ``end`` marked, ``width`` pixels wide."""
+        document = await self._visible(request)
+        page = _page_number(request)
+        start = _number(request, "start", 0, _OFFSETS)
+        end = _number(request, "end", start, _OFFSETS)
+        width = _number(request, "width", _WIDTH, _WIDTHS)
+        require_processed(document)
+        if document.media_type != _PDF or not 1 <= page <= document.page_count:
+            raise _no_page(document, page)
+        png = await self._runtime.library.page_image(document, page, start, end, width)
+        return Response(png, media_type="image/png", headers=_HEADERS)
+
+    async def _visible(self, request: Request) -> Document:
+        may_show = self._authority.may_show(request)
+        require_search(self._runtime)
+        document_id = request.path_params["id"]
+        document = await self._runtime.library.get(document_id)
+        if document is None or not may_show(document):
+            raise XnaiError(NOT_FOUND, what="document", name=document_id[:100])
+        return document
+
+
+def _no_page(document: Document, page: int) -> XnaiError:
+    return XnaiError(NOT_FOUND, what=f"page of {document.file_name!r} with the number", name=page)
+
+
+def _number(request: Request, name: str, default: int, bounds: tuple[int, int]) -> int:
+    value = request.query_params.get(name, "")
+    if not value:
+        return default
+    low, high = bounds
+    number = parse_number(value)
+    if number is None or not low <= number <= high:
+        raise refuse(f"{name}={value[:20]!r} is not valid.", f"Send a number, {low} to {high}.")
+    return number
+
+
+def _page_number(request: Request) -> int:
+    value = request.path_params["page"]
+    number = parse_number(value)
+    if number is None:
+        raise XnaiError(NOT_FOUND, what="page", name=value[:20])
+    return number

@@ -1,0 +1,75 @@
+"""What the HTTP interface needs of the running program."""
+
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from xnai.documents.protocol import DocumentLibrary
+from xnai.events import Event, Question
+from xnai.llm.protocol import LanguageModel
+from xnai.settings import Settings
+
+
+class Answers(Protocol):
+    """Answers questions; ``xnai.pipeline.Pipeline`` does."""
+
+    def answer(self, question: Question) -> AsyncGenerator[Event, None]:
+        """Stream one answer; closing the generator cancels it."""
+        ...
+
+
+class SearchStatus(Protocol):
+    """Whether documents can be searched."""
+
+    @property
+    def state(self) -> str:
+        """``starting``, ``ready`` or ``down``."""
+        ...
+
+    @property
+    def since(self) -> float:
+        """When the state began, in seconds since the epoch."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """A sentence for people; may be empty."""
+        ...
+
+
+class ApiRuntime(Protocol):
+    """The parts of ``xnai.runtime.Runtime`` that are reached over HTTP."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+        ...
+
+    @property
+    def library(self) -> DocumentLibrary:
+        """The documents."""
+        ...
+
+    @property
+    def model(self) -> LanguageModel:
+        """The language model."""
+        ...
+
+    @property
+    def pipeline(self) -> Answers:
+        """What answers questions."""
+        ...
+
+    @property
+    def started_at(self) -> float:
+        """When the server was started, in seconds since the epoch."""
+        ...
+
+    @property
+    def accepting(self) -> bool:
+        """False once the server is stopping."""
+        ...
+
+    @property
+    def search_state(self) -> SearchStatus:
+        """Whether documents can be searched."""
+        ...

@@ -278,6 +278,19 @@ SEARCH_DOWN = ErrorKind(
     "Try again; if it stays so, look at /health/ready.",
     retryable=True,
 )
+EMBEDDING_MODEL_MISSING = ErrorKind(
+    "embedding_model_missing",
+    503,
+    "The embedding model cannot be used: {reason}.",
+    "Run `make run` again; it installs the model's files.",
+)
+INDEX_DAMAGED = ErrorKind(
+    "index_damaged",
+    503,
+    "The document index {path} cannot be read: {reason}.",
+    "Nothing was deleted. Stop XNAi, put a backup in its place or move the file away, "
+    "start again and attach the documents anew.",
+)
 DISK_FULL = ErrorKind(
     "disk_full",
     507,

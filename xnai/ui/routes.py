@@ -1,0 +1,258 @@
+"""The HTTP side of the guard: Chainlit's routes that are not used are shut, others are checked.
+
+These routes stand before Chainlit's of the same path.
+"""
+
+import asyncio
+import json
+import shutil
+import unicodedata
+import uuid
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, NoReturn
+
+import chainlit.server as chainlit_server
+import structlog
+from chainlit.auth import get_current_user
+from chainlit.config import config
+from chainlit.data import get_data_layer
+from chainlit.session import WebsocketSession
+from chainlit.types import CallActionRequest, DeleteFeedbackRequest, UpdateFeedbackRequest
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.security import OAuth2PasswordRequestForm
+from starlette.datastructures import UploadFile
+from starlette.middleware.cors import CORSMiddleware
+
+from xnai.errors import XnaiError
+from xnai.settings import Settings
+from xnai.ui.auth import LoginLimiter
+from xnai.ui.payloads import is_canonical_uuid
+
+log = structlog.get_logger(__name__)
+
+MEGABYTE = 1024 * 1024
+MAX_NAME = 255  # characters of a file name
+MAX_ACTION = 20_000  # characters of an action's payload as JSON
+ACTION_KEYS = frozenset({"id", "name", "payload", "label", "tooltip", "icon", "forId"})
+ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+# What a browser may show in place; anything else is only ever saved.
+SHOWN = frozenset({"application/pdf", "image/png", "image/jpeg", "image/gif", "image/webp"})
+
+# User-set MCP servers, other people's clients and shared threads are not part of XNAi; the
+# element routes would let a browser write into any thread.
+SHUT = (
+    "/docs",
+    "/docs/oauth2-redirect",
+    "/redoc",
+    "/openapi.json",
+    "/auth/jwt",
+    "/auth/oauth/{rest:path}",
+    "/copilot/{rest:path}",
+    "/mcp",
+    "/project/element",
+    "/project/share/{rest:path}",
+    "/project/thread/share",
+    "/slack/events",
+    "/teams/events",
+)
+
+User = Annotated[Any, Depends(get_current_user)]
+
+
+def install(app: FastAPI, settings: Settings) -> None:
+    """Put the checked routes before Chainlit's; call it once, before the server starts.
+
+    Pages of other origins get no leave to read anything, whatever Chainlit's config file says.
+    """
+    for middleware in app.user_middleware:
+        factory: Any = middleware.cls
+        if factory is CORSMiddleware:
+            middleware.kwargs["allow_origins"] = list[str]()
+    known = len(app.router.routes)
+    app.include_router(_router(settings), prefix=config.run.root_path or "")
+    added = app.router.routes[known:]
+    del app.router.routes[known:]
+    app.router.routes[:0] = added
+
+
+def _router(settings: Settings) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    for path in SHUT:
+        router.add_api_route(path, _shut, methods=ANY_METHOD, response_model=None)
+    uploads = _Uploads(settings)
+    router.add_api_route("/project/file", uploads.receive, methods=["POST"])
+    router.add_api_route("/project/file/{file_id}", _get_file, methods=["GET"])
+    router.add_api_route("/project/action", _call_action, methods=["POST"])
+    router.add_api_route("/set-session-cookie", _set_session_cookie, methods=["POST"])
+    router.add_api_route("/feedback", _put_feedback, methods=["PUT"])
+    router.add_api_route("/feedback", _delete_feedback, methods=["DELETE"])
+    router.add_api_route("/login", _Login().submit, methods=["POST"])
+    return router
+
+
+async def _shut() -> NoReturn:
+    raise HTTPException(404, "XNAi does not offer this.")
+
+
+class _Login:
+    """Chainlit's password login with a limit on failures."""
+
+    def __init__(self) -> None:
+        self._limiter = LoginLimiter()
+
+    async def submit(
+        self,
+        request: Request,
+        response: Response,
+        form: Annotated[OAuth2PasswordRequestForm, Depends()],
+    ) -> Any:
+        address = request.client.host if request.client else ""
+        if wait := self._limiter.wait(address):
+            raise HTTPException(
+                429,
+                f"Too many wrong keys; try again in {wait:.0f} seconds.",
+                headers={"Retry-After": str(int(wait) + 1)},
+            )
+        try:
+            answer = await chainlit_server.login(request, response, form)
+        except HTTPException as exc:
+            if exc.status_code == 401:  # noqa: PLR2004 - Unauthorized
+                self._limiter.failed(address)
+                log.warning("a sign-in failed", address=address)
+            raise
+        self._limiter.succeeded(address)
+        return answer
+
+
+def _own_session(session_id: str, user: Any) -> Any:
+    session = WebsocketSession.get_by_id(session_id) if is_canonical_uuid(session_id) else None
+    owner = session.user.identifier if session and session.user else None
+    if session is None or owner != (user.identifier if user else None):
+        raise HTTPException(404, "This chat is not open any more; reload the page.")
+    return session
+
+
+class _Uploads:
+    """Files on their way into a session's folder, written piece by piece."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._largest = settings.upload_max_mb * MEGABYTE
+        self._all = self._largest * settings.upload_max_files
+        self._limit_mb = settings.upload_max_mb
+
+    async def receive(self, request: Request, session_id: str, user: User) -> JSONResponse:
+        session = _own_session(session_id, user)
+        self._check_room(session, int(request.headers.get("content-length") or 0))
+        async with request.form(max_files=1, max_fields=4) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile) or not file.filename:
+                raise HTTPException(400, "There is no file in this upload.")
+            try:
+                chainlit_server.validate_file_upload(file)
+            except ValueError as exc:
+                raise HTTPException(400, f"{exc}.") from exc
+            self._check_room(session, file.size or 0)
+            return JSONResponse({"id": await _keep(session, file)})
+
+    def _check_room(self, session: Any, size: int) -> None:
+        if size > self._largest + MEGABYTE:  # the form around the file counts too
+            raise HTTPException(413, f"The file is larger than {self._limit_mb} MB.")
+        kept = sum(
+            entry["size"] for entry in session.files.values() if Path(entry["path"]).exists()
+        )
+        if kept + size > self._all + MEGABYTE:
+            raise HTTPException(413, "Too many files wait in this chat; send them first.")
+
+
+async def _keep(session: Any, file: UploadFile) -> str:
+    file_id = str(uuid.uuid4())
+    path: Path = session.files_dir / file_id
+    size = await asyncio.to_thread(_copy, file.file, path)
+    if WebsocketSession.get_by_id(session.id) is not session:
+        await asyncio.to_thread(shutil.rmtree, session.files_dir, ignore_errors=True)
+        raise HTTPException(404, "This chat is not open any more; reload the page.")
+    session.files[file_id] = {
+        "id": file_id,
+        "path": path,
+        "name": display_name(file.filename or ""),
+        "type": file.content_type or "application/octet-stream",
+        "size": size,
+    }
+    return file_id
+
+
+def _copy(source: BinaryIO, path: Path) -> int:
+    path.parent.mkdir(exist_ok=True)
+    source.seek(0)
+    with path.open("wb") as target:
+        shutil.copyfileobj(source, target, MEGABYTE)
+        return target.tell()
+
+
+def display_name(name: str) -> str:
+    """A file's name as it may be shown: no folders, nothing invisible, 255 characters."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    shown = "".join(c for c in last if not unicodedata.category(c).startswith("C")).strip()
+    if len(shown) > MAX_NAME:
+        stem, dot, suffix = shown.rpartition(".")
+        end = dot + suffix[:20] if stem else ""
+        shown = shown[: MAX_NAME - len(end)] + end
+    return shown or "file"
+
+
+async def _get_file(file_id: str, session_id: str, user: User) -> FileResponse:
+    entry = _own_session(session_id, user).files.get(file_id)
+    if entry is None or not await asyncio.to_thread(Path(entry["path"]).is_file):
+        raise HTTPException(404, "This file is not here any more.")
+    shown = entry["type"] in SHOWN
+    return FileResponse(
+        entry["path"],
+        media_type=entry["type"] if shown else "application/octet-stream",
+        filename=entry["name"],
+        content_disposition_type="inline" if shown else "attachment",
+        headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"},
+    )
+
+
+async def _call_action(payload: CallActionRequest, user: User) -> Any:
+    _own_session(payload.sessionId, user)
+    action = payload.action
+    name, values = action.get("name"), action.get("payload")
+    if not isinstance(name, str) or name not in config.code.action_callbacks:
+        raise HTTPException(404, "There is no such action.")
+    if not isinstance(values, dict) or len(json.dumps(values)) > MAX_ACTION:
+        raise HTTPException(400, "The action's payload is not a small object.")
+    payload.action = {
+        key: value
+        for key, value in action.items()
+        if key in ACTION_KEYS and (key == "payload" or isinstance(value, str))
+    }
+    return await chainlit_server.call_action(payload, user)
+
+
+async def _set_session_cookie(request: Request, response: Response) -> Any:
+    try:
+        body = await request.json()
+    except ValueError as exc:
+        raise HTTPException(400, "The body is not JSON.") from exc
+    if not isinstance(body, dict) or not is_canonical_uuid(body.get("session_id")):
+        raise HTTPException(400, "session_id is not a UUID.")
+    return await chainlit_server.set_session_cookie(request, response)
+
+
+async def _put_feedback(update: UpdateFeedbackRequest, _user: User) -> JSONResponse:
+    try:
+        feedback_id = await get_data_layer().upsert_feedback(update.feedback)
+    except XnaiError as exc:
+        raise HTTPException(exc.kind.status, exc.message) from exc
+    return JSONResponse({"success": True, "feedbackId": feedback_id})
+
+
+async def _delete_feedback(payload: DeleteFeedbackRequest, _user: User) -> JSONResponse:
+    try:
+        deleted = await get_data_layer().delete_feedback(payload.feedbackId)
+    except XnaiError as exc:
+        raise HTTPException(exc.kind.status, exc.message) from exc
+    return JSONResponse({"success": deleted})

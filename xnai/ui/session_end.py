@@ -1,0 +1,92 @@
+"""Knowing when a Chainlit session is really gone, and where its uploads lie until then.
+
+``on_chat_end`` runs at every blip of the connection; a session ends when Chainlit deletes it: at
+once for a new chat, after ``session_timeout`` otherwise.
+"""
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import chainlit.config
+import chainlit.server
+import structlog
+from chainlit.chat_context import chat_contexts
+from chainlit.data import get_data_layer
+from chainlit.session import WebsocketSession, ws_sessions_id
+from chainlit.user_session import user_sessions
+
+log = structlog.get_logger(__name__)
+
+UPLOADS = "uploads"
+STALE_AFTER = 24 * 3600.0  # seconds; an upload folder that old outlived its process
+
+SessionDeleted = Callable[[str, bool], Awaitable[None]]
+
+
+def install(on_session_deleted: SessionDeleted) -> None:
+    """Call ``on_session_deleted(thread_id, persisted)`` after a session has really ended.
+
+    ``persisted`` tells whether the thread is in the history; if not, nothing of it may stay.
+    Sessions whose thread is still open in another one are not told of.
+    """
+    delete: Callable[[Any], Awaitable[None]] = getattr(
+        WebsocketSession.delete, "original", WebsocketSession.delete
+    )
+
+    async def delete_and_tell(session: Any) -> None:
+        await delete(session)
+        chat_contexts.pop(session.id, None)
+        user_sessions.pop(session.id, None)
+        thread_id = str(session.thread_id)
+        if any(other.thread_id == thread_id for other in ws_sessions_id.values()):
+            return
+        try:
+            await on_session_deleted(thread_id, await is_persisted(thread_id))
+        except Exception:
+            # Chainlit calls this from a timer that nobody awaits.
+            log.exception("what a session left behind could not be removed", thread_id=thread_id)
+
+    told: Any = delete_and_tell
+    told.original = delete
+    WebsocketSession.delete = told
+
+
+async def is_persisted(thread_id: str) -> bool:
+    """Whether the history has the thread; a resumed thread is there before it is spoken in."""
+    layer = get_data_layer()
+    return bool(layer and await layer.get_thread_author(thread_id))
+
+
+def use_files_directory(data_dir: Path) -> Path:
+    """Keep uploads, and the parts of requests on their way there, below the data folder.
+
+    Returns:
+        The folder. Leftovers of processes that were killed are removed from it.
+
+    """
+    uploads = data_dir / UPLOADS
+    uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _remove_stale(uploads)
+    stray = Path(chainlit.config.FILES_DIRECTORY)
+    chainlit.config.FILES_DIRECTORY = uploads
+    chainlit.server.FILES_DIRECTORY = uploads
+    if stray != uploads:
+        with contextlib.suppress(OSError):  # not empty, or not there: not ours to remove
+            stray.rmdir()
+    spool = data_dir / "tmp"
+    spool.mkdir(exist_ok=True, mode=0o700)
+    tempfile.tempdir = str(spool)
+    return uploads
+
+
+def _remove_stale(uploads: Path) -> None:
+    oldest = time.time() - STALE_AFTER
+    for folder in uploads.iterdir():
+        with contextlib.suppress(OSError):
+            if folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder) if folder.is_dir() else folder.unlink()

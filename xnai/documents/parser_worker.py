@@ -1,0 +1,169 @@
+"""The process that opens strangers' files: ``python -m xnai.documents.parser_worker``.
+
+It reads one request, a line of JSON, and answers with lines of JSON as it goes on, so that
+embedding can begin with the first page; a picture's bytes follow their line. The parent is
+``xnai.documents.worker``.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from xnai.documents.confinement import confine, die_with_parent
+from xnai.documents.failures import Failure
+from xnai.errors import (
+    FILE_DAMAGED,
+    FILE_EMPTY,
+    FILE_NO_TEXT,
+    FILE_TEXT_TOO_LONG,
+    FILE_TOO_EXPENSIVE,
+)
+from xnai.types import Page
+
+PART_CHARACTERS = 32_000  # of one line, so that the parent's event loop decodes it in no time
+_NOTE_PAGES = 20  # named in a note
+
+Send = Callable[[Mapping[str, object]], None]
+Request = Mapping[str, Any]
+
+
+def _load_libraries(media_type: str) -> None:
+    """Import what a request needs before the limits count, as it is the same for every file."""
+    if media_type.endswith("/pdf"):
+        import pypdfium2  # noqa: F401, PLC0415
+    elif media_type.endswith(".sheet"):
+        import openpyxl  # noqa: F401, PLC0415
+    elif media_type == "text/html" or "officedocument" in media_type:
+        import markitdown  # noqa: F401, PLC0415
+
+
+def _pdf_pages(path: Path, unreadable: list[int], send: Send) -> Iterator[Page]:
+    from xnai.documents import pdf  # noqa: PLC0415 - each format loads its own library
+
+    document = pdf.open_pdf(path)
+    send({"pages": len(document)})
+    return pdf.pages(document, unreadable)
+
+
+def _pages(request: Request, unreadable: list[int], send: Send) -> Iterable[Page]:
+    path, media_type, limit = Path(request["path"]), request["media_type"], request["characters"]
+    if media_type.endswith("/pdf"):
+        return _pdf_pages(path, unreadable, send)
+    if "officedocument" in media_type:
+        from xnai.documents import office  # noqa: PLC0415
+
+        if media_type.endswith(".document"):
+            return [office.docx_page(path)]
+        if media_type.endswith(".presentation"):
+            return office.pptx_pages(path)
+        return office.xlsx_pages(path, limit)
+    from xnai.documents import plain  # noqa: PLC0415
+
+    read = plain.html_page if media_type == "text/html" else plain.text_page
+    return [read(path, limit)]
+
+
+def _send_page(page: Page, send: Send) -> None:
+    for start in range(0, max(len(page.text), 1), PART_CHARACTERS):
+        end = start + PART_CHARACTERS
+        more = end < len(page.text)
+        send({"number": page.number, "text": page.text[start:end], "more": more})
+
+
+def _listed(numbers: list[int]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:_NOTE_PAGES])
+    rest = len(numbers) - _NOTE_PAGES
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def _notes(empty: list[int], unreadable: list[int]) -> list[str]:
+    notes = []
+    if empty:
+        notes.append(f"No text was found on page {_listed(empty)} (pictures only?).")
+    if unreadable:
+        notes.append(f"Page {_listed(unreadable)} is damaged and could not be read.")
+    return notes
+
+
+def _parse(request: Request, send: Send) -> None:
+    limit, characters, count = request["characters"], 0, 0
+    empty: list[int] = []
+    unreadable: list[int] = []
+    for page in _pages(request, unreadable, send):
+        count += 1
+        characters += len(page.text)
+        if characters > limit:
+            raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
+        if page.number is not None and not page.text.strip():
+            empty.append(page.number)
+        elif not page.text.strip():
+            characters -= len(page.text)
+        _send_page(page, send)
+    if len(unreadable) == count and count:
+        raise Failure(FILE_DAMAGED, reason="none of its pages can be read")
+    if len(empty) == count or not characters:
+        text_only = request["media_type"].startswith("text/")
+        raise Failure(FILE_EMPTY if text_only else FILE_NO_TEXT)
+    send({"notes": _notes([n for n in empty if n not in unreadable], unreadable)})
+
+
+def _render(request: Request, send: Send, output: BinaryIO) -> None:
+    from xnai.documents import pdf  # noqa: PLC0415
+
+    picture = pdf.picture(
+        Path(request["path"]),
+        request["page"],
+        request["start"],
+        request["end"],
+        request["width"],
+    )
+    send({"bytes": None if picture is None else len(picture)})
+    output.write(picture or b"")
+
+
+def _answer(request: Request, output: BinaryIO) -> None:
+    def send(frame: Mapping[str, object]) -> None:
+        output.write(json.dumps(frame).encode() + b"\n")
+        output.flush()
+
+    try:
+        try:
+            if request["command"] == "render":
+                _render(request, send, output)
+            else:
+                _parse(request, send)
+        except MemoryError as exc:
+            limit = f"{request['memory_mb']:,} MB"
+            raise Failure(FILE_TOO_EXPENSIVE, resource="memory", limit=limit) from exc
+        except RecursionError as exc:
+            raise Failure(FILE_DAMAGED, reason="its content is nested too deeply") from exc
+        except Failure:
+            raise
+        except Exception as exc:
+            # Readers raise whatever a broken file makes them stumble over.
+            send({"stumbled": type(exc).__name__})
+            raise Failure(FILE_DAMAGED, reason="its content cannot be made sense of") from exc
+    except Failure as failure:
+        send({"error": failure.kind.code, "values": failure.values})
+
+
+def main() -> None:
+    """Answer the request on standard input."""
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print must not get between the frames
+    # Unbuffered: the watching thread must be able to wait on the same pipe.
+    stdin = os.fdopen(0, "rb", buffering=0)
+    request = json.loads(stdin.readline())
+    die_with_parent(request["parent"], stdin)
+    _load_libraries(request["media_type"])
+    confine(request["memory_mb"], request["seconds"])
+    _answer(request, output)
+    output.flush()
+    os._exit(0)  # libraries' own cleaning up has nothing to save, and may crash
+
+
+if __name__ == "__main__":
+    sys.exit(main())

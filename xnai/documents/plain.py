@@ -1,0 +1,90 @@
+"""Plain text, Markdown, CSV and HTML; used in the worker process only."""
+
+import codecs
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xnai.documents import encoding
+from xnai.documents.failures import Failure
+from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG
+from xnai.types import Page
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup
+
+HTML = "text/html"
+_BLOCK = 2**20
+_LONGEST_CHARACTER = 4  # bytes, in every encoding that is detected
+# All but tab and newline: what a terminal obeys, NUL, and the marks at either end of a text.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
+_NOT_CONTENT = ("script", "style", "noscript", "template", "nav", "header", "footer", "svg")
+_SUBSTITUTES = 0.05  # of a text's characters; more means that it was not text after all
+
+
+def tidy(text: str) -> str:
+    """Return a text with newlines as ``\\n`` and without control characters."""
+    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n"))
+
+
+def _decode(path: Path, limit: int) -> str:
+    if path.stat().st_size > limit * _LONGEST_CHARACTER + _BLOCK:
+        raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
+    with path.open("rb") as file:
+        codec = encoding.detect(file.read(encoding.SAMPLE_BYTES))
+        if codec is None:
+            raise Failure(FILE_DAMAGED, reason="it is not text")
+        file.seek(0)
+        decoder = codecs.getincrementaldecoder(codec)(errors="replace")
+        parts, length = [], 0
+        while block := file.read(_BLOCK):
+            parts.append(decoder.decode(block))
+            length += len(parts[-1])
+            if length > limit:
+                raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
+        parts.append(decoder.decode(b"", final=True))
+    text = "".join(parts)
+    if text.count("\ufffd") > _SUBSTITUTES * len(text) + 1:
+        raise Failure(FILE_DAMAGED, reason="it is not text after its first part")
+    return text
+
+
+def text_page(path: Path, limit: int) -> Page:
+    """Read a text file as one page.
+
+    Raises:
+        Failure: FILE_TEXT_TOO_LONG beyond ``limit`` characters, FILE_DAMAGED if it is not text.
+
+    """
+    return Page(None, tidy(_decode(path, limit)))
+
+
+def _without_furniture(soup: "BeautifulSoup") -> "BeautifulSoup":
+    for element in soup.find_all(_NOT_CONTENT):
+        # The header of an article is its title.
+        if element.name != "header" or element.find_parent(("article", "main")) is None:
+            element.extract()
+    return soup
+
+
+def html_page(path: Path, limit: int) -> Page:
+    """Convert an HTML file to Markdown as one page; nothing it refers to is fetched.
+
+    Raises:
+        Failure: as ``text_page``.
+
+    """
+    from bs4 import BeautifulSoup  # noqa: PLC0415 - takes half a second that a text file saves
+    from markitdown import StreamInfo  # noqa: PLC0415
+    from markitdown.converters import HtmlConverter  # noqa: PLC0415
+
+    soup = _without_furniture(BeautifulSoup(_decode(path, limit), "html.parser"))
+    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    result = HtmlConverter().convert(
+        BytesIO(str(soup).encode()), StreamInfo(mimetype=HTML, charset="utf-8")
+    )
+    body = tidy(result.markdown)
+    return Page(None, body if not title or title in body[:2000] else f"# {title}\n\n{body}")
+
+

@@ -1,0 +1,27 @@
+"""What the server and its worker agree on besides the frames."""
+
+import json
+from dataclasses import asdict, dataclass
+
+BEAT_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """What a worker is told when it starts, as JSON in its first argument."""
+
+    parent: int  # process id of the server
+    model: str
+    context: int  # tokens
+    threads: int
+    memory_limit: int  # bytes that may be allocated; mapped files do not count
+    requantise_to: str = ""  # only write this Q8_0 copy of the model and exit
+
+    def to_json(self) -> str:
+        """The argument."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "WorkerConfig":
+        """Read the argument."""
+        return cls(**json.loads(text))

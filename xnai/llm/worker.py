@@ -1,0 +1,239 @@
+"""The process that owns llama.cpp: ``python -m xnai.llm.worker``, started by the server.
+
+Frames come in on standard input and go out on standard output (``xnai.llm.frames``); log lines
+are JSON on standard error. The process ends with its parent, whatever happens to that.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+import llama_cpp.llama_cpp as lib
+
+from xnai.errors import INTERNAL
+from xnai.llm import frames
+from xnai.llm.answer import Answer, Prompter, RefusedError
+from xnai.llm.config import BEAT_SECONDS, WorkerConfig
+from xnai.llm.native import AbortFlag, Model, requantise
+from xnai.llm.template import TemplateRefusedError
+from xnai.llm.vocabulary import NativeError
+from xnai.types import Sampling
+
+EXIT_REQUANTISE_FAILED = 3
+PROGRESS_SECONDS = 0.2
+PR_SET_PDEATHSIG = 1
+OOM_SCORE = "500"  # short of memory, the system ends this process before the server
+LOG_TEXT = 500  # characters of a line of llama.cpp
+LOG_LEVELS = {3: "warning", 4: "error"}  # GGML_LOG_LEVEL_WARN, _ERROR
+
+
+class Outbox:
+    """Writes frames from any thread; ends the process when nobody reads them."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+
+    def send(self, kind: str, **fields: object) -> None:
+        """Write one frame."""
+        try:
+            with self._lock:
+                self._file.write(frames.encode({"type": kind, **fields}))
+                self._file.flush()
+        except OSError:
+            os._exit(0)
+
+
+class Jobs:
+    """Requests for the main thread, and which of them are cancelled."""
+
+    def __init__(self, abort: AbortFlag) -> None:
+        self._abort = abort
+        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[frames.Frame] = queue.SimpleQueue()
+        self._cancelled: set[int] = set()
+        self._current = 0
+
+    def put(self, job: frames.Frame) -> None:
+        """Append a request; ids rise."""
+        self._queue.put(job)
+
+    def cancel(self, job_id: int) -> None:
+        """Stop a request within one step, or keep it from starting."""
+        with self._lock:
+            if job_id == self._current:
+                self._abort.set()
+            elif job_id > self._current:
+                self._cancelled.add(job_id)
+
+    def take(self) -> frames.Frame:
+        """Wait for the next request; it becomes the one that ``cancel`` stops."""
+        job = self._queue.get()
+        with self._lock:
+            self._current = int(job["id"])
+            self._abort.clear()
+            if self._current in self._cancelled:
+                self._cancelled.discard(self._current)
+                self._abort.set()
+        return job
+
+
+def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
+    """Load the model, then answer until the server closes the pipe."""
+    log, abort = _NativeLog(), AbortFlag()
+    jobs = Jobs(abort)
+    counts: queue.SimpleQueue[frames.Frame] = queue.SimpleQueue()
+    _thread(_beat, outbox)
+    _thread(_read, inbox, jobs, counts)
+    path = Path(config.model)
+    try:
+        model = Model(path, config.context, config.threads, _Progress(outbox), abort)
+        model.warm_up()
+        prompter = Prompter(model)
+    except NativeError as exc:
+        reason = f"{exc} ({log.last_error})" if log.last_error else str(exc)
+        outbox.send("failed", reason=reason)
+        return
+    except TemplateRefusedError as exc:
+        outbox.send("failed", reason=f"its chat template cannot be used: {exc}")
+        return
+    _thread(_count, model, prompter, counts, outbox)
+    outbox.send("ready", context=model.context)
+    while True:
+        job = jobs.take()
+        send = partial(outbox.send, id=job["id"])
+        Answer(model, prompter, send).run(job["messages"], Sampling(**job["sampling"]))
+
+
+def _read(inbox: IO[bytes], jobs: Jobs, counts: "queue.SimpleQueue[frames.Frame]") -> None:
+    """Hand out what the server asks; the end of its pipe is the end of this process."""
+    try:
+        while frame := frames.read(inbox):
+            if frame["op"] == "complete":
+                jobs.put(frame)
+            elif frame["op"] == "cancel":
+                jobs.cancel(int(frame["id"]))
+            else:
+                counts.put(frame)
+    except frames.FrameError as exc:
+        log_line("error", str(exc))
+    os._exit(0)
+
+
+def _count(
+    model: Model,
+    prompter: Prompter,
+    counts: "queue.SimpleQueue[frames.Frame]",
+    outbox: Outbox,
+) -> None:
+    """Count tokens beside the answer under way."""
+    while True:
+        frame = counts.get()
+        try:
+            if frame["op"] == "count":
+                result = [model.vocabulary.count(text) for text in frame["texts"]]
+            else:
+                result = [len(prompter.tokens(frame["messages"]))]
+            outbox.send("counts", id=frame["id"], counts=result)
+        except RefusedError as exc:
+            outbox.send("error", id=frame["id"], code=exc.kind.code, values=exc.values)
+        except NativeError as exc:
+            log_line("error", str(exc))
+            outbox.send("error", id=frame["id"], code=INTERNAL.code, values={})
+
+
+def _beat(outbox: Outbox) -> None:
+    while True:
+        outbox.send("beat")
+        time.sleep(BEAT_SECONDS)
+
+
+class _NativeLog:
+    """Takes llama.cpp's log: errors and warnings become lines, the rest is dropped."""
+
+    def __init__(self) -> None:
+        self.last_error = ""
+        self._callback = lib.llama_log_callback(self._take)  # must outlive the library's use
+        lib.llama_log_set(self._callback, None)
+
+    def _take(self, level: int, text: bytes, _data: object) -> None:
+        line = text.decode("utf-8", "replace").strip()[:LOG_TEXT]
+        if level not in LOG_LEVELS or not line.strip("."):
+            return
+        if LOG_LEVELS[level] == "error":
+            self.last_error = line
+        log_line(LOG_LEVELS[level], line)
+
+
+def log_line(level: str, text: str) -> None:
+    """Write one line that the server puts into its own log."""
+    sys.stderr.write(json.dumps({"level": level, "text": text}) + "\n")
+    sys.stderr.flush()
+
+
+class _Progress:
+    """Reports how much of the file was read, a few times a second."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._next = 0.0
+
+    def __call__(self, value: float) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + PROGRESS_SECONDS
+            self._outbox.send("loading", progress=value)
+
+
+def _thread(target: Callable[..., None], *args: object) -> None:
+    threading.Thread(target=target, args=args, daemon=True).start()
+
+
+def _die_with_parent(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above
+        os._exit(0)
+
+
+def _limit_memory(limit: int) -> None:
+    """Bound what this process may allocate, so that a hostile template fails alone."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
+    if sys.platform == "linux":
+        import resource  # noqa: PLC0415 - not there on Windows
+
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def main() -> None:
+    """Serve, or write a requantised copy, as the first argument says."""
+    config = WorkerConfig.from_json(sys.argv[1])
+    _die_with_parent(config.parent)
+    _limit_memory(config.memory_limit)
+    # Whatever a library prints must not land between the frames.
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    if config.requantise_to:
+        _NativeLog()
+        try:
+            requantise(Path(config.model), Path(config.requantise_to), config.threads)
+        except (NativeError, OSError) as exc:
+            log_line("error", str(exc))
+            sys.exit(EXIT_REQUANTISE_FAILED)
+        return
+    serve(config, sys.stdin.buffer, Outbox(pipe))
+
+
+if __name__ == "__main__":
+    main()

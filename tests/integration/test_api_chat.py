@@ -287,8 +287,7 @@ async def test_the_generator_is_closed_at_once_when_the_client_is_gone(tmp_path,
         head = f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n"
         writer.write(head.encode() + body)
         async with asyncio.timeout(5):
-            while not runtime.pipeline.asked:
-                await asyncio.sleep(0.01)
+            await runtime.pipeline.started.wait()
             await asyncio.sleep(0.05)
             left = time.monotonic()
             writer.transport.abort()

@@ -14,7 +14,8 @@ UPLOAD_OVERHEAD = MEGABYTE  # boundaries, part headers and small fields around a
 _OTHER_LIMIT_MB = 10
 _API_FILES = "/v1/files"
 _UPLOAD_PATHS = frozenset({_API_FILES, "/project/file"})
-_LINGER_SECONDS = 2.0
+_LINGER_SECONDS = 10.0
+_LINGER_IDLE_SECONDS = 2.0
 
 
 def declared_length(headers: Headers) -> int:
@@ -122,7 +123,8 @@ class Linger:
             try:
                 async with asyncio.timeout(_LINGER_SECONDS):
                     while arriving:
-                        await watched()
+                        async with asyncio.timeout(_LINGER_IDLE_SECONDS):
+                            await watched()
             except TimeoutError:
                 return
 

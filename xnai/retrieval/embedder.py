@@ -1,0 +1,236 @@
+"""Sentence embeddings of all-MiniLM-L6-v2 on onnxruntime."""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from xnai.errors import SEARCH_DOWN, SHUTTING_DOWN, XnaiError
+from xnai.retrieval import weights
+from xnai.retrieval.protocol import Vectors
+from xnai.settings import Settings
+
+DIMENSIONS = 384
+MAX_TOKENS = 256  # what the model was trained with; the shipped tokenizer cuts at 128
+MAX_CHARACTERS = 20_000  # far more than 256 tokens of any prose; keeps tokenising short
+INTERACTIVE = 2  # so few texts are a question rather than a document
+_BULK_NICENESS = 10
+
+log = structlog.get_logger(__name__)
+
+
+class OnnxEmbedder:
+    """Embeds texts one by one, a text per core at a time.
+
+    One sequence per run needs no padding, so a text has the same vector alone and in any batch
+    (activations are quantised per run), and single-threaded runs side by side cost less CPU than
+    one run on all cores. Questions have a thread of their own; the threads for documents yield to
+    it, to the page and to the language model by their niceness (Linux).
+
+    Until the dynamic int8 model is made (once, in the background) the packaged one is used: the
+    vectors agree within cosine 0.985 and may be mixed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.data_dir / "embedding"
+        self._loading: asyncio.Task[None] | None = None
+        self._quantizing: asyncio.Task[None] | None = None
+        self._is_closed = False
+        self._tokenizer: Any = None
+        self._session: Any = None
+        self._questions = ThreadPoolExecutor(1, "embed-question")
+        self._documents = ThreadPoolExecutor(_usable_cores(), "embed", initializer=_yield_to_others)
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return DIMENSIONS
+
+    @property
+    def tokenizer_path(self) -> Path:
+        """The model's tokenizer.json.
+
+        Raises:
+            XnaiError: EMBEDDING_MODEL_MISSING.
+
+        """
+        return weights.locate(weights.TOKENIZER)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether texts can be embedded without waiting for the model."""
+        return self._session is not None
+
+    async def start(self) -> None:
+        """Begin loading and return at once; ``embed`` waits for it."""
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load(), name="embedder-load")
+            self._loading.add_done_callback(_log_failure)
+
+    async def ready(self) -> None:
+        """Wait until texts can be embedded.
+
+        Raises:
+            XnaiError: EMBEDDING_MODEL_MISSING, SHUTTING_DOWN, or SEARCH_DOWN when not started.
+
+        """
+        if self._is_closed:
+            raise XnaiError(SHUTTING_DOWN)
+        if self._loading is None:
+            raise XnaiError(SEARCH_DOWN, reason="the embedding model is not started")
+        await asyncio.shield(self._loading)
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of shape (len(texts), 384); of a long text, its first 256 tokens count.
+
+        Any text is accepted. One or two texts go ahead of documents. When the caller is
+        cancelled, texts that were not begun are dropped.
+
+        Raises:
+            XnaiError: EMBEDDING_MODEL_MISSING, SHUTTING_DOWN, or SEARCH_DOWN when not started.
+
+        """
+        futures: list[asyncio.Future[NDArray[np.float32]]] = []
+        try:
+            await self.ready()
+            pool = self._questions if len(texts) <= INTERACTIVE else self._documents
+            loop = asyncio.get_running_loop()
+            futures += [loop.run_in_executor(pool, self._embed_one, text) for text in texts]
+            rows = await asyncio.gather(*futures)
+        except asyncio.CancelledError:
+            if self._is_closed and not _is_cancelled():
+                raise XnaiError(SHUTTING_DOWN) from None
+            raise
+        except XnaiError:
+            raise
+        except Exception as exc:  # onnxruntime's errors have no common type
+            raise XnaiError(SEARCH_DOWN, reason=f"the embedding model failed: {exc}") from exc
+        finally:
+            for future in futures:
+                future.cancel()
+        return np.stack(rows) if rows else np.empty((0, DIMENSIONS), np.float32)
+
+    async def close(self) -> None:
+        """Stop what was begun and end the threads; texts still waiting get SHUTTING_DOWN."""
+        self._is_closed = True
+        for task in (self._loading, self._quantizing):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        for pool in (self._questions, self._documents):
+            await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)
+        self._session = None
+
+    async def _load(self) -> None:
+        loop = asyncio.get_running_loop()
+        is_quantized = await loop.run_in_executor(self._questions, self._load_best)
+        if not is_quantized:
+            self._quantizing = asyncio.create_task(self._quantize(), name="embedder-quantize")
+            self._quantizing.add_done_callback(_log_failure)
+
+    def _load_best(self) -> bool:
+        """Load the tokenizer and the fastest model there is; whether that is the quantised one."""
+        self._tokenizer = _load_tokenizer(weights.verified(weights.TOKENIZER, self._folder))
+        made = weights.quantized(self._folder)
+        if made is not None:
+            try:
+                self._session = _load_session(made)
+            except Exception:  # onnxruntime's own types; whatever it is, the file is made anew
+                log.warning("embedder.quantized_model_refused", path=str(made), exc_info=True)
+            else:
+                return True
+        self._session = _load_session(weights.verified(weights.MODEL, self._folder))
+        return False
+
+    async def _quantize(self) -> None:
+        """Make the quantised model in a process and switch to it; without it, all still works."""
+        source, target = weights.locate(weights.MODEL), self._folder / weights.QUANTIZED_NAME
+        script = Path(__file__).with_name("quantize.py")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", script, source, target),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            _, complaint = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode != 0:
+            last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
+            log.warning("embedder.quantize_failed", code=process.returncode, reason=last[:500])
+            return
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._questions, self._load_best)
+        log.info("embedder.quantized", path=str(target))
+
+    def _embed_one(self, text: str) -> NDArray[np.float32]:
+        """The mean of the token vectors, scaled to unit length (Reimers and Gurevych, 2019)."""
+        mean: NDArray[np.float32] = self._token_vectors(text).mean(axis=0)
+        mean /= max(float(np.linalg.norm(mean)), 1e-12)
+        return mean
+
+    def _token_vectors(self, text: str) -> Vectors:
+        """Contextual vectors of the text's tokens, [CLS] and [SEP] included: (tokens, 384)."""
+        # The tokenizer takes UTF-8 only; a lone surrogate becomes a question mark.
+        valid = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+        ids = np.array([self._tokenizer.encode(valid).ids], np.int64)
+        feed = {
+            "input_ids": ids,
+            "attention_mask": np.ones_like(ids),
+            "token_type_ids": np.zeros_like(ids),
+        }
+        vectors: Vectors = self._session.run(None, feed)[0][0]
+        return vectors
+
+
+def _load_tokenizer(path: Path) -> Any:
+    from tokenizers import Tokenizer  # noqa: PLC0415 - heavy: not before it is needed
+
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_TOKENS)
+    return tokenizer
+
+
+def _load_session(path: Path) -> Any:
+    import onnxruntime  # noqa: PLC0415 - heavy: not before it is needed
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _usable_cores() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _yield_to_others() -> None:
+    # On Linux niceness belongs to a thread; elsewhere it would slow the whole process.
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BULK_NICENESS)
+
+
+def _is_cancelled() -> bool:
+    """Whether the caller's own task is being cancelled (rather than a text of it)."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("embedder.failed", task=task.get_name(), reason=str(error))

@@ -1,0 +1,205 @@
+"""The index on one SQLite file: full text by FTS5, vectors by their signs and then exactly."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import numpy as np
+
+from xnai.errors import SEARCH_DOWN, XnaiError
+from xnai.retrieval import records
+from xnai.retrieval.connections import Connections
+from xnai.retrieval.fulltext import match_expression
+from xnai.retrieval.protocol import Vectors
+from xnai.retrieval.signatures import closest, unpack
+from xnai.types import Chunk, Document, Page, Passage, Scope
+
+# An owner with fewer chunks is searched exactly; measured recall above: docs/benchmarks.md.
+MIN_CANDIDATES = 1000
+CANDIDATES_PER_HIT = 10
+
+_IN_SCOPE = "d.owner = :owner AND (:ids IS NULL OR d.id IN (SELECT value FROM json_each(:ids)))"
+
+
+class SqliteIndex:
+    """Implements ``Index``; any number of processes may use one file.
+
+    Every method raises XnaiError: SEARCH_DOWN, INDEX_DAMAGED, DISK_FULL when writing, and
+    SHUTTING_DOWN after ``close``. A write that was begun is finished even when its caller is
+    cancelled.
+
+    Args:
+        path: the database file; it and its folder are made when missing.
+        dimensions: length of a vector.
+
+    """
+
+    def __init__(self, path: Path, dimensions: int) -> None:
+        self._dimensions = dimensions
+        self._connections = Connections(path)
+
+    async def start(self) -> None:
+        """Open the file, so that what is wrong with it shows now and not at the first question."""
+        await self._connections.write(self._check)
+
+    async def put_document(self, document: Document) -> None:
+        """Insert or replace the record of a document, without its chunks."""
+        await self._connections.write(lambda c: records.put_document(c, document))
+
+    async def upsert(
+        self,
+        document: Document,
+        pages: Sequence[Page],
+        chunks: Sequence[Chunk],
+        vectors: Vectors,
+    ) -> None:
+        """Store record, page texts, chunks and vectors in one transaction, replacing the old.
+
+        ``vectors`` has shape (len(chunks), dimensions). When this returns, the document is on the
+        disk.
+        """
+        if vectors.shape != (len(chunks), self._dimensions):
+            expected = (len(chunks), self._dimensions)
+            raise ValueError(f"vectors have shape {vectors.shape}, expected {expected}")
+
+        def work(connection: apsw.Connection) -> None:
+            records.delete_content(connection, document.id)
+            records.put_document(connection, document)
+            records.put_pages(connection, document.id, pages)
+            records.put_chunks(connection, document, chunks, vectors)
+
+        await self._connections.write(work)
+
+    async def delete(self, document_id: str) -> bool:
+        """Remove a document with all it has, from the file's free space too.
+
+        False if there was none.
+        """
+
+        def work(connection: apsw.Connection) -> bool:
+            records.delete_content(connection, document_id)
+            connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+            return connection.changes() > 0
+
+        existed = await self._connections.write(work)
+        await self._connections.erase_log()
+        return existed
+
+    async def get(self, document_id: str) -> Document | None:
+        """The record of one document."""
+        return next(iter(await self._documents("WHERE id = ?", document_id)), None)
+
+    async def documents(self, owner: str | None = None) -> list[Document]:
+        """The records of an owner (None: of all), oldest first."""
+        return await (self._documents("WHERE owner = ?", owner) if owner else self._documents(""))
+
+    async def page_text(self, document_id: str, page: int | None) -> str | None:
+        """The stored text of one page."""
+        query = "SELECT text FROM pages WHERE document_id = ? AND number = ?"
+        values = (records.encodable(document_id), page or 0)
+        text: str | None = await self._connections.read(lambda c: c.execute(query, values).get)
+        return text
+
+    async def search_vectors(
+        self, vector: Vectors, scope: Scope, limit: int
+    ) -> list[tuple[int, float]]:
+        """Nearest chunks by cosine similarity; ``vector`` has shape (dimensions,).
+
+        Exact up to MIN_CANDIDATES chunks in scope. Beyond, so many candidates (or ten a hit, if
+        more) are chosen by the signs of their vectors and ranked exactly.
+        """
+        count = max(MIN_CANDIDATES, CANDIDATES_PER_HIT * limit)
+
+        def work(connection: apsw.Connection) -> list[tuple[int, float]]:
+            candidates = self._candidates(connection, vector, scope, count)
+            return _nearest(connection, candidates, vector, limit)
+
+        return await self._connections.read(work)
+
+    async def search_text(self, query: str, scope: Scope, limit: int) -> list[tuple[int, float]]:
+        """Best chunks by BM25; any text is a valid query.
+
+        Words are stemmed as English and compared without case and accents; Chinese, Japanese and
+        Korean are compared by pairs of characters. Scripts without spaces beyond those (Thai,
+        Khmer) match by whole runs only. Word frequencies are those of all owners.
+        """
+        expression = match_expression(query, scope.owner)
+        if expression is None:
+            return []
+
+        def work(connection: apsw.Connection) -> list[tuple[int, float]]:
+            rows: Any = connection.execute(
+                "SELECT f.rowid, -f.rank FROM chunks_fts f "  # noqa: S608 - our own text
+                "JOIN chunks c ON c.id = f.rowid JOIN documents d ON d.id = c.document_id "
+                f"WHERE f.chunks_fts MATCH :expression AND {_IN_SCOPE} "
+                "ORDER BY f.rank LIMIT :limit",
+                _scope_values(scope) | {"expression": expression, "limit": limit},
+            ).fetchall()
+            return sorted(rows, key=lambda hit: (-hit[1], hit[0]))
+
+        return await self._connections.read(work)
+
+    async def passages(self, hits: Sequence[tuple[int, float]]) -> list[Passage]:
+        """The chunks of the given hits in their order, with their scores."""
+        return await self._connections.read(lambda c: records.passages(c, hits))
+
+    async def count(self, scope: Scope | None = None) -> int:
+        """Number of chunks."""
+        query, values = "SELECT count(*) FROM chunks", {}
+        if scope is not None:
+            query += f" c JOIN documents d ON d.id = c.document_id WHERE {_IN_SCOPE}"
+            values = _scope_values(scope)
+        return int(await self._connections.read(lambda c: c.execute(query, values).get))
+
+    async def close(self) -> None:
+        """Finish what is being written and close the files."""
+        await self._connections.close()
+
+    async def _documents(self, where: str, *values: str) -> list[Document]:
+        valid = [records.encodable(value) for value in values]
+        return await self._connections.read(lambda c: records.documents(c, where, valid))
+
+    def _check(self, connection: apsw.Connection) -> None:
+        size = connection.execute("SELECT length(vector) FROM vectors LIMIT 1").get
+        if size is not None and size != 4 * self._dimensions:
+            reason = f"the index holds vectors of length {size // 4}, not {self._dimensions}"
+            raise XnaiError(SEARCH_DOWN, reason=reason)
+
+    def _candidates(
+        self, connection: apsw.Connection, vector: Vectors, scope: Scope, count: int
+    ) -> list[int]:
+        rows: Any = connection.execute(
+            "SELECT s.first_chunk, s.bits FROM documents d "  # noqa: S608 - our own text
+            f"JOIN signatures s ON s.document_id = d.id WHERE {_IN_SCOPE}",
+            _scope_values(scope),
+        ).fetchall()
+        if not rows:
+            return []
+        parts = [unpack(bits, self._dimensions) for _, bits in rows]
+        ids = np.concatenate(
+            [first + np.arange(len(part)) for (first, _), part in zip(rows, parts, strict=True)]
+        )
+        chosen: list[int] = ids[closest(np.concatenate(parts), vector, count)].tolist()
+        return chosen
+
+
+def _nearest(
+    connection: apsw.Connection, candidates: list[int], vector: Vectors, limit: int
+) -> list[tuple[int, float]]:
+    rows: Any = connection.execute(
+        "SELECT chunk_id, vector FROM vectors WHERE chunk_id IN (SELECT value FROM json_each(?)) "
+        "ORDER BY chunk_id",
+        (json.dumps(candidates),),
+    ).fetchall()
+    ids = [chunk_id for chunk_id, _ in rows]
+    floats = np.frombuffer(b"".join(data for _, data in rows), "<f4")
+    similarities = floats.reshape(len(ids), -1) @ vector if ids else np.empty(0)
+    best = np.argsort(-similarities, kind="stable")[:limit]
+    return [(ids[position], float(similarities[position])) for position in best]
+
+
+def _scope_values(scope: Scope) -> dict[str, str | int | None]:
+    ids = None if scope.document_ids is None else json.dumps(scope.document_ids)
+    return {"owner": records.encodable(scope.owner), "ids": ids}

@@ -1,6 +1,7 @@
 """The tables of the history; migrations are only ever added at the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import apsw
 
@@ -20,8 +21,7 @@ def prepare(connection: apsw.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     # What a person deletes is overwritten, not just unlinked.
     connection.execute("PRAGMA secure_delete = ON")
-    connection.transaction_mode = "IMMEDIATE"
-    with connection:
+    with transaction(connection):
         version = int(connection.pragma("user_version"))
         if version > len(MIGRATIONS):
             raise apsw.SchemaChangeError(
@@ -30,6 +30,22 @@ def prepare(connection: apsw.Connection) -> None:
         for migrate in MIGRATIONS[version:]:
             migrate(connection)
         connection.pragma("user_version", len(MIGRATIONS))
+
+
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """Do all that the block does, or nothing.
+
+    On a full disk SQLite rolls back by itself, which apsw's own block takes for another error.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def m001_first_tables(connection: apsw.Connection) -> None:

@@ -8,6 +8,7 @@ import apsw
 
 from xnai.errors import NOT_FOUND, XnaiError
 from xnai.ui.history_rows import Row, clean, element_row, loads, now, step_row
+from xnai.ui.history_schema import transaction
 from xnai.ui.history_threads import Actor, Threads
 
 _BELOW = """
@@ -34,7 +35,7 @@ class Steps:
         Nothing else does, so that an answer still running cannot bring a deleted thread back.
         """
         row = step_row(step)
-        with self._db:
+        with transaction(self._db):
             if actor is not None and row["type"] == "user_message":
                 self._threads.make(actor, row["thread"])
             if not self._threads.owned(actor, row["thread"]):
@@ -51,7 +52,7 @@ class Steps:
     def update(self, actor: Actor, step: Mapping[str, Any]) -> None:
         """Change a step that is there; a late update never brings a deleted one back."""
         row = step_row(step)
-        with self._db:
+        with transaction(self._db):
             if self._threads.owned(actor, row["thread"]):
                 self._db.execute(
                     "UPDATE steps SET parent_id = :parent, output = :output, body = :body "
@@ -66,7 +67,7 @@ class Steps:
         if thread_id is None or not self._threads.owned(actor, thread_id):
             return
         ids = {"step": step_id, "thread": thread_id}
-        with self._db:
+        with transaction(self._db):
             self._db.execute(_DELETE_ELEMENTS, ids)
             self._db.execute(_DELETE_STEPS, ids)
 
@@ -82,7 +83,7 @@ class Steps:
     def put_element(self, actor: Actor, element: Mapping[str, Any]) -> None:
         """Keep an element; its thread must be there."""
         row = element_row(element)
-        with self._db:
+        with transaction(self._db):
             if self._threads.owned(actor, row["thread"]):
                 self._db.execute(
                     "INSERT INTO elements (id, thread_id, for_id, body) "

@@ -9,6 +9,7 @@ import apsw
 
 from xnai.errors import NOT_FOUND, XnaiError
 from xnai.ui.history_rows import Row, bounded_json, clean, loads, now, title
+from xnai.ui.history_schema import transaction
 
 MAX_METADATA = 2_000_000  # characters of JSON; Chainlit redacts a session's at 1 MiB
 
@@ -103,7 +104,7 @@ class Threads:
         Metadata alone never makes one: it comes with every disconnect, and would bring a deleted
         thread back. Keys whose value is None are removed from it.
         """
-        with self._db:
+        with transaction(self._db):
             if name is not None and actor is not None:
                 self.make(actor, thread_id)
             if not self.owned(actor, thread_id):

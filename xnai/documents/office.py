@@ -3,6 +3,7 @@
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from xnai.documents.plain import tidy
 from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG, FILE_TOO_EXPENSIVE
 from xnai.types import Page
 
-_SLIDE = re.compile(r"^<!-- Slide number: (\d+) -->$", re.M)
+_SLIDE = re.compile(r"^<!-- Slide number: (\d+) -->$", re.MULTILINE)
 _PICTURE = re.compile(r"!\[([^\]\n]*)\]\((?:data:[^)\n]*|\w*\.jpg)\)")
 _NAMELESS = re.compile(r"(?:Picture|Grafik|Image|Content Placeholder|Google Shape;)\W*[\d;\w]*")
 _BLANKS = re.compile(r"\n{3,}")
@@ -75,6 +76,8 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if isinstance(value, datetime) and value.time() == time.min:
+        value = value.date()
     return " ".join(str(value).split()).replace("|", "\\|")
 
 
@@ -99,7 +102,7 @@ def xlsx_pages(path: Path, limit: int) -> Iterator[Page]:
     markitdown makes HTML of the whole workbook first, which needs gigabytes for a large one, and
     writes ``NaN`` into empty cells.
     """
-    import openpyxl  # noqa: PLC0415 - slow to import
+    import openpyxl  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to import
 
     book = openpyxl.load_workbook(_parts(path), read_only=True, data_only=True, keep_links=False)
     for number, sheet in enumerate(book.worksheets, start=1):

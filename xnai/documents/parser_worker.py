@@ -7,7 +7,6 @@ embedding can begin with the first page; a picture's bytes follow their line. Th
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -35,7 +34,7 @@ def _load_libraries(media_type: str) -> None:
     if media_type.endswith("/pdf"):
         import pypdfium2  # noqa: F401, PLC0415
     elif media_type.endswith(".sheet"):
-        import openpyxl  # noqa: F401, PLC0415
+        import openpyxl  # type: ignore[import-untyped]  # noqa: F401, PLC0415
     elif media_type == "text/html" or "officedocument" in media_type:
         import markitdown  # noqa: F401, PLC0415
 
@@ -166,4 +165,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -120,9 +120,7 @@ def _line_boxes(textpage: Any, indices: Sequence[int]) -> Iterator[tuple[float, 
             yield textpage.get_rect(number)
 
 
-def _to_pixels(
-    page: Any, box: Sequence[float], size: tuple[int, int]
-) -> tuple[int, int, int, int]:
+def _to_pixels(page: Any, box: Sequence[float], size: tuple[int, int]) -> tuple[int, int, int, int]:
     corners = []
     for x, y in ((box[0], box[3]), (box[2], box[1])):
         left, top = pdfium.c_int(), pdfium.c_int()

@@ -24,7 +24,7 @@ _SUBSTITUTES = 0.05  # of a text's characters; more means that it was not text a
 
 
 def tidy(text: str) -> str:
-    """Return a text with newlines as ``\\n`` and without control characters."""
+    """Return a text with line feeds for all line ends and without control characters."""
     return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n"))
 
 
@@ -86,5 +86,3 @@ def html_page(path: Path, limit: int) -> Page:
     )
     body = tidy(result.markdown)
     return Page(None, body if not title or title in body[:2000] else f"# {title}\n\n{body}")
-
-

@@ -28,11 +28,13 @@ _BY_EXTENSION = {
 _HEAD = 64 * 1024
 _PDF_HEAD = 1024  # readers accept a PDF whose header stands within the first KB
 _PDF_OBJECT = re.compile(rb"\d+\s+\d+\s+obj\b")
+# Possessive, since thousands of comments would be tried in every combination otherwise.
+_PROLOGUE = r"\s*+(?:<\?xml[^>]*+>\s*+|(?><!--.*?-->)\s*+|<!doctype\s+svg[^>]*+>\s*+)*+"
 _HTML_START = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)[\s>]", re.I | re.S
+    _PROLOGUE + r"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE | re.DOTALL
 )
-_HTML_TAG = re.compile(r"<(?:/?[a-z][a-z0-9]*)(?:\s[^<>]*)?>", re.I)
-_SVG_START = re.compile(r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!doctype svg[^>]*>\s*)*<svg[\s>]", re.I)
+_HTML_TAG = re.compile(r"<(?:/?[a-z][a-z0-9]*)(?:\s[^<>]*)?>", re.IGNORECASE)
+_SVG_START = re.compile(_PROLOGUE + r"<svg[\s>]", re.IGNORECASE | re.DOTALL)
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "a PNG image"),

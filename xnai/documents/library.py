@@ -1,0 +1,328 @@
+"""The document library: files, records and ingest, behind ``DocumentLibrary``."""
+
+import asyncio
+import time
+import traceback
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from xnai.documents import sniff
+from xnai.documents.chunk import Chunker
+from xnai.documents.claim import FolderClaim
+from xnai.documents.files import OriginalFiles, Received
+from xnai.documents.ingest import Progress, digest
+from xnai.documents.jobs import Jobs
+from xnai.documents.names import display_name
+from xnai.documents.page_image import PageImages
+from xnai.documents.parse import Reading
+from xnai.documents.protocol import IngestProgress
+from xnai.documents.worker import Limits
+from xnai.errors import (
+    BAD_REQUEST,
+    FILE_NO_TEXT,
+    INTERNAL,
+    NOT_FOUND,
+    SEARCH_DOWN,
+    TOO_MANY_FILES,
+    XnaiError,
+)
+from xnai.retrieval.protocol import Embedder, Index
+from xnai.settings import Settings
+from xnai.types import Document, Passage, Scope
+
+_log = structlog.get_logger(__name__)
+
+_MEGABYTE = 1_000_000
+_NOT_MARKDOWN = {sniff.PDF, sniff.TEXT, sniff.CSV}
+
+T = TypeVar("T")
+
+
+class TokenizingEmbedder(Embedder, Protocol):
+    """An embedder that says by which tokenizer chunks are to be measured."""
+
+    @property
+    def tokenizer_path(self) -> Path:
+        """The model's ``tokenizer.json``."""
+        ...
+
+
+class Search(Protocol):
+    """Finds the best passages for a question."""
+
+    async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
+        """The best passages, best first."""
+        ...
+
+
+async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Let work that was begun finish, then be cancelled: a thread cannot be stopped half way."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+class Library:
+    """Documents of all owners; the index is opened by whoever made it, before ``start``."""
+
+    def __init__(
+        self, settings: Settings, index: Index, embedder: TokenizingEmbedder, search: Search
+    ) -> None:
+        self._settings = settings
+        self._index = index
+        self._embedder = embedder
+        self._search = search
+        folder = settings.data_dir / "documents"
+        self._files = OriginalFiles(folder, settings.upload_max_mb * _MEGABYTE)
+        self._images = PageImages(settings.data_dir / "page_images", settings.parse_memory_mb)
+        self._jobs = Jobs(self._ingest)
+        self._turn = asyncio.Semaphore(1)  # one at a time embeds: the cores are few
+        self._admission = asyncio.Lock()
+        self._chunker: Chunker | None = None
+        self._claim: FolderClaim | None = None
+
+    async def start(self) -> None:
+        """Clean up after a crash and take up the documents whose ingest was interrupted."""
+        self._claim = await asyncio.to_thread(FolderClaim, self._files.folder)
+        if not self._claim.alone:
+            _log.info("data_folder_shared")
+            return
+        records = await self._index.documents()
+        lost = [r for r in records if not await asyncio.to_thread(self.original(r).is_file)]
+        for record in lost:
+            _log.warning("document_without_file_removed", document_id=record.id)
+            await self._index.delete(record.id)
+        known = {record.id for record in records} - {record.id for record in lost}
+        orphans = await asyncio.to_thread(self._files.clean, known)
+        if orphans:
+            _log.info("files_without_document_removed", count=orphans)
+        await asyncio.to_thread(self._images.clean, known)
+        self._claim.share()
+        for record in records:
+            if record.id in known and record.status in {"uploaded", "processing"}:
+                self.ingest_in_background(record.id)
+
+    async def close(self) -> None:
+        """Stop ingest and close the index; what was interrupted goes on at the next start."""
+        await self._jobs.close()
+        await self._index.close()
+        if self._claim is not None:
+            self._claim.release()
+
+    def _require_started(self) -> None:
+        if self._claim is None:
+            raise XnaiError(SEARCH_DOWN, reason="the index is still being opened")
+
+    async def _refuse_too_many(self, owner: str) -> None:
+        limit = self._settings.documents_max
+        count = len(await self._index.documents(owner)) + 1
+        if count > limit:
+            raise XnaiError(TOO_MANY_FILES, count=count, limit=limit, setting="XNAI_DOCUMENTS_MAX")
+
+    async def add(
+        self, owner: str, file_name: str, source: Path | AsyncIterator[bytes]
+    ) -> Document:
+        """Copy a file in, see ``DocumentLibrary.add``."""
+        self._require_started()
+        name = display_name(file_name)
+        await self._refuse_too_many(owner)
+        async with self._files.receive(name, source) as received:
+            media_type = await asyncio.to_thread(sniff.media_type, received.path, name)
+            async with self._admission:
+                await self._refuse_too_many(owner)
+                return await _uninterrupted(self._keep(owner, media_type, received))
+
+    async def _keep(self, owner: str, media_type: str, received: Received) -> Document:
+        document_id = await asyncio.to_thread(self._files.keep, received)
+        document = Document(
+            id=document_id,
+            owner=owner,
+            file_name=received.name,
+            media_type=media_type,
+            size=received.size,
+            sha256=received.sha256,
+            created_at=time.time(),
+        )
+        try:
+            await self._index.put_document(document)
+        except BaseException:
+            await asyncio.to_thread(self._files.remove, document_id)
+            raise
+        return document
+
+    async def ingest(self, document_id: str) -> AsyncGenerator[IngestProgress, None]:
+        """Ingest a document or follow its ingest, see ``DocumentLibrary.ingest``.
+
+        A document that is processed already gives its last event alone; a failed one is tried
+        again.
+        """
+        self._require_started()
+        async with aclosing(self._jobs.follow(document_id)) as events:
+            async for event in events:
+                yield event
+
+    def ingest_in_background(self, document_id: str) -> None:
+        """Ingest without a listener."""
+        self._require_started()
+        self._jobs.background(document_id)
+
+    async def _ingest(self, document_id: str, tell: Callable[[IngestProgress], None]) -> Document:
+        tell(IngestProgress("parsing", 0, 0))
+        async with self._turn:
+            record = await self._index.get(document_id)
+            if record is None:
+                raise XnaiError(NOT_FOUND, what="document", name=document_id)
+            if record.status == "processed":
+                return record
+            document = replace(
+                record, status="processing", error_code="", error_message="", error_hint=""
+            )
+            try:
+                await _uninterrupted(self._index.put_document(document))
+                return await self._read(document, tell)
+            except asyncio.CancelledError:
+                await self._interrupted(document)
+                raise
+            except XnaiError as exc:
+                failure = exc
+            except Exception as exc:  # noqa: BLE001 - nothing may be left as "processing"
+                failure = self._unexpected(document, exc)
+            await self._index.put_document(_failed(document, failure))
+            raise failure
+
+    async def _read(self, document: Document, tell: Callable[[IngestProgress], None]) -> Document:
+        if self._chunker is None:
+            self._chunker = await asyncio.to_thread(
+                Chunker.from_file, self._embedder.tokenizer_path
+            )
+        settings = self._settings
+        reading = Reading(
+            self.original(document),
+            document.media_type,
+            document.file_name,
+            settings.document_max_characters,
+            Limits(settings.parse_timeout, settings.parse_memory_mb),
+        )
+        markdown = document.media_type not in _NOT_MARKDOWN
+        began = time.monotonic()
+        read = await digest(
+            reading, self._chunker, self._embedder, Progress(tell), markdown=markdown
+        )
+        if not read.chunks:
+            raise XnaiError(FILE_NO_TEXT, name=document.file_name)
+        tell(IngestProgress("storing", 0, len(read.chunks)))
+        processed = replace(
+            document,
+            status="processed",
+            page_count=len(read.pages),
+            chunk_count=len(read.chunks),
+            notes=reading.notes,
+        )
+        vectors = await asyncio.to_thread(read.stacked, self._embedder.dimensions)
+        await _uninterrupted(self._index.upsert(processed, read.pages, read.chunks, vectors))
+        _log.info(
+            "document_processed",
+            document_id=document.id,
+            media_type=document.media_type,
+            pages=processed.page_count,
+            chunks=processed.chunk_count,
+            seconds=round(time.monotonic() - began, 2),
+        )
+        return processed
+
+    async def _interrupted(self, document: Document) -> None:
+        current = await self._index.get(document.id)
+        if current is not None and current.status != "processed":
+            await _uninterrupted(self._index.put_document(replace(document, status="uploaded")))
+
+    def _unexpected(self, document: Document, exc: Exception) -> XnaiError:
+        # Neither message nor variables: they may hold the document's text.
+        where = traceback.extract_tb(exc.__traceback__)[-1]
+        _log.error(
+            "document_ingest_failed",
+            document_id=document.id,
+            exception=type(exc).__name__,
+            where=f"{where.filename}:{where.lineno}",
+        )
+        return XnaiError(INTERNAL)
+
+    async def get(self, document_id: str, owner: str | None = None) -> Document | None:
+        """A document's record, if the owner (None: anyone) has it."""
+        self._require_started()
+        document = await self._index.get(document_id)
+        return document if document is not None and owner in {None, document.owner} else None
+
+    async def documents(self, owner: str) -> Sequence[Document]:
+        """An owner's documents, oldest first."""
+        self._require_started()
+        return await self._index.documents(owner)
+
+    async def delete(self, document_id: str) -> bool:
+        """Remove file, record, chunks and vectors; ingest of it is stopped first."""
+        self._require_started()
+        return await _uninterrupted(self._delete(document_id))
+
+    async def _delete(self, document_id: str) -> bool:
+        async with self._jobs.barred(document_id):
+            # The record first: after a crash in between, start() finds a file without one.
+            if not await self._index.delete(document_id):
+                return False
+            await asyncio.to_thread(self._files.remove, document_id)
+            await asyncio.to_thread(self._images.remove, document_id)
+        return True
+
+    async def delete_owner(self, owner: str) -> int:
+        """Remove all documents of an owner; returns how many."""
+        deleted = [await self.delete(document.id) for document in await self.documents(owner)]
+        return sum(deleted)
+
+    def original(self, document: Document) -> Path:
+        """Where the original file lies."""
+        return self._files.path(document.id)
+
+    async def page_text(self, document_id: str, page: int | None) -> str | None:
+        """The text of a page, to which the offsets of passages refer."""
+        self._require_started()
+        return await self._index.page_text(document_id, page)
+
+    async def page_image(
+        self, document: Document, page: int, start: int, end: int, width: int = 1000
+    ) -> bytes:
+        """A PDF page as PNG with the words of ``[start, end)`` marked.
+
+        Raises:
+            XnaiError: BAD_REQUEST for a document that is no PDF, NOT_FOUND for a page it has not.
+
+        """
+        if document.media_type != sniff.PDF:
+            raise XnaiError(
+                BAD_REQUEST,
+                problem=f"{document.file_name!r} has no pages to draw.",
+                fix="Ask for its text instead.",
+            )
+        return await self._images.image(
+            document, self.original(document), page, (start, end), width
+        )
+
+    async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
+        """The best passages for a question, best first (hybrid search)."""
+        self._require_started()
+        return await self._search.search(question, scope, limit)
+
+
+def _failed(document: Document, failure: XnaiError) -> Document:
+    return replace(
+        document,
+        status="error",
+        error_code=failure.code,
+        error_message=failure.message,
+        error_hint=failure.hint,
+    )

@@ -34,8 +34,9 @@
   }
 
   function describe(health) {
-    if (health.search && health.search !== "ready") {
-      show(health.search_detail || "Opening the documents", null, health.search === "down");
+    const search = health.dependencies.search;
+    if (search.state !== "ready") {
+      show(search.detail || "Opening the documents", null, search.state === "down");
       return FAST;
     }
     switch (health.model) {

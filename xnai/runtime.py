@@ -70,7 +70,7 @@ class Runtime:
     async def _open(self) -> None:
         try:
             await self._embedder.start()
-            await self._index.open()
+            await self._index.start()
             await self.library.start()
         except XnaiError as exc:
             log.error("documents cannot be searched", code=exc.code, reason=exc.message)

@@ -29,12 +29,12 @@ class Chat:
     """Answers the page; holds no state but the registry of running answers."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        self.runtime = runtime
         self.streams = Streams(runtime.settings.disconnect_grace)
 
     async def opened(self) -> None:
         """Greet a new or a resumed chat with its settings panel."""
-        await panel.show(self._runtime.settings, self._runtime.model)
+        await panel.show(self.runtime.settings, self.runtime.model)
 
     async def asked(self, message: cl.Message) -> None:
         """Read the attached files, then answer; every end is shown on the page."""
@@ -64,7 +64,7 @@ class Chat:
                 await _show_error(XnaiError(INTERNAL), request_id)
 
     async def _answer(self, message: cl.Message, request_id: str) -> None:
-        runtime, session = self._runtime, cl.context.session
+        runtime, session = self.runtime, cl.context.session
         if not runtime.accepting:
             raise XnaiError(SHUTTING_DOWN, retry_after=5)
         owner = documents.owner_of(session.thread_id)
@@ -91,7 +91,7 @@ class Chat:
     async def _stream(self, message: cl.Message, question: Question) -> None:
         view = AnswerView(cl.Message(content=""))
         try:
-            await view.run(self._runtime.pipeline, question)
+            await view.run(self.runtime.pipeline, question)
         except XnaiError:
             await view.close("\n\n*The answer broke off here.*" if view.text else "")
             raise
@@ -104,15 +104,15 @@ class Chat:
     async def settings_changed(self) -> None:
         """Take over what was chosen in the panel; the model is switched for all chats."""
         values = cl.context.session.chat_settings or {}
-        model = self._runtime.model
-        chosen = panel.read(self._runtime.settings, model, values)
+        model = self.runtime.model
+        chosen = panel.read(self.runtime.settings, model, values)
         if chosen.model == model.status.name:
             return
         try:
             await model.use(chosen.model)
         except XnaiError as exc:
             await cl.context.emitter.send_toast(f"{exc.message} {exc.hint}", "error")
-            await panel.show(self._runtime.settings, model)
+            await panel.show(self.runtime.settings, model)
         else:
             await cl.context.emitter.send_toast(f"Switching to {chosen.model}.", "info")
 
@@ -120,16 +120,27 @@ class Chat:
         """Open the list of documents when the page's button asks for it."""
         if data == DOCUMENTS_MESSAGE:
             owner = documents.owner_of(cl.context.session.thread_id)
-            await documents.show_list(self._runtime.library, owner)
+            await documents.show_list(self.runtime.library, owner)
 
     async def delete_document(self, action: cl.Action) -> None:
         """Delete one document of this chat."""
         owner = documents.owner_of(cl.context.session.thread_id)
-        await documents.delete_from_list(self._runtime.library, owner, action.payload)
+        await documents.delete_from_list(self.runtime.library, owner, action.payload)
 
-    async def thread_ended(self, thread_id: str) -> None:
-        """Delete the documents of a thread that is gone."""
-        await self._runtime.library.delete_owner(documents.owner_of(thread_id))
+    async def thread_deleted(self, thread_id: str) -> None:
+        """Delete the documents of a thread that the user deletes."""
+        await self.runtime.library.delete_owner(documents.owner_of(thread_id))
+
+    async def session_deleted(self, thread_id: str, persisted: bool) -> None:
+        """Leave nothing of a chat that is not in the history."""
+        if not persisted:
+            await self.thread_deleted(thread_id)
+
+    async def stop(self) -> None:
+        """End the running answers with the text they have, then everything below."""
+        self.runtime.accepting = False
+        await self.streams.close()
+        await self.runtime.stop()
 
 
 async def _say_what_was_read(read: list[Document], failed: list[XnaiError], question: str) -> None:

@@ -1,0 +1,107 @@
+"""The entry point of the page: `chainlit run app.py`, or `xnai serve`, which does the same.
+
+Hooks only; what they do is in xnai/ui.
+"""
+
+import sys
+from pathlib import Path
+
+import chainlit as cl
+from chainlit.config import config
+from chainlit.server import app, sio
+
+from xnai import telemetry
+from xnai.api.installation import install as install_api
+from xnai.errors import XnaiError
+from xnai.runtime import Runtime
+from xnai.settings import Settings, load_settings
+from xnai.ui import address, auth, guard, history, page, routes, session_end
+from xnai.ui.chat import STARTERS, Chat
+
+CITATION = Path(__file__).parent / "public" / "elements" / "Citation.jsx"
+
+
+def build(settings: Settings) -> Chat:
+    """Put XNAi into Chainlit's application; the order matters only where a comment says so."""
+    address.install(settings)
+    telemetry.configure_logging(settings)
+    runtime = Runtime(settings)
+    chat = Chat(runtime)
+    config.features.spontaneous_file_upload.max_size_mb = settings.upload_max_mb
+    config.features.spontaneous_file_upload.max_files = settings.upload_max_files
+    session_end.use_files_directory(settings.data_dir)
+    auth.install_auth(settings, settings.data_dir)
+    history.SqliteHistory(settings.data_dir, chat.thread_deleted).install()
+    session_end.install(chat.session_deleted)
+    guard.install(sio, settings)
+    page.install()
+    routes.install(app, settings)
+    # Last, so that its guard stands before every route of the port.
+    install_api(app, runtime, auth.page_user, CITATION)
+    return chat
+
+
+try:
+    chat = build(load_settings())
+except XnaiError as exc:
+    sys.exit(f"XNAi cannot start: {exc}")
+
+
+@cl.on_app_startup
+async def start() -> None:
+    """Open index and model in the background."""
+    await chat.runtime.start()
+
+
+@cl.on_app_shutdown
+async def stop() -> None:
+    """End what runs, close what is open."""
+    await chat.stop()
+
+
+@cl.set_starters
+async def starters() -> list[cl.Starter]:
+    """Offer a few first questions."""
+    return [cl.Starter(label=label, message=message) for label, message in STARTERS]
+
+
+@cl.on_chat_start
+async def chat_started() -> None:
+    """Greet a new chat."""
+    await chat.opened()
+
+
+@cl.on_chat_resume
+async def chat_resumed(_thread: object) -> None:
+    """Greet a chat that is opened again."""
+    await chat.opened()
+
+
+@cl.on_message
+async def message_sent(message: cl.Message) -> None:
+    """Answer a question."""
+    await chat.asked(message)
+
+
+@cl.on_chat_end
+async def client_left() -> None:
+    """Note that the page was closed or lost; runs at every disconnect."""
+    chat.streams.client_left(cl.context.session)
+
+
+@cl.on_settings_update
+async def settings_changed(_values: object) -> None:
+    """Take over the settings panel."""
+    await chat.settings_changed()
+
+
+@cl.on_window_message
+async def window_message(data: object) -> None:
+    """Hear the button beside the chat."""
+    await chat.window_message(data)
+
+
+@cl.action_callback("delete_document")
+async def delete_document(action: cl.Action) -> None:
+    """Delete a document of this chat."""
+    await chat.delete_document(action)

@@ -1,0 +1,58 @@
+"""What a user does, in a real browser against a real server with the real model."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+ANSWER_MS = 60_000
+
+
+def ask(page: Page, text: str) -> None:
+    page.locator("#chat-input").click()
+    page.keyboard.type(text)
+    page.locator("#chat-submit").click()
+
+
+def finished(page: Page) -> None:
+    expect(page.locator("#stop-button")).to_have_count(0, timeout=ANSWER_MS)
+
+
+def test_a_pdf_is_attached_asked_about_and_its_citation_opens_the_page(
+    server, page: Page, handbook: Path, shot
+):
+    page.goto(server.url)
+    expect(page.locator("#chat-input")).to_be_visible(timeout=20_000)
+    shot("1-welcome")
+
+    page.locator("#upload-button-input").set_input_files(str(handbook))
+    expect(page.get_by_text("keepers-handbook.pdf").first).to_be_visible()
+    ask(page, "When was the lamp replaced?")
+
+    expect(page.get_by_text("Read keepers-handbook.pdf")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text(re.compile(r"Retrieval: \d+ passages? in"))).to_be_visible(
+        timeout=ANSWER_MS
+    )
+    expect(page.get_by_text("Sources")).to_be_visible(timeout=ANSWER_MS)
+    finished(page)
+    expect(page.locator(".message-content").last).to_contain_text("1987")
+    shot("2-answer")
+
+    page.locator("a.element-link").first.click()
+    citation = page.get_by_test_id("citation")
+    expect(citation.get_by_test_id("page")).to_have_text("Page 2 of 3", timeout=20_000)
+    image = citation.locator("img")
+    expect(image).to_be_visible()
+    page.wait_for_function("() => document.querySelector('[data-testid=citation] img').naturalWidth > 0")
+    shot("3-citation")
+
+    page.locator("#xnai-documents").click()
+    documents = page.get_by_test_id("documents")
+    expect(documents).to_contain_text("keepers-handbook.pdf", timeout=10_000)
+    shot("4-documents")
+    documents.get_by_label("Delete keepers-handbook.pdf").click()
+    documents.get_by_role("button", name="Delete", exact=True).click()
+    expect(documents).to_contain_text("No documents in this chat yet", timeout=10_000)

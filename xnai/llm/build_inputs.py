@@ -41,12 +41,10 @@ def check_machine(folder: Path) -> None:
     for variable, names in (("CXX", "c++ g++ clang++"), ("CC", "cc gcc clang")):
         chosen = os.environ.get(variable, "").split()[:1]
         if not any(shutil.which(name) for name in chosen or names.split()):
-            what = (
-                f"the compiler {chosen[0]!r} that {variable} names" if chosen else "a C++ compiler"
-            )
-            raise build_failed(
-                f"there is no {what.removeprefix('a ')} on this machine", _COMPILER_FIX
-            )
+            reason = "there is no C++ compiler on this machine"
+            if chosen:
+                reason = f"there is no {chosen[0]!r} on this machine, which {variable} names"
+            raise build_failed(reason, _COMPILER_FIX)
     free = shutil.disk_usage(folder).free
     if free < NEEDED_DISK:
         reason = f"{human_size(free)} of disk are free, and {human_size(NEEDED_DISK)} are needed"

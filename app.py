@@ -15,7 +15,7 @@ from xnai.api.installation import install as install_api
 from xnai.errors import XnaiError
 from xnai.runtime import Runtime
 from xnai.settings import Settings, load_settings
-from xnai.ui import address, auth, guard, history, page, routes, session_end
+from xnai.ui import address, auth, documents, guard, history, page, routes, session_end
 from xnai.ui.chat import STARTERS, Chat
 
 CITATION = Path(__file__).parent / "public" / "elements" / "Citation.jsx"
@@ -35,6 +35,7 @@ def build(settings: Settings) -> Chat:
     session_end.install(chat.session_deleted)
     guard.install(sio, settings)
     page.install()
+    documents.show_attachments_as_files()
     routes.install(app, settings)
     # Last, so that its guard stands before every route of the port.
     install_api(app, runtime, auth.page_user, CITATION)

@@ -45,14 +45,17 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the models that can be chosen, the one in use first."""
-    from xnai.llm.files import list_models  # noqa: PLC0415 - keeps `xnai --help` quick
+    from xnai.llm.files import ModelFiles  # noqa: PLC0415 - keeps `xnai --help` quick
 
-    found = list_models(load_settings())
+    files = ModelFiles(load_settings())
+    current = files.configured().name
+    found = sorted(files.available(), key=lambda file: file.name != current)
     if as_json:
-        print(json.dumps([{"name": m.name, "path": m.path, "size": m.size} for m in found]))
+        rows = [{"name": m.name, "path": str(m.path), "size": m.path.stat().st_size} for m in found]
+        print(json.dumps(rows))
         return
     for model in found:
-        print(f"{model.name:40} {model.size / 1e6:8.0f} MB  {model.path}")
+        print(f"{model.name:40} {model.path.stat().st_size / 1e6:8.0f} MB  {model.path}")
 
 
 def _check_port(settings: Settings) -> None:

@@ -41,6 +41,7 @@ from xnai.llm.protocol import (
     TokenText,
 )
 from xnai.prompt import Prompt, build_prompt
+from xnai.telemetry import metrics
 from xnai.types import Passage, Usage
 
 T = TypeVar("T")
@@ -67,6 +68,17 @@ class Pipeline:
             XnaiError: the question cannot be answered, or no longer.
 
         """
+        with metrics.answering() as watch:
+            async with aclosing(self._answer(question)) as events:
+                async for event in events:
+                    if isinstance(event, Token):
+                        watch.token()
+                    elif isinstance(event, Done):
+                        metrics.prompt_tokens.inc(event.usage.prompt_tokens)
+                        metrics.completion_tokens.inc(event.usage.completion_tokens)
+                    yield event
+
+    async def _answer(self, question: Question) -> AsyncGenerator[Event, None]:
         started = time.monotonic()
         deadline = started + question.timeout
         if not question.text.strip():

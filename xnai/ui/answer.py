@@ -64,7 +64,8 @@ class AnswerView:
                 await self._show_dropped(event)
             case Degraded():
                 self.degraded = True
-                await self._finish_status("No answer from the model")
+                await self._end_status()
+                self._begin()
                 self.message.content = render.degraded(event.reason, event.retry_in)
                 await self.message.send()
             case Token():
@@ -92,9 +93,9 @@ class AnswerView:
             self._status = await self._steps.enter_async_context(progress_step(title))
         await self._status.show(title)
 
-    async def _finish_status(self, title: str) -> None:
+    async def _end_status(self) -> None:
         if self._status is not None and not self._status.closed:
-            await self._status.finish(title)
+            await self._status.remove()
 
     async def _show_dropped(self, event: Prompted) -> None:
         if not event.dropped:
@@ -107,7 +108,7 @@ class AnswerView:
             )
 
     async def _show_text(self, text: str) -> None:
-        await self._finish_status("The model has read the question")
+        await self._end_status()
         if not self.degraded:
             self.text += text
             text = self._links.feed(text)
@@ -119,7 +120,13 @@ class AnswerView:
         if self._buffer:
             text, self._buffer = self._buffer, ""
             self._emitted = time.monotonic()
+            if not self.message.content:
+                self._begin()
             await self.message.stream_token(text)
+
+    def _begin(self) -> None:
+        # The page orders by this time, and the steps came first.
+        self.message.created_at = cl.utils.utc_now()
 
     async def _finish(self, event: Done) -> None:
         await self._flush()

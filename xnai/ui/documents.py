@@ -1,5 +1,6 @@
 """Attached files: the step that shows how they are read, and the list of documents."""
 
+import asyncio
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,18 @@ def owner_of(thread_id: str) -> str:
     return f"thread:{thread_id}"
 
 
-def attached_files(message: cl.Message) -> list[tuple[str, Path]]:
-    """Names and places of the files that came with a message."""
-    return [(e.name, Path(e.path)) for e in message.elements or [] if e.path]
+def show_attachments_as_files() -> None:
+    """Have Chainlit show attached files by name: its previews load the file into the page."""
+    cl.Element.infer_type_from_mime = classmethod(lambda _cls, _mime: "file")
+
+
+def attached_files(message: cl.Message) -> list[cl.Element]:
+    """Files that came with a message and were not read yet."""
+    return [element for element in message.elements or [] if element.path]
 
 
 async def read_files(
-    library: DocumentLibrary, owner: str, files: list[tuple[str, Path]], limit: int
+    library: DocumentLibrary, owner: str, files: list[cl.Element], limit: int
 ) -> tuple[list[Document], list[XnaiError]]:
     """Ingest the files of one message, each in a step of its own that shows the progress."""
     read: list[Document] = []
@@ -42,14 +48,26 @@ async def read_files(
     if len(files) > limit:
         kind, name = TOO_MANY_FILES, "XNAI_UPLOAD_MAX_FILES"
         raise XnaiError(kind, count=len(files), limit=limit, setting=name)
-    for name, path in files:
+    for file in files:
+        path = Path(file.path)
         try:
-            read.append(await _read_file(library, owner, name, path))
+            document = await _read_file(library, owner, file.name, path)
+            read.append(document)
+            await _link(file, document)
         except XnaiError as exc:
             failed.append(exc)
         finally:
-            path.unlink(missing_ok=True)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+            file.path = None
     return read, failed
+
+
+async def _link(file: cl.Element, document: Document) -> None:
+    """Let the attachment on the page open the library's copy; there is no other any more."""
+    file.path, file.chainlit_key = None, None
+    file.url = f"/v1/files/{document.id}/content"
+    file.persisted = False
+    await file.send(for_id=file.for_id)
 
 
 async def _read_file(library: DocumentLibrary, owner: str, name: str, path: Path) -> Document:

@@ -36,6 +36,11 @@ class ProgressStep:
         self._step.default_open = True
         await self._close(title, reason)
 
+    async def remove(self) -> None:
+        """Take the step off the page: what it told is over."""
+        self._closed = True
+        await self._step.remove()
+
     async def _close(self, title: str, *details: str) -> None:
         self._closed = True
         self._step.name = title
@@ -46,7 +51,7 @@ class ProgressStep:
 
     @property
     def closed(self) -> bool:
-        """Whether finish() or fail() was called."""
+        """Whether finish(), fail() or remove() was called."""
         return self._closed
 
 

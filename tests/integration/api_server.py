@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
+import structlog
 import uvicorn
 from fastapi import FastAPI, Request, UploadFile
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
@@ -198,6 +200,11 @@ def page(uploads: dict[str, tuple[bytes, str]] | None = None) -> FastAPI:
     return app
 
 
+def client(url: str, **options: object) -> httpx.AsyncClient:
+    """A client that saves the time to load certificates it has no use for."""
+    return httpx.AsyncClient(base_url=url, timeout=10, verify=False, **options)
+
+
 @asynccontextmanager
 async def listening(app: ASGIApp) -> AsyncIterator[str]:
     """The address of a server on a free port of this machine."""
@@ -210,7 +217,12 @@ async def listening(app: ASGIApp) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        await server.shutdown([listener])
+        # Server.shutdown does the same in steps of 100 ms.
+        for server_socket in server.servers:
+            server_socket.close()
+        for connection in list(server.server_state.connections):
+            connection.shutdown()
+        await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -223,5 +235,6 @@ async def serving(
     """The address of a server with the interface installed beside a page."""
     app = page() if app is None else app
     install(app, runtime, page_user, element)
-    async with listening(app) as url:
-        yield url
+    with structlog.testing.capture_logs():
+        async with listening(app) as url:
+            yield url

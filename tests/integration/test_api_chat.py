@@ -3,10 +3,9 @@ import json
 import time
 from dataclasses import asdict
 
-import httpx
 import openai
 import pytest
-from api_server import CITATION, DONE, program, serving
+from api_server import CITATION, DONE, client, program, serving
 
 from xnai.api import chat
 from xnai.errors import MODEL_CRASHED, MODEL_PREPARING, QUEUE_FULL, XnaiError
@@ -16,10 +15,6 @@ from xnai.types import Document, Message, Scope
 PATH = "/v1/chat/completions"
 ASK = {"messages": [{"role": "user", "content": "How tall is it?"}]}
 PREPARING = XnaiError(MODEL_PREPARING, detail="40 %")
-
-
-def client(url, **options):
-    return httpx.AsyncClient(base_url=url, timeout=10, **options)
 
 
 def openai_client(url):

@@ -2,18 +2,13 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 
-import httpx
 import openai
 import pytest
-from api_server import MEGABYTE, program, serving
+from api_server import MEGABYTE, client, program, serving
 
 KEYS = {"api_keys": "first-key,second-key"}
 FIRST = {"Authorization": "Bearer first-key"}
 SECOND = {"Authorization": "Bearer second-key"}
-
-
-def client(url, **options):
-    return httpx.AsyncClient(base_url=url, timeout=10, **options)
 
 
 async def upload(http, name="notes.txt", content=b"The tower is 330 m tall.", **options):

@@ -7,7 +7,6 @@ requests across origins: such requests carry a foreign ``Origin``.
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -76,10 +75,10 @@ class HostGuard:
             # A form on our own page sends this under `Referrer-Policy: no-referrer`; pages cannot
             # set Sec-Fetch-Site themselves.
             return fetch_site == "same-origin"
-        parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"}:
+        scheme, _, authority = origin.partition("://")
+        if scheme not in {"http", "https"}:
             return False
-        if parts.netloc.lower() == host.lower():
+        if authority.lower() == host.lower():
             return True
         # Behind a proxy that rewrites Host, the name in the address bar is an allowed one.
-        return host_name(parts.netloc) in self._named
+        return host_name(authority) in self._named

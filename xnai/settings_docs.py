@@ -1,0 +1,76 @@
+"""The table of docs/settings.md, made from the settings themselves.
+
+``python -m xnai.settings_docs > docs/settings.md`` writes the page anew; a test compares the two.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
+from pydantic.fields import FieldInfo
+
+from xnai.settings import PREFIX, Settings
+
+_HEAD = """\
+# Settings
+
+Every setting is an environment variable, or a line `XNAI_NAME=value` in the file `.env` in the
+folder the server is started from; the environment comes first. An empty value counts as unset. A
+value that is not valid stops the start with a sentence that names the variable, the value and what
+is expected. The table is made from `xnai/settings.py` by `python -m xnai.settings_docs`.
+
+| Variable | Type | Default | Meaning |
+| --- | --- | --- | --- |
+"""
+_SIGNS = {Ge: "≥", Gt: ">", Le: "≤"}
+_NAMES: dict[Any, str] = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    bool: "true or false",
+    Path: "path",
+}
+
+
+def rows() -> list[tuple[str, str, str, str]]:
+    """One row for each setting: variable, type with its limits, default, meaning."""
+    return [
+        (PREFIX + name.upper(), _kind(field), _default(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def page() -> str:
+    """The whole page in Markdown."""
+    lines = [
+        f"| `{variable}` | {kind} | {default} | {meaning.replace('|', '/')} |"
+        for variable, kind, default, meaning in rows()
+    ]
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def _kind(field: FieldInfo) -> str:
+    annotation = field.annotation
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in get_args(annotation))
+    name = "list, comma-separated" if origin is tuple else _NAMES[annotation]
+    limits = [
+        f"{sign} {getattr(rule, kind.__name__.lower())}"
+        for rule in field.metadata
+        for kind, sign in _SIGNS.items()
+        if isinstance(rule, kind)
+    ]
+    return ", ".join([name, *limits])
+
+
+def _default(field: FieldInfo) -> str:
+    default = field.default
+    if default in ("", (), None):
+        return "unset"
+    return f"`{default}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -28,6 +28,7 @@ from xnai.errors import (
     INTERNAL,
     NOT_FOUND,
     SEARCH_DOWN,
+    SHUTTING_DOWN,
     TOO_MANY_FILES,
     XnaiError,
 )
@@ -192,6 +193,9 @@ class Library:
                 await self._interrupted(document)
                 raise
             except XnaiError as exc:
+                if exc.kind is SHUTTING_DOWN:
+                    await self._interrupted(document)
+                    raise
                 failure = exc
             except Exception as exc:  # noqa: BLE001 - nothing may be left as "processing"
                 failure = self._unexpected(document, exc)

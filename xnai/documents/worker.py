@@ -26,7 +26,7 @@ from xnai.errors import (
 _log = structlog.get_logger(__name__)
 
 _MODULE = "xnai.documents.parser_worker"
-_LINE_LIMIT = 2**20  # bytes; the worker's lines are far shorter
+_LINE_LIMIT = 2**19  # bytes; a line of the worker has at most 12 for each character
 _PICTURE_LIMIT = 64 * 2**20  # bytes
 _PACKAGE_ROOT = str(Path(xnai.__file__).parents[1])
 _KILLED = "its reader was killed by the system, perhaps for want of memory"

@@ -1,0 +1,127 @@
+"""Documents made for tests, each by the few lines its format needs."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Sequence
+from xml.sax.saxutils import escape
+
+_CONTENT_TYPES = (
+    '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="rels" '
+    'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Default Extension="png" ContentType="image/png"/>'
+    '<Default Extension="xml" ContentType="application/xml"/><Override '
+    'PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.'
+    'wordprocessingml.document.main+xml"/></Types>'
+)
+_RELATIONS = (
+    '<?xml version="1.0"?><Relationships '
+    'xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" '
+    'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" '
+    'Target="word/document.xml"/></Relationships>'
+)
+_WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_PAD = bytes.fromhex("28BF4E5E4E758A4164004E56FFFA01082E2E00B6D0683E802F0CA9FE6453697A")
+
+
+def _literal(line: str) -> bytes:
+    escaped = line.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+    return escaped.encode("cp1252", errors="replace")
+
+
+def _page_content(lines: Sequence[str]) -> bytes:
+    shown = b" T* ".join(b"(%s) Tj" % _literal(line) for line in lines)
+    return b"BT /F1 11 Tf 14 TL 72 770 Td %s ET" % shown if lines else b""
+
+
+def pdf(pages: Sequence[Sequence[str]], *, encrypted: bool = False, rotate: int = 0) -> bytes:
+    """A PDF with lines of Latin text, 11 pt Helvetica, 14 pt apart from (72, 770) down on A4."""
+    kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(pages)))
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Pages/Count {len(pages)}/Kids[{kids}]>>".encode(),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
+    ]
+    for n, lines in enumerate(pages):
+        content = _page_content(lines)
+        objects += [
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Rotate %d"
+            b"/Resources<</Font<</F1 3 0 R>>>>/Contents %d 0 R>>" % (rotate, 5 + 2 * n),
+            b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+        ]
+    trailer = b"/Root 1 0 R/Size %d" % (len(objects) + 1)
+    if encrypted:
+        # No password opens this: the check value is noise. Revision 2, 40 bits.
+        noise = hashlib.sha256(b"owner").digest().hex().encode()
+        trailer += (
+            b"/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<%s>/U<%s>>>/ID[<00><00>]"
+            % (noise, _PAD.hex().encode())
+        )
+    out = io.BytesIO()
+    out.write(b"%PDF-1.7\n")
+    offsets = []
+    for number, body in enumerate(objects, start=1):
+        offsets.append(out.tell())
+        out.write(b"%d 0 obj%s endobj\n" % (number, body))
+    xref = out.tell()
+    out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
+    out.writelines(b"%010d 00000 n \n" % offset for offset in offsets)
+    out.write(b"trailer<<%s>>\nstartxref\n%d\n%%%%EOF\n" % (trailer, xref))
+    return out.getvalue()
+
+
+def docx(paragraphs: Sequence[str], *, prolog: str = "", extra: dict[str, bytes] | None = None):
+    """A DOCX with paragraphs; a first one that begins with "# " becomes a heading."""
+    body = ""
+    for text in paragraphs:
+        style = '<w:pPr><w:pStyle w:val="Heading1"/></w:pPr>' if text.startswith("# ") else ""
+        shown = text if "&" in text else escape(text.removeprefix("# "))
+        body += f"<w:p>{style}<w:r><w:t>{shown}</w:t></w:r></w:p>"
+    document = f'<?xml version="1.0"?>{prolog}<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>'
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", _CONTENT_TYPES)
+        archive.writestr("_rels/.rels", _RELATIONS)
+        archive.writestr("word/document.xml", document)
+        for name, content in (extra or {}).items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def pptx(slides: Sequence[tuple[str, str]]) -> bytes:
+    """A PPTX with a title and a text on each slide."""
+    from pptx import Presentation  # slow to import
+
+    deck = Presentation()
+    for title, text in slides:
+        slide = deck.slides.add_slide(deck.slide_layouts[1])
+        slide.shapes.title.text = title
+        slide.placeholders[1].text = text
+    out = io.BytesIO()
+    deck.save(out)
+    return out.getvalue()
+
+
+def xlsx(sheets: dict[str, Sequence[Sequence[object]]]) -> bytes:
+    """An XLSX with rows of cells on named sheets."""
+    import openpyxl  # slow to import
+
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(list(row))
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def ole(stream: str) -> bytes:
+    """An OLE2 container whose directory names one stream."""
+    entries = b""
+    for name in ("Root Entry", stream):
+        encoded = name.encode("utf-16-le")
+        entries += encoded.ljust(64, b"\0") + (len(encoded) + 2).to_bytes(2, "little") + bytes(62)
+    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(512, b"\0") + entries.ljust(512, b"\0")

@@ -276,4 +276,7 @@ def _tell_terminal(build: EngineBuild, told: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(_run_and_tell()))
+    try:
+        sys.exit(asyncio.run(_run_and_tell()))
+    except KeyboardInterrupt:
+        sys.exit(130)

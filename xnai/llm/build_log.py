@@ -19,7 +19,7 @@ _CAUSES = (
         "Close other programs; 2 GB of free memory are enough.",
     ),
     (
-        r"(?i)ConnectionError|Connect ?Timeout|name resolution|timed out|ProxyError|Max retries",
+        r"(?i)ConnectionError|Connect ?Timeout|name resolution|timed out|ProxyError|versions: none",
         "the sources could not be fetched from the package registry",
         "Check the network.",
     ),
@@ -29,9 +29,9 @@ _CAUSES = (
         "Nothing of them was used; check which registry pip is set to.",
     ),
     (
-        r"No matching distribution found|Could not find a version",
-        "the package registry does not have the sources",
-        "Check the network, and which registry pip is set to.",
+        r"No matching distribution found",
+        "the package registry does not have the pinned sources",
+        "Check which registry pip is set to.",
     ),
     (
         r"CMAKE_C\w*_COMPILER could be found|simple test program|(lib\.h|cc1plus'?): No such file",

@@ -42,13 +42,13 @@ def kill_session() -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def _outlive_no_parent(parent: int, scratch: Path) -> None:
+def _outlive_no_parent(parent: int, scratch: Path, parent_ended: threading.Event) -> None:
     while os.getppid() == parent:
         if select.select([0], [], [], PARENT_CHECK_SECONDS)[0]:
             break
+    parent_ended.set()
     kill_session()
     shutil.rmtree(scratch, ignore_errors=True)
-    os._exit(128 + signal.SIGKILL)
 
 
 def main() -> int:
@@ -57,8 +57,13 @@ def main() -> int:
     niceness, scratch, *command = sys.argv[1:]
     os.nice(int(niceness))
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - the server's own
-    threading.Thread(target=_outlive_no_parent, args=(parent, Path(scratch)), daemon=True).start()
+    parent_ended = threading.Event()
+    watch = (parent, Path(scratch), parent_ended)
+    watcher = threading.Thread(target=_outlive_no_parent, args=watch, daemon=True)
+    watcher.start()
     code = process.wait()
+    if parent_ended.is_set():
+        watcher.join()
     return code if code >= 0 else 128 - code
 
 

@@ -6,6 +6,7 @@ import chainlit.auth as chainlit_auth
 import pytest
 from chainlit.config import config
 from chainlit.user import User
+from fastapi import HTTPException
 from starlette.requests import Request
 
 from xnai.settings import Settings
@@ -67,6 +68,20 @@ def test_a_cookie_of_a_key_that_was_taken_back_is_refused(tmp_path: Path):
     before = page_user(request(token))
     install(tmp_path, "second")
     assert (before, page_user(request(token))) == (True, False)
+
+
+async def test_chainlit_itself_refuses_a_cookie_of_a_key_that_was_taken_back(tmp_path: Path):
+    token = chainlit_auth.create_jwt(User(identifier=key_identifier("first")))
+    install(tmp_path, "second")
+    with pytest.raises(HTTPException) as refused:
+        await chainlit_auth.get_current_user(token)
+    assert refused.value.status_code == 401
+
+
+async def test_who_is_served_is_known_to_the_history(tmp_path: Path):
+    install(tmp_path)
+    await chainlit_auth.get_current_user(chainlit_auth.create_jwt(User(identifier="local")))
+    assert auth.acting_user.get() == "local"
 
 
 def test_a_cookie_signed_with_another_secret_is_refused(

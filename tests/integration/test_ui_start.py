@@ -1,0 +1,55 @@
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from ui_client import FIRST_KEY, KEYS, Server, free_port, tidy_up
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def tidy() -> AsyncIterator[None]:
+    yield
+    await tidy_up()
+
+
+@pytest_asyncio.fixture(name="elsewhere", scope="module", loop_scope="module")
+async def elsewhere_(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """A server at another address: the host of the settings, the port of the command line."""
+    folder, port = tmp_path_factory.mktemp("elsewhere"), free_port()
+    server = Server(
+        folder, "--port", str(port), XNAI_HOST="127.0.0.2", XNAI_API_KEYS=",".join(KEYS)
+    )
+    server.url = f"http://127.0.0.2:{port}"
+    async with server:
+        yield server
+
+
+async def test_the_settings_are_honoured_and_chainlits_own_options_win(elsewhere: Server):
+    answer = await elsewhere.stranger().get("/auth/config")
+    assert answer.json()["passwordAuth"] is True
+
+
+async def test_the_printed_address_is_the_one_that_is_listened_on(elsewhere: Server):
+    assert f"available at {elsewhere.url}\n" in (elsewhere.folder / "log").read_text()
+
+
+async def test_wrong_keys_are_refused_and_then_slowed_down(elsewhere: Server):
+    client = elsewhere.stranger()
+    form = {"username": "me", "password": "wrong"}
+    answers = [await client.post("/login", data=form) for _ in range(11)]
+    right = await client.post("/login", data={**form, "password": FIRST_KEY})
+    no_form = await client.post("/auth/header")
+    assert [answer.status_code for answer in answers] == [401] * 10 + [429]
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 61
+    assert (right.status_code, no_form.status_code) == (429, 400)
+
+
+async def test_other_machines_are_not_let_in_without_a_key(tmp_path: Path):
+    server = Server(tmp_path, "--host", "0.0.0.0")
+    with pytest.raises(AssertionError, match=r"XNAI_HOST=0\.0\.0\.0 would let other machines in"):
+        async with server:
+            pass
+    await server.stop(signal.SIGKILL)

@@ -101,7 +101,7 @@ def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
         model.warm_up()
         prompter = Prompter(model)
     except NativeError as exc:
-        reason = f"{exc} ({log.last_error})" if log.last_error else str(exc)
+        reason = f"{exc} ({log.first_error})" if log.first_error else str(exc)
         outbox.send("failed", reason=reason)
         return
     except TemplateRefusedError as exc:
@@ -162,7 +162,7 @@ class _NativeLog:
     """Takes llama.cpp's log: errors and warnings become lines, the rest is dropped."""
 
     def __init__(self) -> None:
-        self.last_error = ""
+        self.first_error = ""
         self._callback = lib.llama_log_callback(self._take)  # must outlive the library's use
         lib.llama_log_set(self._callback, None)
 
@@ -171,7 +171,7 @@ class _NativeLog:
         if level not in LOG_LEVELS or not line.strip("."):
             return
         if LOG_LEVELS[level] == "error":
-            self.last_error = line
+            self.first_error = self.first_error or line
         log_line(LOG_LEVELS[level], line)
 
 
@@ -233,6 +233,7 @@ def main() -> None:
             sys.exit(EXIT_REQUANTISE_FAILED)
         return
     serve(config, sys.stdin.buffer, Outbox(pipe))
+    os._exit(0)  # the reading thread holds a lock that an orderly end would wait for
 
 
 if __name__ == "__main__":

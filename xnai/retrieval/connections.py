@@ -103,7 +103,8 @@ def open_database(path: Path) -> apsw.Connection:
         connection = apsw.Connection(str(path))
         try:
             connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
-            connection.execute(_PRAGMAS)
+            # Statements after one that returns a row run as the rows are taken.
+            connection.execute(_PRAGMAS).fetchall()
             migrate(connection)
         except apsw.BusyError:
             # Turning to WAL does not wait when another process does the same.

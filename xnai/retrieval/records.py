@@ -101,10 +101,8 @@ def passages(connection: apsw.Connection, hits: Sequence[tuple[int, float]]) -> 
         "WHERE c.id IN (SELECT value FROM json_each(?))",
         (json.dumps([chunk_id for chunk_id, _ in hits]),),
     )
-    found = {row[0]: row[1:] for row in rows}
-    return [
-        Passage(*found[chunk_id], score, chunk_id) for chunk_id, score in hits if chunk_id in found
-    ]
+    found: dict[int, Any] = {row[0]: row for row in rows}
+    return [_passage(found[chunk_id], score) for chunk_id, score in hits if chunk_id in found]
 
 
 def encodable(text: str) -> str:
@@ -118,6 +116,11 @@ def _stored(value: object) -> str | float:
     if isinstance(value, int | float):
         return value
     return json.dumps(value)
+
+
+def _passage(row: Any, score: float) -> Passage:
+    chunk_id, document_id, file_name, page, start, end, text = row
+    return Passage(document_id, file_name, page, start, end, text, score, chunk_id)
 
 
 def _document(row: Sequence[object]) -> Document:

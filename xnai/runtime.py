@@ -18,7 +18,7 @@ from xnai.retrieval.embedder import OnnxEmbedder
 from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.sqlite_index import SqliteIndex
 from xnai.settings import Settings
-from xnai.telemetry import LoopLag
+from xnai.telemetry import LoopLag, metrics
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,10 @@ class Runtime:
         self.library: DocumentLibrary = Library(
             settings, self._index, self._embedder, HybridSearch(self._index, self._embedder)
         )
-        self.model: LanguageModel = LocalEngine(settings, EngineBuild(settings))
+        engine = LocalEngine(settings, EngineBuild(settings))
+        engine.on_load(metrics.model_loads.inc)
+        metrics.queue_depth.set_function(lambda: engine.waiting)
+        self.model: LanguageModel = engine
         self.pipeline = Pipeline(self.library, self.model)
         self._lag = LoopLag()
         self._opening: asyncio.Task[None] | None = None

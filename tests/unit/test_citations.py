@@ -90,6 +90,25 @@ def test_sentences_are_spans_of_the_text():
     assert [text[a:b] for a, b in sentences(text)] == ["One is here.", "Two?", "Three"]
 
 
+def test_a_wrapped_line_goes_on_and_a_heading_does_not():
+    text = (
+        "Storms\nWhen the wind rises the keepers close the shutters and\n"
+        "October gales bring rain.\nEnd."
+    )
+
+    assert [text[a:b] for a, b in sentences(text)] == [
+        "Storms",
+        "When the wind rises the keepers close the shutters and\nOctober gales bring rain.",
+        "End.",
+    ]
+
+
+def test_the_rows_of_a_table_do_not_become_one_long_sentence():
+    text = "\n".join(f"{i},lamp,north tower,in service since {1900 + i}" for i in range(40))
+
+    assert max(b - a for a, b in sentences(text)) <= 400
+
+
 def test_best_sentence_shares_most_words_with_the_question():
     start, end = best_sentence("How tall is it in metres?", TOWER)
 

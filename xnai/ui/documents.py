@@ -7,6 +7,7 @@ from typing import Any
 
 import chainlit as cl
 import structlog
+from chainlit.element import Element
 
 from xnai.documents.protocol import DocumentLibrary, IngestProgress
 from xnai.errors import INTERNAL, TOO_MANY_FILES, XnaiError
@@ -31,16 +32,16 @@ def owner_of(thread_id: str) -> str:
 
 def show_attachments_as_files() -> None:
     """Have Chainlit show attached files by name: its previews load the file into the page."""
-    cl.Element.infer_type_from_mime = classmethod(lambda _cls, _mime: "file")
+    Element.infer_type_from_mime = classmethod(lambda _cls, _mime: "file")
 
 
-def attached_files(message: cl.Message) -> list[cl.Element]:
+def attached_files(message: cl.Message) -> list[Element]:
     """Files that came with a message and were not read yet."""
     return [element for element in message.elements or [] if element.path]
 
 
 async def read_files(
-    library: DocumentLibrary, owner: str, files: list[cl.Element], limit: int
+    library: DocumentLibrary, owner: str, files: list[Element], limit: int
 ) -> tuple[list[Document], list[XnaiError]]:
     """Ingest the files of one message, each in a step of its own that shows the progress."""
     read: list[Document] = []
@@ -62,7 +63,7 @@ async def read_files(
     return read, failed
 
 
-async def _link(file: cl.Element, document: Document) -> None:
+async def _link(file: Element, document: Document) -> None:
     """Let the attachment on the page open the library's copy; there is no other any more."""
     file.path, file.chainlit_key = None, None
     file.url = f"/v1/files/{document.id}/content"

@@ -60,6 +60,8 @@ async def progress_step(title: str) -> AsyncGenerator[ProgressStep, None]:
     """Show a step while the block runs; it never stays open, whatever ends the block."""
     # cl.Step's own context manager writes the text of an exception into the page.
     step = cl.Step(name=title, type="tool", show_input=False)
+    if parent := cl.context.current_step:
+        step.parent_id = parent.id
     step.start = cl.utils.utc_now()
     await step.send()
     progress = ProgressStep(step)

@@ -86,10 +86,10 @@ def test_without_a_network_the_build_says_so_and_keeps_its_log(start, data):
     build = start()
     _, said = build.communicate(timeout=60)
 
-    assert build.returncode == 1
+    assert 1 == build.returncode
     assert "could not be fetched from the package registry. Check the network." in said
     assert "cmake" in (data / "logs" / "engine-build.log").read_text()
-    assert scratch(data) == []
+    assert [] == scratch(data)
 
 
 def test_without_a_compiler_nothing_is_fetched(start, data, tmp_path):
@@ -97,7 +97,7 @@ def test_without_a_compiler_nothing_is_fetched(start, data, tmp_path):
     _, said = build.communicate(timeout=60)
 
     assert "there is no C++ compiler on this machine. Install one" in said
-    assert (data / "logs" / "engine-build.log").read_text() == ""
+    assert "" == (data / "logs" / "engine-build.log").read_text()
 
 
 def test_a_damaged_kept_wheel_is_not_used(start, data):
@@ -153,7 +153,7 @@ def test_compilers_in_process_groups_of_their_own_are_ended_too(tmp_path):
     reaper.stdin.close()
 
     assert ended([compiler])
-    assert reaper.wait(timeout=10) == 137
+    assert 137 == reaper.wait(timeout=10)
     assert not scratch_folder.exists()
     reaper.stdout.close()
 
@@ -181,7 +181,7 @@ def test_a_kept_wheel_is_installed_without_compiling_by_whoever_comes_first(
     both = [start(PATH=os.defpath, CXX="no-such-compiler") for _ in range(2)]
     said = [build.communicate(timeout=120) for build in both]
 
-    assert [build.returncode for build in both] == [0, 0], said
+    assert [0, 0] == [build.returncode for build in both], said
     version = [environment, "-c", "import llama_cpp; print(llama_cpp.__version__)"]
     printed = subprocess.run(version, capture_output=True, text=True, check=True).stdout
     assert wheels[0].name.split("-")[1] == printed.strip()

@@ -83,7 +83,7 @@ def test_shares_hold_every_requirement_once():
     dealt = bootstrap.shares(requirements, 3)
 
     assert sorted(requirements) == sorted(one for share in dealt for one in share)
-    assert len(dealt) == 3
+    assert 3 == len(dealt)
 
 
 def test_shares_are_about_equally_heavy():

@@ -79,7 +79,7 @@ def test_a_machine_without_a_compiler_is_told_what_to_install(tmp_path, monkeypa
 
     with pytest.raises(XnaiError, match=r"no C\+\+ compiler.*build-essential") as caught:
         check_machine(tmp_path)
-    assert caught.value.code == "engine_build_failed"
+    assert "engine_build_failed" == caught.value.code
 
 
 def test_a_compiler_that_is_named_but_missing_is_named_in_the_error(tmp_path, monkeypatch):
@@ -150,4 +150,4 @@ def test_the_reaper_passes_the_exit_status_on(tmp_path):
             "import os; os.kill(os.getpid(), 9)"
         )
 
-    assert asyncio.run(both()) == (7, 137)
+    assert (7, 137) == asyncio.run(both())

@@ -26,13 +26,13 @@ def log(tmp_path, clock):
 def test_progress_is_read_from_ninja(log):
     log.add("  [7/83] /usr/bin/g++ -c ggml.cpp")
 
-    assert (log.done, log.total) == (7, 83)
+    assert (7, 83) == (log.done, log.total)
 
 
 def test_other_brackets_are_no_progress(log):
     log.add("note: see [3/4] of the manual")
 
-    assert (log.done, log.total) == (0, 0)
+    assert (0, 0) == (log.done, log.total)
 
 
 def test_the_remaining_time_follows_the_pace_so_far(log, clock):
@@ -40,7 +40,7 @@ def test_the_remaining_time_follows_the_pace_so_far(log, clock):
     clock.now += 8
     log.add("[5/11] b")
 
-    assert log.eta_seconds == 12.0
+    assert 12.0 == log.eta_seconds
 
 
 def test_one_file_makes_no_estimate(log):
@@ -53,7 +53,7 @@ def test_the_whole_log_is_kept_in_the_file(log):
     log.add("first")
     log.add("second")
 
-    assert log.path.read_text() == "first\nsecond\n"
+    assert "first\nsecond\n" == log.path.read_text()
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def pins(lock):
 def test_every_requirement_is_pinned_with_hashes(lock):
     blocks = requirements(lock)
 
-    assert [block for block in blocks if "==" not in block or "--hash=sha256:" not in block] == []
+    assert [] == [block for block in blocks if "==" not in block or "--hash=sha256:" not in block]
     assert blocks
 
 
@@ -60,7 +60,7 @@ def test_development_uses_the_versions_that_run():
     def version(pin) -> str:
         return pin.split(" ")[0]
 
-    assert [n for n, pin in dev if n in runtime and version(pin) != version(runtime[n])] == []
+    assert [] == [n for n, pin in dev if n in runtime and version(pin) != version(runtime[n])]
 
 
 def test_what_is_left_out_is_in_no_lock():
@@ -84,4 +84,4 @@ def test_no_tracked_file_names_a_package_index():
         if path.is_file() and index.search(path.read_text("utf-8", "ignore")):
             naming.append(name)
 
-    assert naming == []
+    assert [] == naming

@@ -1,0 +1,131 @@
+"""What the README tells people to type is typed here."""
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from documents_files import pdf
+
+from xnai.settings import PREFIX, Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def commands():
+    """Each command of the README as its words, inline code included."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    inline = re.findall(r"`([^`\n]*\b(?:make|xnai) [^`\n]*)`", README)
+    return [shlex.split(line, comments=True) for line in [*lines, *inline] if line.strip()]
+
+
+def without_variables(words):
+    return [word for word in words if not re.match(r"[A-Z_]+=", word)]
+
+
+def test_the_readme_has_commands():
+    assert ["make", "run"] in commands()
+    assert ["make", "test"] in commands()
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_command_of_the_readme_exists(words):
+    program, *arguments = without_variables(words)
+    check = {
+        "make": ["make", "-C", str(ROOT), "--dry-run", *arguments],
+        "xnai": [sys.executable, "-m", "xnai.cli", *arguments[:1], "--help"],
+        "chainlit": [sys.executable, "-m", "chainlit", *arguments[:1], "--help"],
+    }[program]
+
+    result = subprocess.run(check, capture_output=True, text=True, check=False)
+
+    assert 0 == result.returncode, result.stderr
+
+
+def test_every_variable_of_the_readme_is_a_setting():
+    named = set(re.findall(rf"{PREFIX}([A-Z_]+)", README))
+
+    assert set() == named - {name.upper() for name in Settings.model_fields}
+
+
+def test_the_settings_of_the_readmes_commands_are_valid(monkeypatch):
+    for word in [word for words in commands() for word in words if word.startswith(PREFIX)]:
+        name, value = word.split("=", 1)
+        monkeypatch.setenv(name, value)
+
+    assert load_settings()
+
+
+def test_every_link_of_the_readme_leads_somewhere():
+    links = re.findall(r"\]\(([^)#]+)", README)
+
+    assert [] == [link for link in links if "://" not in link and not (ROOT / link).exists()]
+
+
+@pytest.mark.engine
+def test_the_readmes_program_gets_a_cited_answer(server, tmp_path, monkeypatch, capsys):
+    program = blocks("python")[0]
+    wait = re.search(r"^# wait until (.*)$", program, re.MULTILINE)
+    assert wait is not None
+    program = program.replace("http://127.0.0.1:8000", server.url)
+    program = program.replace(wait[0], f"import time\nwhile not ({wait[1]}): time.sleep(0.05)")
+    (tmp_path / "report.pdf").write_bytes(
+        pdf([["The report concludes that the lighthouse needs a new lamp by October."]])
+    )
+    monkeypatch.chdir(tmp_path)
+
+    exec(compile(program, "README.md", "exec"), {})
+
+    assert "report.pdf" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(
+    Path(sys.prefix) != ROOT / ".venv", reason="`make run` would make .venv first: use `make test`"
+)
+def test_make_run_serves_the_page_until_ctrl_c(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    variables = {"XNAI_PORT": str(port), "XNAI_DATA_DIR": str(tmp_path / "data")}
+    with subprocess.Popen(
+        ["make", "-C", ROOT, "run"],
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as make:
+        try:
+            page = wait_for_page(f"http://127.0.0.1:{port}/", make)
+            family = psutil.Process(make.pid).children(recursive=True)
+        finally:
+            os.killpg(make.pid, signal.SIGINT)
+        said, _ = make.communicate(timeout=60)
+
+    assert "<html" in page
+    assert "Traceback" not in said
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert [] == [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+
+
+def wait_for_page(url, process):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            return httpx.get(url, timeout=5).raise_for_status().text
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    raise AssertionError(f"no page at {url}")

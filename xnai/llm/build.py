@@ -96,8 +96,6 @@ class EngineBuild:
             self.error = build_failed(reason, f"Look at {exc.filename or self._folder}.")
         except XnaiError as exc:
             self.error = exc
-        finally:
-            self.eta_seconds = None
         if self.error is not None:
             self._tell("failed")
             raise self.error
@@ -232,7 +230,7 @@ class EngineBuild:
             self.eta_seconds = log.eta_seconds
 
     def _tell(self, detail: str, progress: float | None = None) -> None:
-        self.detail, self.progress = detail, progress
+        self.detail, self.progress, self.eta_seconds = detail, progress, None
 
 
 def _try_lock(handle: int) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import textwrap
@@ -298,6 +299,30 @@ async def test_a_file_with_rubbish_for_weights_is_refused_in_words(make, tmp_pat
     error = await error_of(engine.ensure_ready(time.monotonic() + 60))
     assert error.code == "model_unsupported"
     assert "block_count" in error.message
+
+
+def _with_template(source: bytes) -> bytes:
+    """The bundled model with another chat template of the same length."""
+    data, key = _bundled().read_bytes(), b"tokenizer.chat_template"
+    start = data.index(key) + len(key) + 4
+    (length,) = struct.unpack("<Q", data[start : start + 8])
+    return data[: start + 8] + source.ljust(length) + data[start + 8 + length :]
+
+
+async def test_a_template_that_never_ends_is_refused_while_the_model_loads(make, tmp_path):
+    rounds = b"{% for i in range(99999) %}" * 3 + b"{% endfor %}" * 3
+    (tmp_path / "loop.gguf").write_bytes(_with_template(rounds))
+    engine = await make(models_dir=tmp_path, model="loop")
+    error = await error_of(engine.ensure_ready(time.monotonic() + 60))
+    assert (error.code, "does not end" in error.message) == ("model_unsupported", True)
+
+
+async def test_a_template_that_takes_all_memory_fails_alone(make, tmp_path):
+    (tmp_path / "bomb.gguf").write_bytes(_with_template(b"{{ 'a' * 9000000000 }}"))
+    engine = await make(models_dir=tmp_path, model="bomb")
+    await ready(engine)
+    assert (await error_of(collect(engine, ask()))).code == "prompt_refused"
+    assert (engine.status.state, engine.counters.restarts) == ("ready", 0)
 
 
 async def test_another_model_is_used_after_the_current_answer(make, tmp_path):

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -31,6 +31,7 @@ from xnai.types import Sampling
 
 EXIT_REQUANTISE_FAILED = 3
 PROGRESS_SECONDS = 0.2
+TEMPLATE_SECONDS = 5.0
 PR_SET_PDEATHSIG = 1
 OOM_SCORE = "500"  # short of memory, the system ends this process before the server
 LOG_TEXT = 500  # characters of a line of llama.cpp
@@ -99,7 +100,8 @@ def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
     try:
         model = Model(path, config.context, config.threads, _Progress(outbox), abort)
         model.warm_up()
-        prompter = Prompter(model)
+        with _template_limit(outbox):
+            prompter = Prompter(model)
     except NativeError as exc:
         reason = f"{exc} ({log.first_error})" if log.first_error else str(exc)
         outbox.send("failed", reason=reason)
@@ -113,6 +115,23 @@ def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
         job = jobs.take()
         send = partial(outbox.send, id=job["id"])
         Answer(model, prompter, send).run(job["messages"], Sampling(**job["sampling"]))
+
+
+@contextlib.contextmanager
+def _template_limit(outbox: Outbox) -> Iterator[None]:
+    """End the process if the first use of a hostile template does not come to an end."""
+
+    def give_up() -> None:
+        outbox.send("failed", reason="its chat template cannot be used: it does not end")
+        os._exit(0)
+
+    timer = threading.Timer(TEMPLATE_SECONDS, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _read(inbox: IO[bytes], jobs: Jobs, counts: "queue.SimpleQueue[frames.Frame]") -> None:

@@ -50,24 +50,30 @@ def pdf(pages: Sequence[Sequence[str]], *, encrypted: bool = False, rotate: int 
             b"/Resources<</Font<</F1 3 0 R>>>>/Contents %d 0 R>>" % (rotate, 5 + 2 * n),
             b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
         ]
-    trailer = b"/Root 1 0 R/Size %d" % (len(objects) + 1)
+    trailer = b""
     if encrypted:
         # No password opens this: the check value is noise. Revision 2, 40 bits.
         noise = hashlib.sha256(b"owner").digest().hex().encode()
-        trailer += (
-            b"/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<%s>/U<%s>>>/ID[<00><00>]"
-            % (noise, _PAD.hex().encode())
+        trailer = b"/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<%s>/U<%s>>>/ID[<00><00>]" % (
+            noise,
+            _PAD.hex().encode(),
         )
+    return _assembled(objects, trailer)
+
+
+def _assembled(objects: Sequence[bytes], trailer: bytes) -> bytes:
+    """A PDF of numbered objects, the first of which is its catalogue."""
     out = io.BytesIO()
     out.write(b"%PDF-1.7\n")
     offsets = []
     for number, body in enumerate(objects, start=1):
         offsets.append(out.tell())
         out.write(b"%d 0 obj%s endobj\n" % (number, body))
-    xref = out.tell()
-    out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
+    xref, size = out.tell(), len(objects) + 1
+    out.write(b"xref\n0 %d\n0000000000 65535 f \n" % size)
     out.writelines(b"%010d 00000 n \n" % offset for offset in offsets)
-    out.write(b"trailer<<%s>>\nstartxref\n%d\n%%%%EOF\n" % (trailer, xref))
+    out.write(b"trailer<</Root 1 0 R/Size %d%s>>\n" % (size, trailer))
+    out.write(b"startxref\n%d\n%%%%EOF\n" % xref)
     return out.getvalue()
 
 
@@ -125,3 +131,31 @@ def ole(stream: str) -> bytes:
         encoded = name.encode("utf-16-le")
         entries += encoded.ljust(64, b"\0") + (len(encoded) + 2).to_bytes(2, "little") + bytes(62)
     return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(512, b"\0") + entries.ljust(512, b"\0")
+
+
+def runaway_pdf(first: str) -> bytes:
+    """A PDF whose second page draws a form that draws ten forms, and so on twelve deep."""
+    depth = 12
+    forms = [
+        b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X %d 0 R>>"
+        b"/Font<</F1 3 0 R>>>>/Length %d>>stream\n%s\nendstream"
+        % (
+            8 + level + 1,
+            60 if level < depth else 25,
+            b"/X Do " * 10 if level < depth else b"BT /F1 9 Tf (spam) Tj ET ",
+        )
+        for level in range(depth + 1)
+    ]
+    pages = [_page_content([first]), b"/X Do"]
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Count 2/Kids[4 0 R 6 0 R]>>",
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
+    ]
+    for n, content in enumerate(pages):
+        objects += [
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]"
+            b"/Resources<</Font<</F1 3 0 R>>/XObject<</X 8 0 R>>>>/Contents %d 0 R>>" % (5 + 2 * n),
+            b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+        ]
+    return _assembled(objects + forms, b"")

@@ -26,7 +26,9 @@ async def all_chunks(chunker, text, *, number=1, markdown=False):
 
 
 TEXTS = {
-    "prose": "\n\n".join(f"Paragraph {n}. " + "It has words in sentences. " * 30 for n in range(80)),
+    "prose": "\n\n".join(
+        f"Paragraph {n}. " + "It has words in sentences. " * 30 for n in range(80)
+    ),
     "markdown": "\n\n".join(f"# Part {n}\n\n" + "- item one\n- item two\n" * 40 for n in range(40)),
     "one long word": "x" * 100_000,
     "no spaces": "这是一个没有空格的句子。" * 3000,

@@ -54,7 +54,7 @@ def _utf16_without_mark(data: bytes) -> str | None:
 
 def _has_few_controls(data: bytes) -> bool:
     controls = sum(1 for byte in data if byte < 0x20 and byte not in _TEXT_CONTROLS)  # noqa: PLR2004
-    return controls <= _MAX_CONTROLS * len(data)
+    return controls <= _MAX_CONTROLS * len(data) + 1
 
 
 def detect(sample: bytes) -> str | None:

@@ -24,6 +24,7 @@ from xnai.types import Page
 
 PART_CHARACTERS = 32_000  # of one line, so that the parent's event loop decodes it in no time
 _NOTE_PAGES = 20  # named in a note
+_RESERVE = 4 * 2**20  # bytes kept for saying that memory has run out
 
 Send = Callable[[Mapping[str, object]], None]
 Request = Mapping[str, Any]
@@ -123,30 +124,47 @@ def _render(request: Request, send: Send, output: BinaryIO) -> None:
     output.write(picture or b"")
 
 
+def _frame(content: Mapping[str, object]) -> bytes:
+    return json.dumps(content).encode() + b"\n"
+
+
+def _failure_frame(failure: Failure) -> bytes:
+    return _frame({"error": failure.kind.code, "values": failure.values})
+
+
+def _attempt(request: Request, send: Send, output: BinaryIO) -> None:
+    """Do what is asked; whatever a reader stumbles over becomes a Failure."""
+    try:
+        if request["command"] == "render":
+            _render(request, send, output)
+        else:
+            _parse(request, send)
+    except (Failure, MemoryError):
+        raise
+    except RecursionError as exc:
+        raise Failure(FILE_DAMAGED, reason="its content is nested too deeply") from exc
+    except Exception as exc:
+        send({"stumbled": type(exc).__name__})
+        raise Failure(FILE_DAMAGED, reason="its content cannot be made sense of") from exc
+
+
 def _answer(request: Request, output: BinaryIO) -> None:
-    def send(frame: Mapping[str, object]) -> None:
-        output.write(json.dumps(frame).encode() + b"\n")
+    def send(content: Mapping[str, object]) -> None:
+        output.write(_frame(content))
         output.flush()
 
+    # Made now: when memory has run out there is none to say so with.
+    limit = f"{request['memory_mb']:,} MB"
+    out_of_memory = _failure_frame(Failure(FILE_TOO_EXPENSIVE, resource="memory", limit=limit))
+    reserve = bytearray(_RESERVE)
     try:
-        try:
-            if request["command"] == "render":
-                _render(request, send, output)
-            else:
-                _parse(request, send)
-        except MemoryError as exc:
-            limit = f"{request['memory_mb']:,} MB"
-            raise Failure(FILE_TOO_EXPENSIVE, resource="memory", limit=limit) from exc
-        except RecursionError as exc:
-            raise Failure(FILE_DAMAGED, reason="its content is nested too deeply") from exc
-        except Failure:
-            raise
-        except Exception as exc:
-            # Readers raise whatever a broken file makes them stumble over.
-            send({"stumbled": type(exc).__name__})
-            raise Failure(FILE_DAMAGED, reason="its content cannot be made sense of") from exc
+        _attempt(request, send, output)
+    except MemoryError:
+        reserve.clear()
+        os.write(output.fileno(), out_of_memory)
+        os._exit(0)
     except Failure as failure:
-        send({"error": failure.kind.code, "values": failure.values})
+        output.write(_failure_frame(failure))
 
 
 def main() -> None:

@@ -139,7 +139,7 @@ def picture(path: Path, number: int, start: int, end: int, width: int) -> bytes 
         return None
     page = document[number - 1]
     page_width, page_height = page.get_size()
-    scale = width / max(page_width, 1)
+    scale = (width - 0.01) / max(page_width, 1)  # pdfium rounds up
     # A page may be a mile high.
     scale = min(scale, (MAX_PIXELS / max(page_width * page_height, 1)) ** 0.5)
     image = page.render(scale=scale).to_pil().convert("RGB")

@@ -115,6 +115,10 @@ class Worker:
         _log.warning("document_reader_died", exit_code=code)
         if code == -signal.SIGXCPU:
             return self._too_slow()
+        if code == -signal.SIGABRT:
+            # How native libraries end when they get no memory.
+            limit = f"{self.limits.memory_mb:,} MB"
+            return XnaiError(FILE_TOO_EXPENSIVE, name=self.name, resource="memory", limit=limit)
         if code == -signal.SIGKILL:
             return XnaiError(FILE_DAMAGED, name=self.name, reason=_KILLED)
         if code < 0:

@@ -55,7 +55,8 @@ async def test_the_quantized_model_agrees_with_the_packaged_one_and_is_kept(tmp_
     assert np.array_equal(after, again)
 
 
-async def test_a_corrupt_quantized_model_is_made_again(embedder, folder):
+@pytest.mark.usefixtures("embedder")
+async def test_a_corrupt_quantized_model_is_made_again(folder):
     path = folder / "embedding" / weights.QUANTIZED_NAME
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
@@ -63,7 +64,7 @@ async def test_a_corrupt_quantized_model_is_made_again(embedder, folder):
     vectors = await other.embed(["still works"])
     await quantized(other)
     await other.close()
-    assert (1, DIMENSIONS) == vectors.shape
+    assert vectors.shape == (1, DIMENSIONS)
     assert path.stat().st_size > 0.9 * len(whole)
     assert weights.quantized(folder / "embedding") == path
 
@@ -75,7 +76,7 @@ async def test_vectors_have_unit_length_and_float32(embedder):
 
 
 async def test_no_texts_give_no_vectors(embedder):
-    assert (0, DIMENSIONS) == (await embedder.embed([])).shape
+    assert (await embedder.embed([])).shape == (0, DIMENSIONS)
 
 
 async def test_a_text_has_the_same_vector_alone_and_in_a_batch_of_any_lengths(embedder):
@@ -96,7 +97,7 @@ async def test_only_the_first_256_tokens_count(embedder):
     words = "alpha " * (MAX_TOKENS - 2)  # [CLS] and [SEP] take two
     within, beyond = await embedder.embed([words[: -len("alpha ")], words])
     longer, other = await embedder.embed([words + "beta " * 9, words + "gamma"])
-    assert MAX_TOKENS == len(embedder._token_vectors(words + "beta"))
+    assert len(embedder._token_vectors(words + "beta")) == MAX_TOKENS
     assert not np.array_equal(within, beyond)
     assert np.array_equal(beyond, longer)
     assert np.array_equal(longer, other)
@@ -125,7 +126,7 @@ async def test_a_question_does_not_wait_for_documents(embedder):
 async def test_the_event_loop_stays_free_while_documents_are_embedded(embedder):
     beats = []
 
-    async def beat():
+    async def beat() -> None:
         while True:
             beats.append(time.perf_counter())
             await asyncio.sleep(0.005)
@@ -155,7 +156,7 @@ async def test_closing_tells_those_who_wait(folder):
     await embedder.close()
     with pytest.raises(XnaiError) as caught:
         await waiting
-    assert "shutting_down" == caught.value.code
+    assert caught.value.code == "shutting_down"
 
 
 async def test_an_embedder_that_was_not_started_says_so(tmp_path):
@@ -163,7 +164,7 @@ async def test_an_embedder_that_was_not_started_says_so(tmp_path):
     with pytest.raises(XnaiError) as caught:
         await embedder.embed(["x"])
     await embedder.close()
-    assert "search_down" == caught.value.code
+    assert caught.value.code == "search_down"
 
 
 async def test_a_missing_package_is_named(tmp_path, monkeypatch):
@@ -174,7 +175,7 @@ async def test_a_missing_package_is_named(tmp_path, monkeypatch):
     with pytest.raises(XnaiError) as caught:
         await embedder.embed(["x"])
     await embedder.close()
-    assert "embedding_model_missing" == caught.value.code
+    assert caught.value.code == "embedding_model_missing"
     assert gone.package in caught.value.message
 
 

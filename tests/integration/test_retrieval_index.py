@@ -29,7 +29,7 @@ async def index(tmp_path):
     await opened.close()
 
 
-def unit(*values):
+def unit(*values: float):
     vector = np.zeros(DIMENSIONS, np.float32)
     vector[: len(values)] = values
     return vector / np.linalg.norm(vector)
@@ -61,14 +61,14 @@ async def test_a_document_comes_back_as_it_was_put(index):
 async def test_putting_a_record_again_keeps_its_chunks(index):
     await put(index, "a", ["one"])
     await index.put_document(document("a", status="processed"))
-    assert ("processed", 1) == ((await index.get("a")).status, await index.count())
+    assert ((await index.get("a")).status, await index.count()) == ("processed", 1)
 
 
 async def test_documents_come_by_owner_oldest_first(index):
     for name, owner, created in (("a", "me", 3.0), ("b", "you", 1.0), ("c", "me", 2.0)):
         await index.put_document(document(name, owner, created_at=created))
-    assert ["c", "a"] == [d.id for d in await index.documents("me")]
-    assert ["b", "c", "a"] == [d.id for d in await index.documents()]
+    assert [d.id for d in await index.documents("me")] == ["c", "a"]
+    assert [d.id for d in await index.documents()] == ["b", "c", "a"]
 
 
 async def test_passages_say_where_they_stand(index):
@@ -82,23 +82,23 @@ async def test_passages_say_where_they_stand(index):
 async def test_page_texts_come_back_with_any_character_but_lone_surrogates(index):
     pages = [Page(None, "a\x00b 🙂 \ud800!"), Page(2, "")]
     await index.upsert(document("a"), pages, [], np.empty((0, DIMENSIONS), np.float32))
-    assert "a\x00b 🙂 \ufffd!" == await index.page_text("a", None)
-    assert ["", None] == [await index.page_text("a", page) for page in (2, 3)]
+    assert await index.page_text("a", None) == "a\x00b 🙂 \ufffd!"
+    assert [await index.page_text("a", page) for page in (2, 3)] == ["", None]
 
 
 async def test_storing_again_replaces_the_old_text(index):
     await put(index, "a", ["apples", "pears"])
     await put(index, "a", ["plums"])
     found = [await index.search_text(word, Scope("me"), 5) for word in ("apples", "plums")]
-    assert ([0, 1], 1) == ([len(hits) for hits in found], await index.count())
+    assert ([len(hits) for hits in found], await index.count()) == ([0, 1], 1)
 
 
 async def test_nearest_vectors_come_first_with_their_cosine(index):
     vectors = [unit(0, 1), unit(1, 1), unit(1)]
     await put(index, "a", ["across", "between", "along"], vectors=vectors)
     hits = await index.search_vectors(unit(2), Scope("me"), 2)
-    assert ["along", "between"] == await texts_of(index, hits)
-    assert [1.0, 0.7071] == [round(score, 4) for _, score in hits]
+    assert await texts_of(index, hits) == ["along", "between"]
+    assert [round(score, 4) for _, score in hits] == [1.0, 0.7071]
 
 
 async def test_the_best_of_many_vectors_is_found(index):
@@ -119,14 +119,14 @@ async def test_another_owners_chunks_never_appear_even_when_they_match_better(in
             await index.search_text("tariff", scope, 5),
             await index.search_vectors(unit(1), scope, 5),
         ]
-        assert [["a tariff among many other words here"]] * 2 == [
-            await texts_of(index, hits) for hits in found
-        ]
-    assert (1, 2, 3) == (
+        assert [await texts_of(index, hits) for hits in found] == [
+            ["a tariff among many other words here"]
+        ] * 2
+    assert (
         await index.count(Scope("me")),
         await index.count(Scope("you")),
         await index.count(),
-    )
+    ) == (1, 2, 3)
 
 
 async def test_better_chunks_of_others_do_not_use_up_the_limit(index):
@@ -134,17 +134,17 @@ async def test_better_chunks_of_others_do_not_use_up_the_limit(index):
     await put(index, "mine", ["tariff and more"], vectors=[unit(0, 1)])
     await put(index, "other", ["tariff"] * 2000)
     scope = Scope("me", ("mine",))
-    assert ["tariff and more"] == await texts_of(index, await index.search_text("tariff", scope, 1))
+    assert await texts_of(index, await index.search_text("tariff", scope, 1)) == ["tariff and more"]
     hits = await index.search_vectors(unit(1), scope, 1)
-    assert ["tariff and more"] == await texts_of(index, hits)
+    assert await texts_of(index, hits) == ["tariff and more"]
 
 
 @pytest.mark.parametrize("ids", [(), ("absent",), ('"', "\ud800")])
 async def test_a_scope_without_documents_finds_nothing(index, ids):
     await put(index, "a", ["tariff"])
     scope = Scope("me", ids)
-    assert [] == await index.search_text("tariff", scope, 5)
-    assert [] == await index.search_vectors(unit(1), scope, 5)
+    assert await index.search_text("tariff", scope, 5) == []
+    assert await index.search_vectors(unit(1), scope, 5) == []
 
 
 async def test_deleting_leaves_nothing_in_the_files(index, tmp_path):
@@ -156,14 +156,14 @@ async def test_deleting_leaves_nothing_in_the_files(index, tmp_path):
     await index.upsert(record, [Page(1, "zanzibarpage " * 2000)], chunks, vectors)
     await put(index, "kept too", ["after"])
 
-    def left():
+    def left() -> list[bytes]:
         content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
         return [mark for mark in marks if mark in content]
 
     assert marks == left()
     assert await index.delete("a")
-    assert [] == left()
-    assert (None, 2) == (await index.get("a"), await index.count())
+    assert left() == []
+    assert (await index.get("a"), await index.count()) == (None, 2)
     assert not await index.delete("a")
 
 
@@ -174,7 +174,7 @@ async def test_the_inverted_index_is_sound_after_deletions(index, tmp_path):
         await index.delete(f"d{number}")
     connection = open_database(tmp_path / "index.db")
     connection.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('integrity-check')")
-    assert "ok" == connection.execute("PRAGMA integrity_check").get
+    assert connection.execute("PRAGMA integrity_check").get == "ok"
     connection.close()
 
 
@@ -219,11 +219,12 @@ async def test_kill_9_in_mid_upsert_loses_no_acknowledged_document_and_leaves_no
 async def test_two_processes_write_at_once_and_both_are_read(tmp_path):
     path = tmp_path / "index.db"
     async with writer(path, "a", 20) as one, writer(path, "b", 20) as two:
-        names = sum(await asyncio.gather(acknowledged(one, 5), acknowledged(two, 5)), [])
+        batches = await asyncio.gather(acknowledged(one, 5), acknowledged(two, 5))
+        names = {name for batch in batches for name in batch}
         index = SqliteIndex(path, DIMENSIONS)
         kept = {record.id for record in await index.documents("me")}
         await index.close()
-    assert set() == set(names) - kept
+    assert set() == names - kept
 
 
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
@@ -233,8 +234,8 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
     with pytest.raises(XnaiError) as caught:
         await index.start()
     await index.close()
-    assert "index_damaged" == caught.value.code
-    assert b"not a database " * 1000 == path.read_bytes()
+    assert caught.value.code == "index_damaged"
+    assert path.read_bytes() == b"not a database " * 1000
 
 
 async def test_damage_within_the_file_is_told(tmp_path):
@@ -249,17 +250,17 @@ async def test_damage_within_the_file_is_told(tmp_path):
     with pytest.raises(XnaiError) as caught:
         await index.search_vectors(unit(1), Scope("me"), 5)
     await index.close()
-    assert "index_damaged" == caught.value.code
+    assert caught.value.code == "index_damaged"
 
 
-async def test_a_full_disk_is_told_and_nothing_is_half_stored(index, tmp_path):
+async def test_a_full_disk_is_told_and_nothing_is_half_stored(index):
     await put(index, "a", ["one"])
     # The size limit of the connection stands for that of the disk: SQLite reports both alike.
     await index._connections.write(lambda c: c.pragma("max_page_count", 20))
     with pytest.raises(XnaiError) as caught:
         await put(index, "b", ["many words"] * 2000)
-    assert "disk_full" == caught.value.code
-    assert (["a"], 1) == ([d.id for d in await index.documents()], await index.count())
+    assert caught.value.code == "disk_full"
+    assert ([d.id for d in await index.documents()], await index.count()) == (["a"], 1)
 
 
 async def test_an_index_of_another_program_version_is_refused(tmp_path):
@@ -271,7 +272,7 @@ async def test_an_index_of_another_program_version_is_refused(tmp_path):
     with pytest.raises(XnaiError) as caught:
         await index.start()
     await index.close()
-    assert "search_down" == caught.value.code
+    assert caught.value.code == "search_down"
 
 
 async def test_vectors_of_another_length_are_refused(index, tmp_path):
@@ -280,7 +281,7 @@ async def test_vectors_of_another_length_are_refused(index, tmp_path):
     with pytest.raises(XnaiError) as caught:
         await other.start()
     await other.close()
-    assert "search_down" == caught.value.code
+    assert caught.value.code == "search_down"
 
 
 async def test_a_closed_index_says_so(tmp_path):
@@ -288,7 +289,7 @@ async def test_a_closed_index_says_so(tmp_path):
     await index.close()
     with pytest.raises(XnaiError) as caught:
         await index.count()
-    assert "shutting_down" == caught.value.code
+    assert caught.value.code == "shutting_down"
 
 
 def test_names_of_migrations_are_the_ledger():
@@ -296,11 +297,11 @@ def test_names_of_migrations_are_the_ledger():
     schema.migrate(connection)
     schema.migrate(connection)
     names = [name for (name,) in connection.execute("SELECT name FROM migrations ORDER BY rowid")]
-    assert ["m001_documents", "m002_chunks", "m003_signatures"] == names
+    assert names == ["m001_documents", "m002_chunks", "m003_signatures"]
 
 
 def test_every_connection_has_its_safety_settings(tmp_path):
     connection = open_database(tmp_path / "index.db")
     names = ("journal_mode", "synchronous", "secure_delete", "foreign_keys", "page_size")
-    assert ["wal", 2, 1, 1, 8192] == [connection.pragma(name) for name in names]
+    assert [connection.pragma(name) for name in names] == ["wal", 2, 1, 1, 8192]
     connection.close()

@@ -15,7 +15,7 @@ SCOPE = Scope("me")
 class ListIndex:
     """An index that answers with fixed lists."""
 
-    def __init__(self, by_meaning=(), by_words=(), error=None):
+    def __init__(self, by_meaning=(), by_words=(), error=None) -> None:
         self.by_meaning, self.by_words, self.error = list(by_meaning), list(by_words), error
         self.queries = []
 
@@ -37,7 +37,7 @@ class UnitEmbedder:
 
     dimensions = 2
 
-    def __init__(self, error=None):
+    def __init__(self, error=None) -> None:
         self.error = error
 
     async def embed(self, texts):
@@ -47,26 +47,26 @@ class UnitEmbedder:
 
 
 def test_a_chunk_found_by_both_searches_ranks_above_one_that_leads_one_of_them():
-    assert [2, 1, 3] == [chunk for chunk, _ in fuse([[(1, 9), (2, 8)], [(3, 9), (2, 8)]])]
+    assert [chunk for chunk, _ in fuse([[(1, 9), (2, 8)], [(3, 9), (2, 8)]])] == [2, 1, 3]
 
 
 def test_the_first_of_every_search_scores_one():
-    assert [(1, 1.0)] == fuse([[(1, 0.3)], [(1, 7.0)]])
+    assert fuse([[(1, 0.3)], [(1, 7.0)]]) == [(1, 1.0)]
 
 
 def test_the_first_of_the_only_search_scores_one():
-    assert [(1, 1.0)] == fuse([[(1, 0.3)]])
+    assert fuse([[(1, 0.3)]]) == [(1, 1.0)]
 
 
 def test_equal_scores_are_ordered_by_chunk_whichever_search_found_them():
     one, two = [(5, 1), (6, 1)], [(3, 1), (4, 1)]
-    assert [3, 5, 4, 6] == [chunk for chunk, _ in fuse([one, two])]
-    assert [3, 5, 4, 6] == [chunk for chunk, _ in fuse([two, one])]
+    assert [chunk for chunk, _ in fuse([one, two])] == [3, 5, 4, 6]
+    assert [chunk for chunk, _ in fuse([two, one])] == [3, 5, 4, 6]
 
 
 async def test_passages_come_best_first_and_no_more_than_asked_for():
     search = HybridSearch(ListIndex([1, 2, 3], [2, 4]), UnitEmbedder())
-    assert [2, 1] == [p.chunk_id for p in await search.search("q", SCOPE, 2)]
+    assert [p.chunk_id for p in await search.search("q", SCOPE, 2)] == [2, 1]
 
 
 async def test_without_embedder_words_alone_are_compared_and_the_reason_is_told():
@@ -93,15 +93,15 @@ async def test_no_task_is_left_when_the_vector_search_fails():
 
 @pytest.mark.parametrize("question", ["", "  \n\t"])
 async def test_an_empty_question_finds_nothing(question):
-    assert [] == await HybridSearch(ListIndex([1], [1]), UnitEmbedder()).search(question, SCOPE, 5)
+    assert await HybridSearch(ListIndex([1], [1]), UnitEmbedder()).search(question, SCOPE, 5) == []
 
 
 async def test_of_a_long_question_beginning_and_end_are_searched():
     index = ListIndex()
     await HybridSearch(index, UnitEmbedder()).search("start " + "x" * 200_000 + " end", SCOPE, 5)
     (query,) = index.queries
-    assert (True, True, MAX_CHARACTERS + 1) == (
+    assert (
         query.startswith("start "),
         query.endswith(" end"),
         len(query),
-    )
+    ) == (True, True, MAX_CHARACTERS + 1)

@@ -95,7 +95,8 @@ async def run(pages: int, folder: Path) -> dict[str, float]:
     embedder = OnnxEmbedder(settings)
     await embedder.start()
     await embedder.embed(["warm up"])
-    while weights.quantized(folder / "embedding") is None:  # made at the first run, in background
+    # Made at the first run, in the background.
+    while weights.quantized(folder / "embedding") is None:  # noqa: ASYNC110 - another's file
         await asyncio.sleep(0.5)
     await asyncio.sleep(2)  # loaded, too
     index = SqliteIndex(folder / "index.sqlite3", embedder.dimensions)

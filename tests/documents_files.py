@@ -53,7 +53,7 @@ def pdf(pages: Sequence[Sequence[str]], *, encrypted: bool = False, rotate: int 
     trailer = b""
     if encrypted:
         # No password opens this: the check value is noise. Revision 2, 40 bits.
-        noise = hashlib.sha256(b"owner").digest().hex().encode()
+        noise = hashlib.sha256(b"owner").hexdigest().encode()
         trailer = b"/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<%s>/U<%s>>>/ID[<00><00>]" % (
             noise,
             _PAD.hex().encode(),
@@ -84,7 +84,8 @@ def docx(paragraphs: Sequence[str], *, prolog: str = "", extra: dict[str, bytes]
         style = '<w:pPr><w:pStyle w:val="Heading1"/></w:pPr>' if text.startswith("# ") else ""
         shown = text if "&" in text else escape(text.removeprefix("# "))
         body += f"<w:p>{style}<w:r><w:t>{shown}</w:t></w:r></w:p>"
-    document = f'<?xml version="1.0"?>{prolog}<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>'
+    root = f'<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>'
+    document = f'<?xml version="1.0"?>{prolog}{root}'
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("[Content_Types].xml", _CONTENT_TYPES)
@@ -97,7 +98,7 @@ def docx(paragraphs: Sequence[str], *, prolog: str = "", extra: dict[str, bytes]
 
 def pptx(slides: Sequence[tuple[str, str]]) -> bytes:
     """A PPTX with a title and a text on each slide."""
-    from pptx import Presentation  # slow to import
+    from pptx import Presentation  # noqa: PLC0415 - slow to import
 
     deck = Presentation()
     for title, text in slides:
@@ -111,7 +112,7 @@ def pptx(slides: Sequence[tuple[str, str]]) -> bytes:
 
 def xlsx(sheets: dict[str, Sequence[Sequence[object]]]) -> bytes:
     """An XLSX with rows of cells on named sheets."""
-    import openpyxl  # slow to import
+    import openpyxl  # noqa: PLC0415 - slow to import
 
     book = openpyxl.Workbook()
     book.remove(book.active)

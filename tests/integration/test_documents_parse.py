@@ -134,10 +134,12 @@ async def test_a_docx_with_xml_entities_is_refused(reading):
 async def test_a_docx_that_unpacks_to_gigabytes_is_refused_at_once(reading):
     zeros = bytes(2**20)
     out = io.BytesIO(docx(["x"]))
-    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        with archive.open("word/bomb.xml", "w", force_zip64=True) as part:
-            for _ in range(zip_archive.MAX_UNPACKED // len(zeros) + 1):
-                part.write(zeros)
+    with (
+        zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("word/bomb.xml", "w", force_zip64=True) as part,
+    ):
+        for _ in range(zip_archive.MAX_UNPACKED // len(zeros) + 1):
+            part.write(zeros)
     bomb = reading(out.getvalue(), sniff.DOCX)
     assert ("file_too_expensive", "unpacked space") == await refusal(bomb)
 
@@ -228,7 +230,7 @@ async def test_the_event_loop_stays_free_while_a_document_is_read(reading):
     read = reading(pdf([["words " * 15] * 55] * 300), sniff.PDF)
     worst, last, done = 0.0, time.monotonic(), False
 
-    async def tick():
+    async def tick() -> None:
         nonlocal worst, last
         while not done:
             await asyncio.sleep(0.005)
@@ -316,7 +318,7 @@ async def test_a_page_that_is_not_there_is_not_found(drawn):
     assert "not_found" == caught.value.code
 
 
-async def test_a_picture_is_made_once(drawn, tmp_path):
+async def test_a_picture_is_made_once(drawn):
     first = await drawn(pdf([["x"]]), (0, 1))
     assert first == await drawn(b"gone", (0, 1))
 

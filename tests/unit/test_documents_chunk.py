@@ -32,7 +32,7 @@ TEXTS = {
     "markdown": "\n\n".join(f"# Part {n}\n\n" + "- item one\n- item two\n" * 40 for n in range(40)),
     "one long word": "x" * 100_000,
     "no spaces": "这是一个没有空格的句子。" * 3000,
-    "beyond the BMP": "🙂 smile 𝒳 math " * 5000,
+    "beyond the BMP": "🙂 smile 𐍈 Gothic " * 5000,
     "blank lines": "\n" * 50_000 + "word",
     "table": "| a | b |\n| --- | --- |\n" + "| cell | 1 |\n" * 3000,
 }

@@ -1,6 +1,7 @@
 import asyncio
 import errno
 import hashlib
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,7 +17,7 @@ def files(tmp_path):
     return OriginalFiles(tmp_path / "documents", LIMIT)
 
 
-async def stream(*blocks):
+async def stream(*blocks: bytes):
     for block in blocks:
         yield block
 
@@ -60,7 +61,7 @@ async def test_a_refused_stream_leaves_nothing(files, blocks, kind):
 async def test_a_stream_past_the_limit_is_not_read_to_its_end(files):
     read = 0
 
-    async def endless():
+    async def endless() -> AsyncIterator[bytes]:
         nonlocal read
         while True:
             read += 1
@@ -73,7 +74,7 @@ async def test_a_stream_past_the_limit_is_not_read_to_its_end(files):
 
 
 async def test_a_stream_that_breaks_leaves_nothing(files):
-    async def broken():
+    async def broken() -> AsyncIterator[bytes]:
         yield b"x" * 2_000_000
         raise ConnectionResetError
 
@@ -84,16 +85,16 @@ async def test_a_stream_that_breaks_leaves_nothing(files):
 
 
 async def test_a_cancelled_upload_leaves_nothing(files):
-    async def hanging():
+    async def hanging() -> AsyncIterator[bytes]:
         yield b"x" * 2_000_000
         await asyncio.Event().wait()
 
-    async def upload():
+    async def upload() -> None:
         async with files.receive("a", hanging()):
             pass
 
     task = asyncio.create_task(upload())
-    while not leftovers(files):
+    while not leftovers(files):  # noqa: ASYNC110 - a file appears without an event
         await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.wait([task])

@@ -51,7 +51,7 @@ async def events_of(jobs):
 
 
 async def started(work, count=1):
-    while work.begun < count:
+    while work.begun < count:  # noqa: ASYNC110 - a few turns of the loop
         await asyncio.sleep(0)
 
 

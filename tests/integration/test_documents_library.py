@@ -1,0 +1,337 @@
+import asyncio
+import os
+import signal
+import sys
+from contextlib import aclosing
+from pathlib import Path
+
+import psutil
+import pytest
+from documents_files import pdf, runaway_pdf
+from documents_library import GatedEmbedder, followed, opened
+
+from xnai.errors import SHUTTING_DOWN, XnaiError
+from xnai.types import Document, Scope
+
+LONG = "\n\n".join(f"Paragraph {n} " + "speaks of many things. " * 30 for n in range(300)).encode()
+
+
+@pytest.fixture
+def embedder(tmp_path):
+    return GatedEmbedder(tmp_path)
+
+
+@pytest.fixture
+async def library(tmp_path, embedder):
+    async with opened(tmp_path / "data", embedder, documents_max=3) as (library, _):
+        yield library
+
+
+@pytest.fixture
+def add(library, tmp_path):
+    async def add(content: bytes, name: str = "a.txt", owner: str = "o") -> Document:
+        path = tmp_path / "source"
+        path.write_bytes(content)
+        return await library.add(owner, name, path)
+
+    return add
+
+
+def files_under(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.rglob("*") if p.is_file() and p.name != ".claim")
+
+
+async def status(library, document) -> str:
+    record = await library.get(document.id)
+    return "gone" if record is None else record.status
+
+
+async def until(library, document, wanted: str):
+    async with asyncio.timeout(30):
+        while await status(library, document) != wanted:  # noqa: ASYNC110 - a row has no event
+            await asyncio.sleep(0.02)
+
+
+async def test_a_document_is_read_embedded_and_found(library, add):
+    document = await add(pdf([["Tea is grown in Assam."], [], ["Coffee is not."]]), "../tea.pdf")
+    assert ("uploaded", "tea.pdf") == (document.status, document.file_name)
+    last = (await followed(library, document.id))[-1]
+    stored = await library.get(document.id)
+    assert stored == last.document
+    assert ("processed", 3, 2) == (stored.status, stored.page_count, stored.chunk_count)
+    assert ("No text was found on page 2 (pictures only?).",) == stored.notes
+    [first, *_] = await library.search("Assam tea", Scope("o"), 2)
+    assert (1, "Tea is grown in Assam.") == (first.page, first.text)
+
+
+async def test_every_passage_is_the_slice_of_its_pages_text(library, add):
+    lines = [f"Line {n} speaks of subject {n % 7} at some length." for n in range(50)]
+    document = await add(pdf([lines] * 4))
+    await followed(library, document.id)
+    passages = await library.search("subject at some length", Scope("o"), 20)
+    texts = {n: await library.page_text(document.id, n) for n in range(1, 5)}
+    assert [p.text for p in passages] == [texts[p.page][p.start : p.end] for p in passages]
+    assert {1, 2, 3, 4} == {p.page for p in passages}
+
+
+async def test_progress_tells_every_stage_and_ends_with_the_document(library, add):
+    document = await add(LONG)
+    events = await followed(library, document.id)
+    assert {"parsing", "chunking", "embedding", "storing"} == {e.stage for e in events}
+    ends = {e.stage: (e.done, e.total) for e in events}
+    count = events[-1].document.chunk_count
+    assert {
+        "parsing": (1, 1),
+        "chunking": (count, count),
+        "embedding": (count, count),
+        "storing": (count, count),
+    } == ends
+
+
+async def test_embedding_begins_before_the_last_page_is_read(library, add, embedder):
+    embedder.gate.clear()
+    document = await add(pdf([["many words on this line " * 3] * 50] * 300))
+    events = []
+
+    async def collect() -> None:
+        async with aclosing(library.ingest(document.id)) as following:
+            async for event in following:
+                events.append(event)  # noqa: PERF401 - what came before the end counts
+
+    collecting = asyncio.create_task(collect())
+    await embedder.reached.wait()
+    await asyncio.sleep(0.5)  # the reader goes on until the queue is full
+    collecting.cancel()
+    await asyncio.wait([collecting])
+    assert 0 < max(event.done for event in events if event.stage == "parsing") < 300
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "code"),
+    [
+        (b"", "a.txt", "file_empty"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(99), "a.pdf", "file_type_unsupported"),
+        (b"x" * 2_000_001, "a.txt", "file_too_large"),
+    ],
+)
+async def test_a_file_refused_on_the_way_in_leaves_nothing(tmp_path, embedder, content, name, code):
+    source = tmp_path / "source"
+    source.write_bytes(content)
+    async with opened(tmp_path / "data", embedder, upload_max_mb=2) as (library, index):
+        with pytest.raises(XnaiError) as caught:
+            await library.add("o", name, source)
+        assert (code, []) == (caught.value.code, await index.documents())
+        assert [] == files_under(tmp_path / "data" / "documents")
+
+
+async def test_an_owner_keeps_only_so_many_documents(add):
+    ends = await asyncio.gather(*(add(b"text") for _ in range(5)), return_exceptions=True)
+    refused = [end.code for end in ends if isinstance(end, XnaiError)]
+    assert ["too_many_files"] * 2 == refused
+    assert "uploaded" == (await add(b"text", owner="another")).status
+
+
+async def test_a_failure_is_recorded_and_raised(library, add):
+    document = await add(pdf([["x"]], encrypted=True))
+    with pytest.raises(XnaiError) as caught:
+        await followed(library, document.id)
+    record = await library.get(document.id)
+    assert ("error", "file_encrypted") == (record.status, record.error_code)
+    assert (caught.value.message, caught.value.hint) == (record.error_message, record.error_hint)
+
+
+async def test_an_unexpected_failure_says_nothing_of_its_insides(library, add, embedder):
+    document = await add(b"secret words")
+    embedder.failure = RuntimeError("secret words in the message")
+    with pytest.raises(XnaiError) as caught:
+        await followed(library, document.id)
+    record = await library.get(document.id)
+    assert ("internal", "error") == (caught.value.code, record.status)
+    assert "secret" not in record.error_message + record.error_hint
+
+
+async def test_a_failed_document_can_be_tried_again(library, add, embedder):
+    document = await add(b"words")
+    embedder.failure = RuntimeError()
+    with pytest.raises(XnaiError):
+        await followed(library, document.id)
+    embedder.failure = None
+    record = (await followed(library, document.id))[-1].document
+    assert ("processed", "") == (record.status, record.error_code)
+
+
+async def test_an_engine_that_shuts_down_leaves_the_document_for_the_next_start(
+    library, add, embedder
+):
+    document = await add(b"words")
+    embedder.failure = XnaiError(SHUTTING_DOWN)
+    with pytest.raises(XnaiError):
+        await followed(library, document.id)
+    assert "uploaded" == await status(library, document)
+
+
+async def test_two_ingests_of_one_document_are_one(library, add, embedder):
+    document = await add(LONG)
+    first, second = await asyncio.gather(*(followed(library, document.id) for _ in range(2)))
+    assert first[-1] == second[-1]
+    assert sum(embedder.batches) == first[-1].document.chunk_count
+
+
+async def test_ingest_of_a_processed_document_only_tells_that_it_is(library, add, embedder):
+    document = await add(b"words")
+    await followed(library, document.id)
+    embedder.batches.clear()
+    assert "processed" == (await followed(library, document.id))[-1].document.status
+    assert [] == embedder.batches
+
+
+async def test_documents_are_embedded_one_at_a_time(library, add, embedder):
+    documents = [await add(LONG) for _ in range(3)]
+    await asyncio.gather(*(followed(library, document.id) for document in documents))
+    assert 1 == embedder.most_running
+
+
+async def test_closing_an_ingest_stops_it_and_leaves_the_document_uploaded(library, add, embedder):
+    embedder.gate.clear()
+    document = await add(LONG)
+    async with aclosing(library.ingest(document.id)) as events:
+        await anext(events)
+        await embedder.reached.wait()
+        assert "processing" == await status(library, document)
+    assert ("uploaded", 0) == (await status(library, document), embedder.running)
+    embedder.gate.set()
+    assert "processed" == (await followed(library, document.id))[-1].document.status
+
+
+async def test_deleting_stops_the_ingest_and_leaves_nothing(library, add, embedder, tmp_path):
+    embedder.gate.clear()
+    document = await add(LONG)
+    following = asyncio.create_task(followed(library, document.id))
+    await embedder.reached.wait()
+    assert await library.delete(document.id)
+    with pytest.raises(XnaiError) as caught:
+        await following
+    embedder.gate.set()
+    assert ("not_found", "gone") == (caught.value.code, await status(library, document))
+    assert ([], []) == (
+        files_under(tmp_path / "data" / "documents"),
+        await library.search("things", Scope("o"), 5),
+    )
+    assert not await library.delete(document.id)
+
+
+async def test_deleting_an_owner_leaves_the_others(library, add):
+    await add(b"one"), await add(b"two")
+    kept = await add(b"three", owner="another")
+    assert 2 == await library.delete_owner("o")
+    assert ([], [kept]) == (await library.documents("o"), await library.documents("another"))
+
+
+async def test_a_document_is_only_its_owners(library, add):
+    document = await add(b"words")
+    assert (document, None) == (
+        await library.get(document.id, "o"),
+        await library.get(document.id, "another"),
+    )
+
+
+async def test_pictures_of_a_page_are_deleted_with_their_document(library, add, tmp_path):
+    document = await add(pdf([["words"]]))
+    png = await library.page_image(document, 1, 0, 5)
+    assert b"\x89PNG" == png[:4]
+    await library.delete(document.id)
+    assert [] == files_under(tmp_path / "data" / "page_images")
+
+
+async def test_a_text_has_no_pages_to_draw(library, add):
+    with pytest.raises(XnaiError) as caught:
+        await library.page_image(await add(b"words"), 1, 0, 1)
+    assert "bad_request" == caught.value.code
+
+
+async def test_closing_the_library_ends_its_workers_and_keeps_the_document(tmp_path, embedder):
+    source = tmp_path / "source"
+    source.write_bytes(runaway_pdf("hello"))
+    async with opened(tmp_path / "data", embedder) as (library, _):
+        document = await library.add("o", "a.pdf", source)
+        library.ingest_in_background(document.id)
+        async with asyncio.timeout(20):
+            while not psutil.Process().children():  # noqa: ASYNC110 - a process has no event
+                await asyncio.sleep(0.02)
+    assert [] == psutil.Process().children()
+    async with opened(tmp_path / "data", embedder) as (library, _):
+        assert (await status(library, document)) in {"uploaded", "processing"}
+
+
+async def test_starting_cleans_up_files_and_records_that_have_no_other_half(tmp_path, embedder):
+    source = tmp_path / "source"
+    source.write_bytes(b"words")
+    data = tmp_path / "data"
+    async with opened(data, embedder) as (library, _):
+        kept, lost = [await library.add("o", "a.txt", source) for _ in range(2)]
+        library.original(lost).unlink()
+        (data / "documents" / "ab").mkdir(exist_ok=True)
+        (data / "documents" / "ab" / "orphan").write_bytes(b"x")
+        (data / "documents" / ".incoming" / "half").write_bytes(b"x")
+    async with opened(data, embedder) as (library, _):
+        await until(library, kept, "processed")
+        assert ([kept.id], "gone") == (
+            files_under(data / "documents"),
+            await status(library, lost),
+        )
+
+
+async def test_a_second_process_leaves_the_firsts_work_alone(tmp_path, embedder):
+    source = tmp_path / "source"
+    source.write_bytes(LONG)
+    embedder.gate.clear()
+    async with opened(tmp_path / "data", embedder) as (first, _):
+        document = await first.add("o", "a.txt", source)
+        first.ingest_in_background(document.id)
+        await embedder.reached.wait()
+        begun = len(embedder.batches)
+        async with opened(tmp_path / "data", embedder) as (second, _):
+            assert ("processing", begun) == (await status(second, document), len(embedder.batches))
+
+
+_CRASHING = """
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from documents_library import GatedEmbedder, opened
+
+async def main():
+    folder = Path(sys.argv[1])
+    embedder = GatedEmbedder(folder)
+    embedder.gate.clear()
+    async with opened(folder / "data", embedder) as (library, _):
+        document = await library.add("o", "a.pdf", folder / "source")
+        library.ingest_in_background(document.id)
+        await embedder.reached.wait()
+        print(document.id, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_an_ingest_killed_half_way_is_taken_up_by_the_next_start(tmp_path, embedder):
+    (tmp_path / "source").write_bytes(pdf([["many words on this line " * 3] * 50] * 300))
+    tests = str(Path(__file__).parents[1])
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _CRASHING, str(tmp_path), tests),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(tests).parent)},
+    )
+    document_id = (await process.stdout.readline()).decode().strip()
+    workers = psutil.Process(process.pid).children()
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+    _, alive = await asyncio.to_thread(psutil.wait_procs, workers, 5)
+    assert (1, []) == (len(workers), [p for p in alive if p.status() != psutil.STATUS_ZOMBIE])
+    async with opened(tmp_path / "data", embedder) as (library, index):
+        document = await library.get(document_id)
+        assert 0 == await index.count()
+        await until(library, document, "processed")
+        record = await library.get(document_id)
+        assert (300, record.chunk_count) == (record.page_count, await index.count())

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from xnai.errors import XnaiError
-from xnai.retrieval import schema
+from xnai.retrieval import schema, sqlite_index
 from xnai.retrieval.connections import open_database
 from xnai.retrieval.sqlite_index import MIN_CANDIDATES, SqliteIndex
 from xnai.types import Chunk, Document, Page, Passage, Scope
@@ -137,6 +137,15 @@ async def test_better_chunks_of_others_do_not_use_up_the_limit(index):
     assert await texts_of(index, await index.search_text("tariff", scope, 1)) == ["tariff and more"]
     hits = await index.search_vectors(unit(1), scope, 1)
     assert await texts_of(index, hits) == ["tariff and more"]
+
+
+async def test_a_rare_word_is_found_beside_words_that_all_chunks_have(index, monkeypatch):
+    monkeypatch.setattr(sqlite_index, "MAX_RANKED", 100)
+    texts = [f"common frequent number{number % 200}" for number in range(400)]
+    await put(index, "a", texts)
+    hits = await index.search_text("common frequent number7", Scope("me"), 10)
+    assert await texts_of(index, hits) == ["common frequent number7"] * 2
+    assert len(await index.search_text("common frequent", Scope("me"), 10)) == 10
 
 
 @pytest.mark.parametrize("ids", [(), ("absent",), ('"', "\ud800")])

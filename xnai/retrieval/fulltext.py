@@ -1,6 +1,7 @@
 """Words of texts and questions for SQLite's FTS5."""
 
 import re
+from collections.abc import Iterable
 from hashlib import blake2b
 
 MAX_TERMS = 64
@@ -32,17 +33,18 @@ def searchable(text: str) -> str:
     return _CJK_RUN.sub(lambda run: f" {' '.join(_pairs(run.group()))} ", text)
 
 
-def match_expression(question: str, owner: str) -> str | None:
-    """An FTS5 expression for any of the question's words within an owner's chunks.
+def terms_of(question: str) -> list[str]:
+    """The question's words as FTS5 strings, each once; any text is accepted.
 
-    None if there is no word in the question. Common English words count only if there are no
-    others.
+    Common English words count only if there are no others.
     """
     words = list(dict.fromkeys(_TERM.findall(question.lower())))
     words = [word for word in words if word not in _STOP_WORDS] or words
-    terms = list(dict.fromkeys(term for word in words for term in _terms(word)))[:MAX_TERMS]
-    if not terms:
-        return None
+    return list(dict.fromkeys(term for word in words for term in _terms(word)))[:MAX_TERMS]
+
+
+def match_expression(terms: Iterable[str], owner: str) -> str:
+    """An FTS5 expression for any of the terms within an owner's chunks."""
     return f'text : ({" OR ".join(terms)}) AND owner : "{owner_token(owner)}"'
 
 

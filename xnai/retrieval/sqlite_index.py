@@ -11,7 +11,7 @@ import numpy as np
 from xnai.errors import SEARCH_DOWN, XnaiError
 from xnai.retrieval import records
 from xnai.retrieval.connections import Connections
-from xnai.retrieval.fulltext import match_expression
+from xnai.retrieval.fulltext import match_expression, terms_of
 from xnai.retrieval.protocol import Vectors
 from xnai.retrieval.signatures import closest, unpack
 from xnai.types import Chunk, Document, Page, Passage, Scope
@@ -19,6 +19,7 @@ from xnai.types import Chunk, Document, Page, Passage, Scope
 # An owner with fewer chunks is searched exactly; measured recall above: docs/benchmarks.md.
 MIN_CANDIDATES = 1000
 CANDIDATES_PER_HIT = 10
+MAX_RANKED = 10_000  # chunks that are ranked by BM25
 
 _IN_SCOPE = "d.owner = :owner AND (:ids IS NULL OR d.id IN (SELECT value FROM json_each(:ids)))"
 
@@ -77,6 +78,7 @@ class SqliteIndex:
 
         False if there was none.
         """
+        document_id = records.encodable(document_id)
 
         def work(connection: apsw.Connection) -> bool:
             records.delete_content(connection, document_id)
@@ -123,13 +125,16 @@ class SqliteIndex:
 
         Words are stemmed as English and compared without case and accents; Chinese, Japanese and
         Korean are compared by pairs of characters. Scripts without spaces beyond those (Thai,
-        Khmer) match by whole runs only. Word frequencies are those of all owners.
+        Khmer) match by whole runs only. Word frequencies are those of all owners. Of words that together
+        occur in more than MAX_RANKED chunks, the rarest are searched.
         """
-        expression = match_expression(query, scope.owner)
-        if expression is None:
+        terms = terms_of(query)
+        if not terms:
             return []
 
         def work(connection: apsw.Connection) -> list[tuple[int, float]]:
+            chosen = _selective(connection, terms, scope.owner)
+            expression = match_expression(chosen, scope.owner)
             rows: Any = connection.execute(
                 "SELECT f.rowid, -f.rank FROM chunks_fts f "  # noqa: S608 - our own text
                 "JOIN chunks c ON c.id = f.rowid JOIN documents d ON d.id = c.document_id "
@@ -198,6 +203,27 @@ def _nearest(
     similarities = floats.reshape(len(ids), -1) @ vector if ids else np.empty(0)
     best = np.argsort(-similarities, kind="stable")[:limit]
     return [(ids[position], float(similarities[position])) for position in best]
+
+
+def _selective(connection: apsw.Connection, terms: list[str], owner: str) -> list[str]:
+    """The rarest terms, as many as together occur in MAX_RANKED chunks of the owner.
+
+    Ranking a chunk costs FTS5 some two microseconds, and the terms left out weigh least.
+    """
+    query = "SELECT count(*) FROM (SELECT 1 FROM chunks_fts WHERE chunks_fts MATCH ? LIMIT ?)"
+    counted = [
+        (connection.execute(query, (match_expression([term], owner), MAX_RANKED)).get, term)
+        for term in terms
+    ]
+    chosen: list[str] = []
+    total = 0
+    for count, term in sorted(counted):
+        total += count
+        if total > MAX_RANKED and chosen:
+            break
+        if count:
+            chosen.append(term)
+    return chosen or terms[:1]
 
 
 def _scope_values(scope: Scope) -> dict[str, str | int | None]:

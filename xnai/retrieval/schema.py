@@ -42,8 +42,7 @@ def m002_chunks(connection: apsw.Connection) -> None:
     """Chunks with their vectors (float32, little endian).
 
     Ids are never used twice, so that a hit on a chunk deleted since finds nothing. The full-text
-    table keeps no text of its own. ``secure-delete`` takes a deleted document's words out of the
-    inverted index at once rather than at a later merge. The owner's column weighs nothing.
+    table keeps no text of its own; its owner column weighs nothing.
     """
     connection.execute("""
         CREATE TABLE chunks (
@@ -62,7 +61,6 @@ def m002_chunks(connection: apsw.Connection) -> None:
         CREATE VIRTUAL TABLE chunks_fts USING fts5 (
             text, owner, content = '', tokenize = 'porter unicode61 remove_diacritics 2'
         );
-        INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('secure-delete', 1);
         INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('rank', 'bm25(1.0, 0.0)');
     """)
 

@@ -125,8 +125,8 @@ class SqliteIndex:
 
         Words are stemmed as English and compared without case and accents; Chinese, Japanese and
         Korean are compared by pairs of characters. Scripts without spaces beyond those (Thai,
-        Khmer) match by whole runs only. Word frequencies are those of all owners. Of words that together
-        occur in more than MAX_RANKED chunks, the rarest are searched.
+        Khmer) match by whole runs only. Word frequencies are those of all owners. Of words that
+        together occur in more than MAX_RANKED chunks, the rarest are searched.
         """
         terms = terms_of(query)
         if not terms:

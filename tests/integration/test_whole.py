@@ -1,0 +1,341 @@
+"""The whole program with the bundled model, over the wires that a user's programs use."""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import openai
+import psutil
+import pytest
+from ui_client import Tab, tidy_up, upload
+
+pytestmark = pytest.mark.engine
+
+STORY = (
+    "Norwick Lighthouse was built in 1954. Its lamp was replaced in October 1987.\n\n"
+    "The keepers bake bread on Tuesdays. The emergency generator runs for three days.\n"
+)
+QUESTION = "When was the lamp of Norwick Lighthouse replaced?"
+LONG = {
+    "messages": [{"role": "user", "content": "Tell a long story about the sea."}],
+    "max_tokens": 400,
+    "retrieval": False,
+    "stream": True,
+}
+
+
+@pytest.fixture(autouse=True)
+async def tidied():
+    yield
+    await tidy_up()
+
+
+def own_server(server, tmp_path: Path, **environment: str):
+    """Another server that has what the first one has prepared already."""
+    for name in ("models", "embedding"):
+        shutil.copytree(server.folder / "data" / name, tmp_path / "data" / name)
+    return type(server)(tmp_path, environment)
+
+
+def worker_of(server) -> psutil.Process:
+    for process in psutil.Process(server.process.pid).children(recursive=True):
+        if "xnai.llm.worker" in " ".join(process.cmdline()):
+            return process
+    raise AssertionError("the model's worker does not run")
+
+
+def ask(server, question: str, **more: object) -> httpx.Response:
+    body = {"messages": [{"role": "user", "content": question}], "max_tokens": 60, **more}
+    return httpx.post(f"{server.url}/v1/chat/completions", json=body, timeout=120)
+
+
+class Chat:
+    """One chat on the page, by its socket."""
+
+    def __init__(self, tab: Tab, http: httpx.AsyncClient) -> None:
+        self.tab, self.http = tab, http
+
+    @classmethod
+    async def open(cls, server) -> "Chat":
+        http = httpx.AsyncClient(base_url=server.url, timeout=60)
+        (await http.post("/auth/header")).raise_for_status()
+        chat = cls(await Tab(server, http).open(), http)
+        await chat.ended("on_chat_start", 0)
+        return chat
+
+    async def ended(self, run: str, start: int) -> None:
+        """Wait for the end of a handler whose events begin at ``start``."""
+
+        def has_ended() -> bool:
+            begun = False
+            for name, data in self.tab.events[start:]:
+                begun |= name == "new_message" and data["name"] == run
+                if begun and name == "task_end":
+                    return True
+            return False
+
+        async with asyncio.timeout(120), self.tab.changed:
+            await self.tab.changed.wait_for(has_ended)
+
+    async def ask(self, text: str, *files: tuple[str, bytes]) -> str:
+        """Everything the page was told until the question had its answer."""
+        ids = []
+        for name, content in files:
+            answer = await upload(
+                self.http, self.tab.session_id, name, content, "application/octet-stream"
+            )
+            ids.append({"id": answer.raise_for_status().json()["id"]})
+        start = len(self.tab.events)
+        message = {"id": str(uuid.uuid4()), "name": "me", "type": "user_message", "output": text}
+        await self.tab.socket.emit("client_message", {"message": message, "fileReferences": ids})
+
+        await self.ended("on_message", start)
+        told = [data for name, data in self.tab.events[start:] if name in SHOWN]
+        return "\n".join(f"{step['name']}: {step['output']}" for step in told)
+
+
+SHOWN = ("new_message", "update_message")
+
+
+def test_the_openai_client_streams_a_cited_answer_over_an_uploaded_file(server, tmp_path):
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused")
+    path = tmp_path / "story.txt"
+    path.write_text(STORY)
+    with path.open("rb") as content:
+        file = client.files.create(file=content, purpose="assistants")
+    while client.files.retrieve(file.id).status != "processed":
+        time.sleep(0.1)
+
+    chunks = list(
+        client.chat.completions.create(
+            model="default",
+            messages=[{"role": "user", "content": QUESTION}],
+            stream=True,
+            temperature=0,
+            extra_body={"retrieval": {"document_ids": [file.id]}},
+        )
+    )
+
+    text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    citations = [c for chunk in chunks for c in (getattr(chunk, "citations", None) or [])]
+    assert "1987" in text
+    assert "[1]" in text
+    assert citations[0]["file_name"] == "story.txt"
+    start, end = citations[0]["start"], citations[0]["end"]
+    assert STORY[start:end] == citations[0]["quote"]
+    client.files.delete(file.id)
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(file.id)
+
+
+def test_twenty_first_questions_at_once_load_the_model_once(server, tmp_path):
+    fresh = own_server(server, tmp_path)
+    fresh.start()
+    try:
+        fresh.wait(status="ready")
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda i: ask(fresh, f"Say {i}.", max_tokens=4), range(20)))
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert "xnai_model_loads_total 1.0" in httpx.get(f"{fresh.url}/metrics").text
+    finally:
+        assert fresh.stop() == 0
+
+
+def test_a_worker_killed_in_mid_answer_is_told_and_the_next_question_works(server):
+    with httpx.stream(
+        "POST", f"{server.url}/v1/chat/completions", json=LONG, timeout=60
+    ) as response:
+        lines = (line for line in response.iter_lines() if line.startswith("data: "))
+        assert any(re.search(r'"content": ?"[^"]', line) for line in lines)
+        worker_of(server).kill()
+        rest = "\n".join(lines)
+
+    assert "model_crashed" in rest
+    assert "SIGKILL" in rest
+    assert rest.endswith("data: [DONE]")
+    again = ask(server, "Say yes.", retrieval=False)
+    assert again.status_code == httpx.codes.OK
+    assert again.json()["choices"][0]["message"]["content"]
+
+
+def test_a_worker_that_is_stopped_while_idle_is_replaced(server):
+    worker = worker_of(server)
+    worker.kill()
+    worker.wait(10)
+
+    server.wait(model="ready")
+
+    assert ask(server, "Say yes.", retrieval=False).status_code == httpx.codes.OK
+
+
+def test_sigterm_in_mid_answer_exits_with_0_and_leaves_no_process(server, tmp_path):
+    other = own_server(server, tmp_path)
+    other.start()
+    other.wait(model="ready")
+    family = psutil.Process(other.process.pid).children(recursive=True)
+    with httpx.stream("POST", f"{other.url}/v1/chat/completions", json=LONG, timeout=60) as answer:
+        assert any(re.search(r'"content": ?"[^"]', line) for line in answer.iter_lines())
+
+        assert other.stop() == 0
+
+    gone, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+    assert len(gone) >= 1
+
+
+def test_kill_9_of_the_server_leaves_no_process(server, tmp_path):
+    other = own_server(server, tmp_path)
+    other.start()
+    other.wait(model="ready")
+    family = psutil.Process(other.process.pid).children(recursive=True)
+
+    other.process.kill()
+    other.process.wait(10)
+
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert [p.cmdline() for p in alive if p.status() != psutil.STATUS_ZOMBIE] == []
+
+
+async def test_a_chat_answers_from_its_own_documents_only(server):
+    first, second = await Chat.open(server), await Chat.open(server)
+
+    told = await first.ask(QUESTION, ("story.txt", STORY.encode()))
+    other = await second.ask(QUESTION)
+
+    assert "Read story.txt" in told
+    assert "Retrieval: " in told
+    assert "Sources" in told
+    assert "1987" in told
+    assert "Retrieval" not in other
+    assert "story.txt" not in other
+
+
+BAD_FILES = {
+    "empty.pdf": (b"", "is empty"),
+    "noise.pdf": (os.urandom(2048), "not a document that can be read"),
+    "cut.pdf": (b"%PDF-1.7\n1 0 obj\n<<", "damaged or incomplete"),
+    "picture.docx": (b"\x89PNG\r\n\x1a\n" + bytes(200), "PNG"),
+    "../../etc/\u202egnp.txt": (b"   \n ", "is empty"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+async def test_a_bad_file_gets_its_own_sentence_and_the_chat_goes_on(server, name):
+    content, words = BAD_FILES[name]
+    chat = await Chat.open(server)
+
+    told = await chat.ask("What does it say?", (name, content))
+    again = await chat.ask(QUESTION, ("story.txt", STORY.encode()))
+
+    assert words in re.sub(r"\\(.)", r"\1", told)
+    assert ".." not in told
+    assert "Sources" in again
+
+
+async def test_a_question_that_is_too_long_is_refused_with_its_size(server):
+    chat = await Chat.open(server)
+
+    told = await chat.ask("word " * 40_000)
+
+    assert "tokens; the model takes" in told
+    assert "Say" not in told
+    assert "question" not in await chat.ask("Say yes.")
+
+
+async def test_a_question_in_another_script_is_searched_and_answered(server):
+    chat = await Chat.open(server)
+
+    told = await chat.ask(
+        "灯台はいつ建てられましたか متى بنيت المنارة", ("s.txt", STORY.encode())
+    )
+
+    assert "Retrieval: " in told
+    assert "went wrong" not in told
+
+
+def test_a_model_file_that_vanishes_is_told_and_does_not_end_the_server(server, tmp_path):
+    model = next((server.folder / "data" / "models").glob("*.gguf"))
+    copy = tmp_path / "mine.gguf"
+    shutil.copy(model, copy)
+    other = own_server(server, tmp_path, XNAI_MODEL=str(copy))
+    other.start()
+    try:
+        other.wait(model="ready")
+        copy.unlink()
+        worker_of(other).kill()
+        health = other.wait(model="down")
+
+        assert "mine" in str(health["model_detail"])
+        refused = ask(other, "Say yes.", retrieval=False)
+        assert refused.status_code in {404, 503}
+        assert "mine" in refused.json()["error"]["message"]
+    finally:
+        other.stop()
+
+
+_LOCAL = re.compile(r'"127\.|"::1"|"::ffff:127\.|inet_addr\("127\.')
+
+
+def foreign_addresses(trace: str) -> list[str]:
+    """Lines of strace that name another machine's address."""
+    named = [line for line in trace.splitlines() if "sa_family=AF_INET" in line]
+    return [line for line in named if not _LOCAL.search(line)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="strace and network namespaces are Linux's")
+def test_no_process_of_the_server_connects_to_anything_but_this_machine(server, tmp_path):
+    strace = shutil.which("strace")
+    assert strace, "install strace: this test watches every connect() of the process tree"
+    other = own_server(server, tmp_path)
+    trace = tmp_path / "trace"
+    other.start()
+    command = [strace, "-f", "-qq", "-e", "trace=connect,sendto,sendmsg", "-o", str(trace)]
+    tracer = subprocess.Popen([*command, "-p", str(other.process.pid)])
+    try:
+        other.wait(model="ready")
+        file_id = other.upload("story.txt", STORY.encode())
+        answer = ask(other, QUESTION, retrieval={"document_ids": [file_id]})
+        assert answer.status_code == httpx.codes.OK
+        other.stop()
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait(10)
+
+    seen = trace.read_text()
+    assert "HTTP/1.1 200" in seen, "strace did not see the server's own answers"
+    assert foreign_addresses(seen) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
+def test_the_whole_flow_works_with_the_network_taken_away(server, tmp_path):
+    if subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True).returncode:
+        pytest.fail("this test needs `unshare -rn`: user namespaces are switched off here")
+    other = own_server(server, tmp_path)
+    script = Path(__file__).with_name("offline_walk.py")
+    command = f"ip link set lo up && exec {sys.executable} {script}"
+    done = subprocess.run(
+        ["unshare", "-rn", "sh", "-c", command],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(script.parents[2]),
+            "XNAI_DATA_DIR": str(tmp_path / "data"),
+            "XNAI_PORT": str(other.port),
+        },
+        capture_output=True,
+        timeout=180,
+        check=False,
+    )
+
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()[-3000:]
+    assert b"1987" in done.stdout

@@ -190,6 +190,7 @@ def run(command: Sequence[str], progress: Progress | None = None, total: int = 0
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        close_fds=False,
         env={**os.environ, "PYTHONNOUSERSITE": "1"},
     )
     _running.append(process)
@@ -232,6 +233,8 @@ def check_machine() -> None:
 def alone(root: Path = ROOT) -> Iterator[None]:
     """Wait until no other set-up works on this tree."""
     with (root / "bootstrap.py").open("rb") as handle:
+        # Installers keep it locked too: when only this process is killed, they are still at work.
+        os.set_inheritable(handle.fileno(), True)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -9,6 +9,7 @@ from pathlib import Path
 import chainlit as cl
 from chainlit.config import config
 from chainlit.server import app, sio
+from chainlit.types import ThreadDict
 
 from xnai import telemetry
 from xnai.api.installation import install as install_api
@@ -51,6 +52,7 @@ except XnaiError as exc:
 @cl.on_app_startup
 async def start() -> None:
     """Open index and model in the background."""
+    telemetry.configure_logging(chat.runtime.settings)  # uvicorn has put its own in between
     await chat.runtime.start()
 
 
@@ -73,9 +75,9 @@ async def chat_started() -> None:
 
 
 @cl.on_chat_resume
-async def chat_resumed(_thread: object) -> None:
+async def chat_resumed(thread: ThreadDict) -> None:
     """Greet a chat that is opened again."""
-    await chat.opened()
+    await chat.resumed(thread)
 
 
 @cl.on_message

@@ -32,6 +32,8 @@ class HostGuard:
         self._app = app
         self._port = settings.port
         self._named = {name.strip("[]").rstrip(".").lower() for name in settings.allowed_hosts}
+        # A name can be pointed at this machine by its owner (DNS rebinding), an address cannot.
+        self._addresses = not settings.is_loopback
         self._hosts = self._named | {"localhost", settings.host.strip("[]").lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +68,7 @@ class HostGuard:
         if name in self._hosts:
             return True
         try:
-            return ipaddress.ip_address(name).is_loopback
+            return ipaddress.ip_address(name).is_loopback or self._addresses
         except ValueError:
             return False
 

@@ -34,6 +34,7 @@ from xnai.errors import (
 )
 from xnai.retrieval.protocol import Embedder, Index
 from xnai.settings import Settings
+from xnai.telemetry import metrics
 from xnai.types import Document, Passage, Scope
 
 _log = structlog.get_logger(__name__)
@@ -199,6 +200,7 @@ class Library:
                 failure = exc
             except Exception as exc:  # noqa: BLE001 - nothing may be left as "processing"
                 failure = self._unexpected(document, exc)
+            metrics.document("error")
             await self._index.put_document(_failed(document, failure))
             raise failure
 
@@ -232,13 +234,18 @@ class Library:
         )
         vectors = await asyncio.to_thread(read.stacked, self._embedder.dimensions)
         await _uninterrupted(self._index.upsert(processed, read.pages, read.chunks, vectors))
+        seconds = time.monotonic() - began
+        metrics.document("processed")
+        metrics.pages.inc(processed.page_count)
+        metrics.chunks.inc(processed.chunk_count)
+        metrics.ingest_seconds.observe(seconds)
         _log.info(
             "document_processed",
             document_id=document.id,
             media_type=document.media_type,
             pages=processed.page_count,
             chunks=processed.chunk_count,
-            seconds=round(time.monotonic() - began, 2),
+            seconds=round(seconds, 2),
         )
         return processed
 

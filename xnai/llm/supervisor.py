@@ -24,6 +24,7 @@ from xnai.llm.loading import EngineBuild, Loader
 from xnai.llm.process import HANG_SECONDS, WorkerDiedError, WorkerProcess
 from xnai.llm.protocol import ModelState, ModelStatus
 from xnai.settings import Settings
+from xnai.telemetry import metrics
 
 BACK_OFF = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)  # seconds before each restart in a row
 STABLE_SECONDS = 60.0  # a worker that lived this long begins the row anew
@@ -261,6 +262,7 @@ class Supervisor:
         if time.monotonic() - begun > STABLE_SECONDS:
             self._failures = 0
         self.counters.restarts += 1
+        metrics.model_restarts.inc()
         return self._crashed(worker.dead.result())
 
     async def _load(self) -> WorkerProcess:

@@ -5,10 +5,12 @@ import uuid
 
 import chainlit as cl
 import structlog
+from chainlit.types import ThreadDict
 
 from xnai.errors import INTERNAL, SHUTTING_DOWN, XnaiError
 from xnai.events import Question
 from xnai.runtime import Runtime
+from xnai.telemetry import metrics
 from xnai.types import Document
 from xnai.ui import conversation, documents, panel, render
 from xnai.ui.answer import AnswerView
@@ -32,8 +34,13 @@ class Chat:
         self.runtime = runtime
         self.streams = Streams(runtime.settings.disconnect_grace)
 
+    async def resumed(self, thread: ThreadDict) -> None:
+        """Open a chat of the history again."""
+        conversation.restore(thread.get("steps") or [])
+        await self.opened()
+
     async def opened(self) -> None:
-        """Greet a new or a resumed chat with its settings panel."""
+        """Greet a chat with its settings panel."""
         await panel.show(self.runtime.settings, self.runtime.model)
 
     async def asked(self, message: cl.Message) -> None:
@@ -157,4 +164,5 @@ async def _say_what_was_read(read: list[Document], failed: list[XnaiError], ques
 
 
 async def _show_error(exc: XnaiError, request_id: str) -> None:
+    metrics.error(exc.code)
     await cl.ErrorMessage(content=render.failure(exc, request_id)).send()

@@ -4,11 +4,14 @@ Chainlit's own chat_context also holds errors, notices and stopped messages, gro
 doubled on a resume; this is a plain list in the user session, so it is saved with the thread.
 """
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 import chainlit as cl
+from chainlit.step import StepDict
 
 from xnai.types import Message
+from xnai.ui.render import SOURCES
 
 _KEY = "turns"
 _KEPT = 20
@@ -40,6 +43,25 @@ def before(message_id: str) -> tuple[Message, ...]:
         history.append(Message("user", turn["question"]))
         history.append(Message("assistant", turn["answer"]))
     return tuple(history)
+
+
+def restore(steps: Sequence[StepDict]) -> None:
+    """Take the turns of a thread from its messages, where the session's own were not saved.
+
+    They are saved when the page is closed, which a server that was killed did not see.
+    """
+    if turns():
+        return
+    question: StepDict | None = None
+    restored: list[Turn] = []
+    for step in sorted(steps, key=lambda step: step.get("createdAt") or ""):
+        if step["type"] == "user_message":
+            question = step
+        elif step["type"] == "assistant_message" and question and not step.get("isError"):
+            answer = step["output"].split(SOURCES)[0]
+            restored.append(Turn(id=question["id"], question=question["output"], answer=answer))
+            question = None
+    cl.user_session.set(_KEY, restored[-_KEPT:])
 
 
 def remember(message_id: str, question: str, answer: str) -> None:

@@ -10,6 +10,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-!|<>~:$])")
 # A definition such as "[1]: address" would turn every later [1] into a link to that address.
 _LINKS = re.compile(r"(!(?=\[)|\](?=[(:\[]))")
 _EXCERPT = 400
+SOURCES = "\n\n**Sources**\n"  # what stands before it is the answer itself
 
 
 def plain(text: str) -> str:
@@ -82,7 +83,7 @@ def sources(citations: Sequence[Citation]) -> str:
         f"- [{c.index}] **{plain(place(c.file_name, c.page))}** — “{plain(shorten(c.quote, 240))}”"
         for c in citations
     ]
-    return "\n\n**Sources**\n" + "\n".join(rows)
+    return SOURCES + "\n".join(rows)
 
 
 def waiting(position: int, eta_seconds: float | None) -> str:

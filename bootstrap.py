@@ -234,7 +234,7 @@ def alone(root: Path = ROOT) -> Iterator[None]:
     """Wait until no other set-up works on this tree."""
     with (root / "bootstrap.py").open("rb") as handle:
         # Installers keep it locked too: when only this process is killed, they are still at work.
-        os.set_inheritable(handle.fileno(), True)
+        os.set_inheritable(handle.fileno(), True)  # noqa: FBT003
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -40,7 +40,7 @@ from xnai.llm.protocol import (
     Queued,
     TokenText,
 )
-from xnai.prompt import Prompt, build_prompt
+from xnai.prompt import FENCES, Prompt, build_prompt
 from xnai.telemetry import metrics
 from xnai.types import Passage, Usage
 
@@ -151,11 +151,12 @@ class Pipeline:
 
 
 def _completion(question: Question, prompt: Prompt, deadline: float) -> Completion:
+    stop = question.sampling.stop + (FENCES if prompt.passages else ())
     return Completion(
         request_id=question.request_id,
         user=question.user,
         messages=prompt.messages,
-        sampling=replace(question.sampling, max_tokens=prompt.max_tokens),
+        sampling=replace(question.sampling, max_tokens=prompt.max_tokens, stop=stop),
         deadline=deadline,
     )
 

@@ -21,6 +21,8 @@ GROUNDED_SYSTEM = (
 
 # What a chat template adds around each message; count_prompt() settles the exact figure.
 _TOKENS_PER_MESSAGE = 8
+# A small model may go on with passages of its own invention; there the answer has ended.
+FENCES = ("<passage", "</passage")
 # An answer must fit too, but a long answer setting may not squeeze out the documents.
 _ANSWER_SHARE = 0.5
 

@@ -1,9 +1,23 @@
 // The source of one citation: the page of a PDF with the words marked, or the text around them.
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { ChevronLeft, ChevronRight, Download } from "lucide-react";
 import { Button } from "@/components/ui/button";
 
 const CONTEXT = 1500; // characters shown before and after the quote in documents without pages
+
+// Elements that lie hidden under another one load nothing until they are shown.
+function useShown() {
+  const box = useRef(null);
+  const [shown, setShown] = useState(false);
+  useEffect(() => {
+    const observer = new IntersectionObserver(([entry]) => {
+      if (entry.isIntersecting) setShown(true);
+    });
+    observer.observe(box.current);
+    return () => observer.disconnect();
+  }, []);
+  return [box, shown];
+}
 
 function Words({ text, start, end }) {
   const from = Math.max(0, start - CONTEXT);
@@ -30,8 +44,10 @@ export default function Citation() {
   const [shown, setShown] = useState(page || 0);
   const [data, setData] = useState(null);
   const [error, setError] = useState("");
+  const [box, visible] = useShown();
 
   useEffect(() => {
+    if (!visible) return undefined;
     let current = true;
     setData(null);
     fetch(`/v1/files/${id}/pages/${shown}`)
@@ -45,7 +61,7 @@ export default function Citation() {
     return () => {
       current = false;
     };
-  }, [id, shown]);
+  }, [id, shown, visible]);
 
   const isPdf = data && data.media_type === "application/pdf";
   const marked = shown === (page || 0);
@@ -53,7 +69,7 @@ export default function Citation() {
   const units = (text, index) => [...text].slice(0, index).join("").length;
 
   return (
-    <div className="flex flex-col gap-3" data-testid="citation">
+    <div className="flex flex-col gap-3" data-testid="citation" ref={box}>
       <div className="flex items-center justify-between gap-2">
         <div className="font-medium break-all">{file}</div>
         <a href={`/v1/files/${id}/content`} download={file} title="Download the original">

@@ -140,6 +140,8 @@ class AnswerView:
             self.message.content += render.sources(event.citations)
         self.message.elements = [citation_element(c) for c in event.citations]
         await self._settle()
+        if self.message.elements:
+            await _open_source(self.message.elements[0])
 
     async def _settle(self) -> None:
         # send() persists a new message, update() one that is on the page already.
@@ -147,6 +149,13 @@ class AnswerView:
             await self.message.update()
         else:
             await self.message.send()
+
+
+async def _open_source(element: cl.CustomElement) -> None:
+    # Chainlit opened all of them; ElementSidebar would send this one a second time.
+    emit = cl.context.emitter.emit
+    await emit("set_sidebar_title", element.name)
+    await emit("set_sidebar_elements", {"elements": [element.to_dict()], "key": element.id})
 
 
 def citation_element(citation: Citation) -> cl.CustomElement:

@@ -80,7 +80,7 @@ async def _read_file(library: DocumentLibrary, owner: str, name: str, path: Path
                     document = event.document or document
                     await step.show(_words(document.file_name, event))
         except XnaiError as exc:
-            await step.fail(f"Could not read {name}", f"{exc.message} {exc.hint}")
+            await step.fail(f"Could not read {name}: {exc.message}", exc.hint)
             raise
         except Exception as exc:
             log.exception("reading a file failed")

@@ -35,7 +35,8 @@ power and runs for three days on a full tank.</p></section>
 """
 
 
-@pytest.fixture(scope="session")
+# Its driver keeps an event loop running, in which no asynchronous test of another module could run.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
@@ -43,7 +44,7 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def handbook(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real PDF of three pages, printed by the browser."""
     page = browser.new_page()

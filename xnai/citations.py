@@ -9,19 +9,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from xnai.retrieval.sentences import STOPS, WIDE_STOPS, sentences
 from xnai.types import Citation, Passage
 
-_STOPS = ".!?\u3002\uff01\uff1f"  # the latter three are the full-width ones
-_WIDE_STOPS = _STOPS[3:]
-_PIECES = re.compile(rf"(\s|[{_WIDE_STOPS}])")
-_ENDED = re.compile(rf"[{_STOPS}][\"')\]*_]*$")
+_PIECES = re.compile(rf"(\s|[{WIDE_STOPS}])")
+_ENDED = re.compile(rf"[{STOPS}][\"')\]*_]*$")
 _ABBREVIATED = re.compile(
     r"(^|[\s(])(\w{1,2}|\w\.\w|etc|fig|prof|vol|mrs|inc|ltd|al)\.$", re.IGNORECASE
 )
-_BETWEEN = re.compile(rf"(?<=[{_STOPS}])\s+|(?<=[{_WIDE_STOPS}])|\n\s*\n")
-_LINE = re.compile(r"[^\n]+")
-_SHORT_LINE = 0.6  # of the widest: such a line ends by itself, not at the margin
-_LONGEST_SENTENCE = 400  # characters; beyond, the lines of a table were taken for one sentence
 _WORD = re.compile(r"\w+", re.UNICODE)
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _MARK = re.compile(r"\s?\[\d{1,2}\]")
@@ -44,34 +39,6 @@ def words_of(text: str) -> frozenset[str]:
         elif word not in _COMMON:
             words.add(word)
     return frozenset(words)
-
-
-def sentences(text: str) -> list[tuple[int, int]]:
-    """Spans (start, end) of the sentences of a text; a wrapped line goes on in the next one."""
-    spans, start = [], 0
-    for match in _BETWEEN.finditer(text):
-        spans += _lines_joined(text, start, match.start())
-        start = match.end()
-    return spans + _lines_joined(text, start, len(text))
-
-
-def _lines_joined(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    lines = [m.span() for m in _LINE.finditer(text, start, end) if m.group().strip()]
-    widest = max((b - a for a, b in lines), default=0)
-    joined: list[tuple[int, int]] = []
-    goes_on = False
-    for a, b in lines:
-        if goes_on and b - joined[-1][0] <= _LONGEST_SENTENCE:
-            joined[-1] = (joined[-1][0], b)
-        else:
-            joined.append((a, b))
-        goes_on = b - a >= _SHORT_LINE * widest
-    return [_trimmed(text, a, b) for a, b in joined]
-
-
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    part = text[start:end]
-    return start + len(part) - len(part.lstrip()), end - len(part) + len(part.rstrip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +85,7 @@ class Citer:
     def _mark(self, text: str) -> str:
         out: list[str] = []
         for piece in _PIECES.split(text):
-            if piece and piece in _WIDE_STOPS:
+            if piece and piece in WIDE_STOPS:
                 self._sentence += piece
                 out += [piece, self._cite()]
             elif piece.isspace() and self._is_complete(piece):
@@ -175,7 +142,9 @@ def cite(index: int, passage: Passage, start: int, end: int) -> Citation:
 
 
 def best_sentence(question: str, passage: Passage) -> tuple[int, int]:
-    """Span of the sentence of a passage that shares most words with the question."""
+    """Span of the evidence of a passage, else of the sentence nearest to the question's words."""
+    if passage.evidence:
+        return passage.evidence
     words = words_of(question)
     spans = sentences(passage.text) or [(0, len(passage.text))]
     return max(spans, key=lambda s: len(words & words_of(passage.text[s[0] : s[1]])))

@@ -50,7 +50,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk that was found, with the score it was ranked by (higher is better)."""
+    """A chunk that was found, with the score it was ranked by (higher is better).
+
+    ``evidence`` is the span of ``text`` that answers the question best, where it was looked for.
+    """
 
     document_id: str
     file_name: str
@@ -60,6 +63,7 @@ class Passage:
     text: str
     score: float
     chunk_id: int = 0
+    evidence: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,20 @@ def test_long_passages_are_cut_at_a_blank():
 
     assert shown.startswith("**1. f.txt** · score 0.25")
     assert shown.endswith("word …")
-    assert len(shown) < 460
+    assert len(shown) < 260
+
+
+def test_the_evidence_of_a_passage_is_bold_and_what_is_far_from_it_left_out():
+    text = "far " * 100 + "The lamp is *new*. " + "away " * 100
+    start = text.index("The")
+    passage = Passage("d", "f.txt", None, 0, len(text), text, 0.25, evidence=(start, start + 18))
+
+    shown = render.excerpt(passage)
+
+    assert "**The lamp is \\*new\\*.**" in shown
+    assert shown.startswith("… far")
+    assert shown.endswith("away …")
+    assert len(shown) < 500
 
 
 def test_a_degraded_answer_says_why_and_when_it_is_tried_again():

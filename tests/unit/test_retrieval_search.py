@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from xnai.errors import INDEX_DAMAGED, SEARCH_DOWN, XnaiError
+from xnai.retrieval.protocol import TokenVectors
 from xnai.retrieval.search import MAX_CHARACTERS, HybridSearch, fuse
 from xnai.types import Passage, Scope
 
@@ -44,6 +45,10 @@ class UnitEmbedder:
         if self.error:
             raise self.error
         return np.tile(np.array([1, 0], np.float32), (len(texts), 1))
+
+    async def embed_tokens(self, texts):
+        vector = np.array([[1, 0]], np.float32)
+        return [TokenVectors(vector, ((0, len(text)),)) for text in texts]
 
 
 def test_a_chunk_found_by_both_searches_ranks_above_one_that_leads_one_of_them():

@@ -4,10 +4,10 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import structlog
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from xnai.errors import SEARCH_DOWN, SHUTTING_DOWN, XnaiError
 from xnai.retrieval import weights
-from xnai.retrieval.protocol import Vectors
+from xnai.retrieval.protocol import TokenVectors, Vectors
 from xnai.settings import Settings
 
 DIMENSIONS = 384
@@ -24,6 +24,7 @@ MAX_CHARACTERS = 20_000  # far more than 256 tokens of any prose; keeps tokenisi
 INTERACTIVE = 2  # so few texts are a question rather than a document
 _BULK_NICENESS = 10
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -32,11 +33,11 @@ class OnnxEmbedder:
 
     One sequence per run needs no padding, so a text has the same vector alone and in any batch
     (activations are quantised per run), and single-threaded runs side by side cost less CPU than
-    one run on all cores. Questions have a thread of their own; the threads for documents yield to
-    it, to the page and to the language model by their niceness (Linux).
+    one run on all cores. Questions have threads of their own; those for documents yield to
+    them, to the page and to the language model by their niceness (Linux).
 
     Until the dynamic int8 model is made (once, in the background) the packaged one is used: the
-    vectors agree within cosine 0.985 and may be mixed.
+    vectors agree within cosine 0.98 and may be mixed.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -46,7 +47,7 @@ class OnnxEmbedder:
         self._is_closed = False
         self._tokenizer: Any = None
         self._session: Any = None
-        self._questions = ThreadPoolExecutor(1, "embed-question")
+        self._questions = ThreadPoolExecutor(_usable_cores(), "embed-question")
         self._documents = ThreadPoolExecutor(_usable_cores(), "embed", initializer=_yield_to_others)
 
     @property
@@ -98,13 +99,23 @@ class OnnxEmbedder:
             XnaiError: EMBEDDING_MODEL_MISSING, SHUTTING_DOWN, or SEARCH_DOWN when not started.
 
         """
-        futures: list[asyncio.Future[NDArray[np.float32]]] = []
+        pool = self._questions if len(texts) <= INTERACTIVE else self._documents
+        rows = await self._run(pool, self._embed_one, texts)
+        return np.stack(rows) if rows else np.empty((0, DIMENSIONS), np.float32)
+
+    async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Unit vectors of each text's tokens; raises what ``embed`` raises."""
+        return await self._run(self._questions, self._embed_tokens_of, texts)
+
+    async def _run(
+        self, pool: ThreadPoolExecutor, work: Callable[[str], T], texts: Sequence[str]
+    ) -> list[T]:
+        futures: list[asyncio.Future[T]] = []
         try:
             await self.ready()
-            pool = self._questions if len(texts) <= INTERACTIVE else self._documents
             loop = asyncio.get_running_loop()
-            futures += [loop.run_in_executor(pool, self._embed_one, text) for text in texts]
-            rows = await asyncio.gather(*futures)
+            futures += [loop.run_in_executor(pool, work, text) for text in texts]
+            return await asyncio.gather(*futures)
         except asyncio.CancelledError:
             if self._is_closed and not _is_cancelled():
                 raise XnaiError(SHUTTING_DOWN) from None
@@ -116,7 +127,6 @@ class OnnxEmbedder:
         finally:
             for future in futures:
                 future.cancel()
-        return np.stack(rows) if rows else np.empty((0, DIMENSIONS), np.float32)
 
     async def close(self) -> None:
         """Stop what was begun and end the threads; texts still waiting get SHUTTING_DOWN."""
@@ -176,15 +186,25 @@ class OnnxEmbedder:
 
     def _embed_one(self, text: str) -> NDArray[np.float32]:
         """The mean of the token vectors, scaled to unit length (Reimers and Gurevych, 2019)."""
-        mean: NDArray[np.float32] = self._token_vectors(text).mean(axis=0)
+        mean: NDArray[np.float32] = self._infer(self._encode(text)).mean(axis=0)
         mean /= max(float(np.linalg.norm(mean)), 1e-12)
         return mean
 
-    def _token_vectors(self, text: str) -> Vectors:
-        """Contextual vectors of the text's tokens, [CLS] and [SEP] included: (tokens, 384)."""
+    def _embed_tokens_of(self, text: str) -> TokenVectors:
+        encoding = self._encode(text)
+        plain = [i for i, special in enumerate(encoding.special_tokens_mask) if not special]
+        vectors = self._infer(encoding)[plain]
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return TokenVectors(vectors, tuple(encoding.offsets[i] for i in plain))
+
+    def _encode(self, text: str) -> Any:
         # The tokenizer takes UTF-8 only; a lone surrogate becomes a question mark.
         valid = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
-        ids = np.array([self._tokenizer.encode(valid).ids], np.int64)
+        return self._tokenizer.encode(valid)
+
+    def _infer(self, encoding: Any) -> Vectors:
+        """Contextual vectors of all tokens, [CLS] and [SEP] included: (tokens, 384)."""
+        ids = np.array([encoding.ids], np.int64)
         feed = {
             "input_ids": ids,
             "attention_mask": np.ones_like(ids),

@@ -1,6 +1,7 @@
 """What an index engine must be able to do, and what an embedder is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,18 @@ from numpy.typing import NDArray
 from xnai.types import Chunk, Document, Page, Passage, Scope
 
 Vectors = NDArray[np.float32]  # shape (n, dimensions), unit length
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """Contextual vectors of a text's tokens, without the special ones.
+
+    ``vectors`` has shape (tokens, dimensions) and rows of unit length; ``spans`` are the tokens'
+    places in the text, in code points.
+    """
+
+    vectors: Vectors
+    spans: tuple[tuple[int, int], ...]
 
 
 class Embedder(Protocol):
@@ -21,6 +34,10 @@ class Embedder(Protocol):
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimensions)."""
+        ...
+
+    async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Vectors of each text's tokens, for late interaction."""
         ...
 
 

@@ -68,11 +68,22 @@ def ordinal(number: int) -> str:
 def passage_list(passages: Sequence[Passage]) -> str:
     """Show what was found, with scores, as the body of the retrieval step."""
     rows = [
-        f"**{i}. {plain(place(p.file_name, p.page))}** · score {p.score:.2f}\n\n"
-        f"> {plain(shorten(' '.join(p.text.split())))}"
+        f"**{i}. {plain(place(p.file_name, p.page))}** · score {p.score:.2f}\n\n> {excerpt(p)}"
         for i, p in enumerate(passages, 1)
     ]
     return "\n\n".join(rows)
+
+
+def excerpt(passage: Passage) -> str:
+    """A passage on one line, its evidence in bold, what is far from it left out."""
+    start, end = passage.evidence or (0, 0)
+    before, best = passage.text[:start], passage.text[start:end]
+    after = shorten(" ".join(passage.text[end:].split()), _EXCERPT // 2)
+    before = " ".join(before.split())
+    if len(before) > _EXCERPT // 2:
+        before = "… " + before[-_EXCERPT // 2 :].split(" ", 1)[-1]
+    parts = [plain(before), f"**{plain(shorten(best))}**" if best.strip() else "", plain(after)]
+    return " ".join(part for part in parts if part)
 
 
 def sources(citations: Sequence[Citation]) -> str:

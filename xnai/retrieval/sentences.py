@@ -1,0 +1,38 @@
+"""Sentences of a text, as spans."""
+
+import re
+
+STOPS = ".!?\u3002\uff01\uff1f"  # the latter three are the full-width ones
+WIDE_STOPS = STOPS[3:]
+_BETWEEN = re.compile(rf"(?<=[{STOPS}])\s+|(?<=[{WIDE_STOPS}])|\n\s*\n")
+_LINE = re.compile(r"[^\n]+")
+_SHORT_LINE = 0.6  # of the widest: such a line ends by itself, not at the margin
+_LONGEST_SENTENCE = 400  # characters; beyond, the lines of a table were taken for one sentence
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Spans (start, end) of the sentences of a text; a wrapped line goes on in the next one."""
+    spans, start = [], 0
+    for match in _BETWEEN.finditer(text):
+        spans += _lines_joined(text, start, match.start())
+        start = match.end()
+    return spans + _lines_joined(text, start, len(text))
+
+
+def _lines_joined(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    lines = [m.span() for m in _LINE.finditer(text, start, end) if m.group().strip()]
+    widest = max((b - a for a, b in lines), default=0)
+    joined: list[tuple[int, int]] = []
+    goes_on = False
+    for a, b in lines:
+        if goes_on and b - joined[-1][0] <= _LONGEST_SENTENCE:
+            joined[-1] = (joined[-1][0], b)
+        else:
+            joined.append((a, b))
+        goes_on = b - a >= _SHORT_LINE * widest
+    return [_trimmed(text, a, b) for a, b in joined]
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    part = text[start:end]
+    return start + len(part) - len(part.lstrip()), end - len(part) + len(part.rstrip())

@@ -1,5 +1,6 @@
 """What the README tells people to type is typed here."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -99,10 +100,12 @@ def test_make_run_serves_the_page_until_ctrl_c(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    # `make test` hands its own arguments down to every make below it.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "ARGS"))}
     variables = {"XNAI_PORT": str(port), "XNAI_DATA_DIR": str(tmp_path / "data")}
     with subprocess.Popen(
         ["make", "-C", ROOT, "run"],
-        env={**os.environ, **variables},
+        env={**kept, **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -112,7 +115,8 @@ def test_make_run_serves_the_page_until_ctrl_c(tmp_path):
             page = wait_for_page(f"http://127.0.0.1:{port}/", make)
             family = psutil.Process(make.pid).children(recursive=True)
         finally:
-            os.killpg(make.pid, signal.SIGINT)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(make.pid, signal.SIGINT)
         said, _ = make.communicate(timeout=60)
 
     assert "<html" in page
@@ -128,4 +132,5 @@ def wait_for_page(url, process):
             return httpx.get(url, timeout=5).raise_for_status().text
         except httpx.HTTPError:
             time.sleep(0.1)
-    raise AssertionError(f"no page at {url}")
+    process.kill()
+    raise AssertionError(f"no page at {url}: {process.stdout.read()}")

@@ -132,7 +132,10 @@ def test_a_second_set_up_waits_for_the_first(environment):
 
 def _make(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", "-C", ROOT, *arguments], capture_output=True, text=True, check=False
+        ["make", "--no-print-directory", "-C", ROOT, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -265,6 +265,12 @@ DOCUMENT_BUSY = ErrorKind(
     "Ask again when it is processed.",
     retryable=True,
 )
+DOCUMENT_DELETED = ErrorKind(
+    "document_deleted",
+    404,
+    "{name!r} was deleted while it was being read.",
+    "Attach it again if it is still needed.",
+)
 DOCUMENT_FAILED = ErrorKind(
     "document_failed",
     422,

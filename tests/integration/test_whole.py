@@ -86,8 +86,8 @@ class Chat:
         async with asyncio.timeout(120), self.tab.changed:
             await self.tab.changed.wait_for(has_ended)
 
-    async def ask(self, text: str, *files: tuple[str, bytes]) -> str:
-        """Everything the page was told until the question had its answer."""
+    async def send(self, text: str, *files: tuple[str, bytes]) -> int:
+        """Ask without waiting; returns where the events of the question begin."""
         ids = []
         for name, content in files:
             answer = await upload(
@@ -97,7 +97,24 @@ class Chat:
         start = len(self.tab.events)
         message = {"id": str(uuid.uuid4()), "name": "me", "type": "user_message", "output": text}
         await self.tab.socket.emit("client_message", {"message": message, "fileReferences": ids})
+        return start
 
+    async def told(self, start: int, words: str) -> None:
+        """Wait until the page was told something with these words."""
+
+        def was_told() -> bool:
+            return any(words in f"{name} {data}" for name, data in self.tab.events[start:])
+
+        async with asyncio.timeout(60), self.tab.changed:
+            await self.tab.changed.wait_for(was_told)
+
+    async def stop(self, start: int) -> None:
+        await self.tab.socket.emit("stop")
+        await self.ended("on_message", start)
+
+    async def ask(self, text: str, *files: tuple[str, bytes]) -> str:
+        """Everything the page was told until the question had its answer."""
+        start = await self.send(text, *files)
         await self.ended("on_message", start)
         told = [data for name, data in self.tab.events[start:] if name in SHOWN]
         return "\n".join(f"{step['name']}: {step['output']}" for step in told)
@@ -240,6 +257,35 @@ async def test_a_bad_file_gets_its_own_sentence_and_the_chat_goes_on(server, nam
     assert words in re.sub(r"\\(.)", r"\1", told)
     assert ".." not in told
     assert "Sources" in again
+
+
+async def test_stop_while_files_are_read_leaves_nothing_of_those_that_were_not(server):
+    chat = await Chat.open(server)
+    folder = server.folder / "data"
+    kept = sorted(p.name for p in (folder / "documents").rglob("*") if p.is_file())
+    start = await chat.send("Who?", ("long.txt", STORY.encode() * 4000), ("story.txt", b"Ann."))
+    await chat.told(start, "Indexing long.txt")
+
+    await chat.stop(start)
+
+    assert kept == sorted(p.name for p in (folder / "documents").rglob("*") if p.is_file())
+    assert [p for p in (folder / "uploads").rglob("*") if p.is_file()] == []
+    assert "Retrieval" not in await chat.ask(QUESTION)
+
+
+async def test_stop_ends_the_answer_though_a_second_question_came_in_between(server):
+    chat = await Chat.open(server)
+    await chat.tab.socket.emit("chat_settings_change", {"max_tokens": 4000})
+    start = await chat.send("Tell a long story about the sea, of at least ten chapters.")
+    await chat.told(start, "stream_start")
+    await chat.send("And then?")
+    await chat.told(start, "still being answered")
+
+    await chat.tab.socket.emit("stop")
+
+    await chat.told(start, "*Stopped.*")
+    assert "xnai_streams_active 0.0" in (await chat.http.get("/metrics")).text
+    assert "failed to decode" not in server.log
 
 
 async def test_a_question_that_is_too_long_is_refused_with_its_size(server):

@@ -56,6 +56,7 @@ class Chat:
             self.streams.running(session.id) as free,
         ):
             if not free:
+                session.current_task = self.streams.task(session.id)  # what Stop is to end
                 await cl.context.emitter.send_toast(
                     "The last question is still being answered; wait for it or press Stop.",
                     "warning",

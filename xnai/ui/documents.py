@@ -10,7 +10,7 @@ import structlog
 from chainlit.element import Element
 
 from xnai.documents.protocol import DocumentLibrary, IngestProgress
-from xnai.errors import INTERNAL, TOO_MANY_FILES, XnaiError
+from xnai.errors import DOCUMENT_DELETED, INTERNAL, NOT_FOUND, TOO_MANY_FILES, XnaiError
 from xnai.types import Document, Scope
 from xnai.ui import render
 from xnai.ui.steps import progress_step
@@ -46,19 +46,24 @@ async def read_files(
     """Ingest the files of one message, each in a step of its own that shows the progress."""
     read: list[Document] = []
     failed: list[XnaiError] = []
-    if len(files) > limit:
-        kind, name = TOO_MANY_FILES, "XNAI_UPLOAD_MAX_FILES"
-        raise XnaiError(kind, count=len(files), limit=limit, setting=name)
-    for file in files:
-        path = Path(file.path)
-        try:
-            document = await _read_file(library, owner, file.name, path)
-            read.append(document)
-            await _link(file, document)
-        except XnaiError as exc:
-            failed.append(exc)
-        finally:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+    paths = [Path(file.path) for file in files]
+    try:
+        if len(files) > limit:
+            kind, name = TOO_MANY_FILES, "XNAI_UPLOAD_MAX_FILES"
+            raise XnaiError(kind, count=len(files), limit=limit, setting=name)
+        for file, path in zip(files, paths, strict=True):
+            try:
+                document = await _read_file(library, owner, file.name, path)
+                read.append(document)
+                await _link(file, document)
+            except XnaiError as exc:
+                failed.append(exc)
+            finally:
+                await asyncio.to_thread(path.unlink, missing_ok=True)
+    finally:
+        # Also those that were refused, or that nobody came to when the reading was stopped.
+        for file, path in zip(files, paths, strict=True):
+            path.unlink(missing_ok=True)
             file.path = None
     return read, failed
 
@@ -73,15 +78,24 @@ async def _link(file: Element, document: Document) -> None:
 
 async def _read_file(library: DocumentLibrary, owner: str, name: str, path: Path) -> Document:
     async with progress_step(f"Opening {name}") as step:
+        document = None
         try:
             document = await library.add(owner, name, path)
             async with aclosing(library.ingest(document.id)) as events:
                 async for event in events:
                     document = event.document or document
                     await step.show(_words(document.file_name, event))
-        except XnaiError as exc:
-            await step.fail(f"Could not read {name}: {exc.message}", exc.hint)
+        except asyncio.CancelledError:
+            # The list would show it as waiting, and the next start would read it after all.
+            if document is not None and document.status != "processed":
+                await library.delete(document.id)
             raise
+        except XnaiError as raised:
+            exc = raised
+            if document is not None and raised.kind is NOT_FOUND:
+                exc = XnaiError(DOCUMENT_DELETED, name=document.file_name)
+            await step.fail(f"Could not read {name}: {exc.message}", exc.hint)
+            raise exc from raised.__cause__
         except Exception as exc:
             log.exception("reading a file failed")
             await step.fail(f"Could not read {name}", INTERNAL.message)

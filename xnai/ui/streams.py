@@ -35,6 +35,10 @@ class Streams:
         finally:
             del self._running[session_id]
 
+    def task(self, session_id: str) -> asyncio.Task[object] | None:
+        """The running answer of a session."""
+        return self._running.get(session_id)
+
     @property
     def active(self) -> int:
         """Number of running answers."""

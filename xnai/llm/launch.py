@@ -100,5 +100,5 @@ def log_line(line: bytes, pid: int) -> str:
     text = "".join(char if char.isprintable() else " " for char in text[:LOG_LINE]).strip()
     if text:
         log = _log.warning if level == "warning" else _log.error
-        log("worker_log", text=text, pid=pid)
+        log("worker_log", line=text, pid=pid)
     return text

@@ -45,6 +45,10 @@ class AbortFlag:
         """Let steps run."""
         self._bytes[0] = b"\x00"
 
+    def is_set(self) -> bool:
+        """Whether steps are given up."""
+        return self._bytes[0] != b"\x00"
+
 
 class Sampler:
     """Draws tokens; ``top_k`` comes first, so the rest looks at a few candidates only.
@@ -128,6 +132,7 @@ class Model:
         if not self._context:
             raise NativeError(f"there is no memory for a context of {context} tokens")
         self.context = int(lib.llama_n_ctx_seq(self._context))
+        self.parameters = int(lib.llama_model_n_params(self._model))
         self._memory = lib.llama_get_memory(self._context)
         self._cached: list[int] = []
 

@@ -91,7 +91,8 @@ class Jobs:
 
 def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
     """Load the model, then answer until the server closes the pipe."""
-    log, abort = _NativeLog(), AbortFlag()
+    abort = AbortFlag()
+    log = _NativeLog(abort)
     jobs = Jobs(abort)
     counts: queue.SimpleQueue[frames.Frame] = queue.SimpleQueue()
     _thread(_beat, outbox)
@@ -110,7 +111,7 @@ def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
         outbox.send("failed", reason=f"its chat template cannot be used: {exc}")
         return
     _thread(_count, model, prompter, counts, outbox)
-    outbox.send("ready", context=model.context)
+    outbox.send("ready", context=model.context, parameters=model.parameters)
     while True:
         job = jobs.take()
         send = partial(outbox.send, id=job["id"])
@@ -178,16 +179,20 @@ def _beat(outbox: Outbox) -> None:
 
 
 class _NativeLog:
-    """Takes llama.cpp's log: errors and warnings become lines, the rest is dropped."""
+    """Takes llama.cpp's log: errors and warnings become lines, the rest is dropped.
 
-    def __init__(self) -> None:
+    So are its complaints about a step that was given up on purpose.
+    """
+
+    def __init__(self, abort: AbortFlag) -> None:
         self.first_error = ""
+        self._abort = abort
         self._callback = lib.llama_log_callback(self._take)  # must outlive the library's use
         lib.llama_log_set(self._callback, None)
 
     def _take(self, level: int, text: bytes, _data: object) -> None:
         line = text.decode("utf-8", "replace").strip()[:LOG_TEXT]
-        if level not in LOG_LEVELS or not line.strip("."):
+        if level not in LOG_LEVELS or not line.strip(".") or self._abort.is_set():
             return
         if LOG_LEVELS[level] == "error":
             self.first_error = self.first_error or line
@@ -244,7 +249,7 @@ def main() -> None:
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     if config.requantise_to:
-        _NativeLog()
+        _NativeLog(AbortFlag())
         try:
             requantise(Path(config.model), Path(config.requantise_to), config.threads)
         except (NativeError, OSError) as exc:

@@ -84,12 +84,17 @@ class Degraded:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end of every answer; an error raised instead ends it too."""
+    """The end of every answer; an error raised instead ends it too.
+
+    ``supported`` is False if no sentence of the answer stands in the passages; then the closest
+    passage is cited all the same.
+    """
 
     reason: FinishReason
     usage: Usage
     citations: tuple[Citation, ...]
     seconds: float
+    supported: bool = True
 
 
 Event = Loading | Waiting | Retrieved | Prompted | Reading | Token | Degraded | Done

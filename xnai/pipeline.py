@@ -40,9 +40,9 @@ from xnai.llm.protocol import (
     Queued,
     TokenText,
 )
-from xnai.prompt import FENCES, Prompt, build_prompt
+from xnai.prompt import FENCES, Prompt, build_prompt, fit_to_strength
 from xnai.telemetry import metrics
-from xnai.types import Passage, Usage
+from xnai.types import Citation, Passage, Usage
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -127,11 +127,10 @@ class Pipeline:
         if status.state == "loading":
             yield Loading(status.detail or f"Loading {status.name}")
         await self._model.ensure_ready(deadline)
-        prompt = await self._within(
-            deadline, question, build_prompt(self._model, question, passages)
-        )
+        usable = fit_to_strength(self._model.parameters, passages)
+        prompt = await self._within(deadline, question, build_prompt(self._model, question, usable))
         yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped)
-        citer = Citer(prompt.passages)
+        citer = Citer(passages)  # whatever the model was given, all of them may support it
         completion = _completion(question, prompt, deadline)
         async with aclosing(self._model.complete(completion)) as stream:
             async for event in stream:
@@ -147,7 +146,9 @@ class Pipeline:
                         if text := citer.finish():
                             yield Token(text)
                         seconds = time.monotonic() - started
-                        yield Done(event.reason, event.usage, citer.citations, seconds)
+                        cited = citer.citations or _closest(question, passages)
+                        supported = bool(citer.citations) or not passages
+                        yield Done(event.reason, event.usage, cited, seconds, supported)
 
 
 def _completion(question: Question, prompt: Prompt, deadline: float) -> Completion:
@@ -159,6 +160,10 @@ def _completion(question: Question, prompt: Prompt, deadline: float) -> Completi
         sampling=replace(question.sampling, max_tokens=prompt.max_tokens, stop=stop),
         deadline=deadline,
     )
+
+
+def _closest(question: Question, passages: Sequence[Passage]) -> tuple[Citation, ...]:
+    return tuple(cite(1, p, *best_sentence(question.text, p)) for p in passages[:1])
 
 
 def _passages_only(

@@ -5,7 +5,7 @@ first, so that an engine which keeps the longest common prefix in its cache read
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xnai.errors import QUESTION_TOO_LONG, XnaiError
 from xnai.events import Question
@@ -21,6 +21,7 @@ GROUNDED_SYSTEM = (
 
 # What a chat template adds around each message; count_prompt() settles the exact figure.
 _TOKENS_PER_MESSAGE = 8
+LARGE_MODEL = 1_000_000_000  # weights; above, whole passages help more than they distract
 # A small model may go on with passages of its own invention; there the answer has ended.
 FENCES = ("<passage", "</passage")
 # An answer must fit too, but a long answer setting may not squeeze out the documents.
@@ -44,6 +45,27 @@ def fence(index: int, passage: Passage) -> str:
     place = place.replace('"', "'").replace("<", "(").replace(">", ")")
     text = passage.text.replace("<passage", "< passage").replace("</passage", "< /passage")
     return f'<passage id="{index}" source="{place}">\n{text}\n</passage>'
+
+
+def fit_to_strength(parameters: int, passages: Sequence[Passage]) -> list[Passage]:
+    """What of the passages a model of that many weights can make use of.
+
+    A small model gets the sentence that answers best, and nothing that could lead it astray;
+    measured in docs/benchmarks.md. A large one gets the passages whole.
+    """
+    if not 0 < parameters < LARGE_MODEL or not passages or passages[0].evidence is None:
+        return list(passages)
+    best = passages[0]
+    start, end = passages[0].evidence
+    return [
+        replace(
+            best,
+            text=best.text[start:end],
+            start=best.start + start,
+            end=best.start + end,
+            evidence=None,
+        )
+    ]
 
 
 def layout(

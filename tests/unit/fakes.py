@@ -18,6 +18,7 @@ class QueueModel:
 
     script: list[CompletionEvent | Exception] = field(default_factory=list)
     context_tokens: int = 1000
+    parameters: int = 8_000_000_000
     not_ready: XnaiError | None = None
     state: str = "ready"
     asked: list[Completion] = field(default_factory=list)

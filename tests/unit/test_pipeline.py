@@ -51,6 +51,30 @@ async def test_an_answer_is_retrieved_prompted_streamed_cited_and_done():
     assert events[-1].usage == Usage(20, 6)
 
 
+async def test_an_answer_that_no_passage_supports_cites_the_closest_and_says_so():
+    model = QueueModel([TokenText("Bananas are rich in potassium."), Finished("stop", Usage())])
+
+    events = await collect(Pipeline(ShelfLibrary([TOWER]), model), question())
+
+    assert events[-1].supported is False
+    assert [c.file_name for c in events[-1].citations] == ["paris.pdf"]
+    assert not any("[1]" in e.text for e in events if isinstance(e, Token))
+
+
+async def test_a_small_model_is_given_the_evidence_alone_and_may_not_go_on_with_passages():
+    text = "It stands in Paris. It was completed in 1889."
+    passage = Passage("d1", "p.pdf", 1, 0, len(text), text, 0.9, 1, evidence=(20, len(text)))
+    model = QueueModel(list(ANSWER), parameters=135_000_000)
+
+    await collect(Pipeline(ShelfLibrary([passage, TOWER]), model), question())
+
+    (completion,) = model.asked
+    assert "It was completed in 1889." in completion.messages[0].content
+    assert "It stands in Paris" not in completion.messages[0].content
+    assert "Eiffel" not in completion.messages[0].content
+    assert "<passage" in completion.sampling.stop
+
+
 async def test_without_a_scope_nothing_is_searched():
     library = ShelfLibrary([TOWER])
 

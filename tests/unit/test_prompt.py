@@ -3,7 +3,7 @@ from fakes import QueueModel
 
 from xnai.errors import XnaiError
 from xnai.events import Question
-from xnai.prompt import build_prompt, fence
+from xnai.prompt import build_prompt, fence, fit_to_strength
 from xnai.types import Message, Passage, Sampling
 
 
@@ -75,3 +75,25 @@ def test_a_passage_cannot_close_its_own_fence():
     assert shown.count("</passage>") == 1
     assert shown.count("<passage ") == 1
     assert 'source="e\'(v).pdf, p. 2"' in shown
+
+
+TEXT = "The sea is wide. It was built in 1954."
+EVIDENCE = Passage("d", "a.pdf", 2, 100, 138, TEXT, 0.9, 1, evidence=(17, 38))
+OTHER = Passage("d", "a.pdf", 3, 0, 9, "Elsewhere.", 0.4, 2, evidence=(0, 10))
+
+
+def test_a_small_model_gets_the_sentence_that_answers_best():
+    (only,) = fit_to_strength(135_000_000, [EVIDENCE, OTHER])
+
+    assert only.text == "It was built in 1954."
+    assert (only.page, only.start, only.end) == (2, 117, 138)
+
+
+@pytest.mark.parametrize("parameters", [0, 8_000_000_000])
+def test_a_large_or_unknown_model_gets_whole_passages(parameters):
+    assert fit_to_strength(parameters, [EVIDENCE, OTHER]) == [EVIDENCE, OTHER]
+
+
+def test_passages_without_evidence_stay_whole():
+    assert fit_to_strength(1, [passage("alpha")]) == [passage("alpha")]
+    assert fit_to_strength(1, []) == []

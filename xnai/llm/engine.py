@@ -72,6 +72,11 @@ class LocalEngine:
         return self._supervisor.context
 
     @property
+    def parameters(self) -> int:
+        """Number of weights of the model in use; 0 while unknown."""
+        return self._supervisor.parameters
+
+    @property
     def counters(self) -> Counters:
         """Loads, restarts and tokens since the start."""
         return self._supervisor.counters

@@ -80,6 +80,7 @@ class WorkerProcess:
         self._requests: dict[int, Request] = {}
         self._ready: asyncio.Future[frames.Frame] = asyncio.get_running_loop().create_future()
         self.context = 0
+        self.parameters = 0
         self.dead: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(), name=f"worker-{process.pid}")
 
@@ -112,6 +113,7 @@ class WorkerProcess:
         if frame["type"] == "failed":
             raise XnaiError(MODEL_UNSUPPORTED, name=name, reason=frame["reason"])
         self.context = int(frame["context"])
+        self.parameters = int(frame["parameters"])
 
     async def request(self, op: str, *, timed: bool, **fields: object) -> Request:
         """Send a request; ``timed`` ones must be answered before the worker counts as hung.

@@ -106,6 +106,11 @@ class LanguageModel(Protocol):
         """Prompt and answer together may have this many tokens; 0 while unknown."""
         ...
 
+    @property
+    def parameters(self) -> int:
+        """Number of weights, by which its strength is judged; 0 while unknown."""
+        ...
+
     def models(self) -> list[ModelInfo]:
         """The models that can be chosen, the one in use first."""
         ...

@@ -76,6 +76,7 @@ class Supervisor:
         self.counters = Counters()
         self.on_load: Callable[[], None] = lambda: None
         self.context = 0
+        self.parameters = 0
         self.file: ModelFile | None = None
         self._state: ModelState = "loading" if build.installed else "preparing"
         self._since = time.time()
@@ -242,7 +243,8 @@ class Supervisor:
         return await self._serve(worker)
 
     async def _serve(self, worker: WorkerProcess) -> float | None:
-        self._worker, self.context = worker, worker.context
+        self._worker = worker
+        self.context, self.parameters = worker.context, worker.parameters
         begun = time.monotonic()
         self._set("ready")
         self._settle(worker=worker)

@@ -37,7 +37,6 @@ class AnswerView:
         self._links = render.LinkBreaker()
         self._buffer = ""
         self._emitted = 0.0
-        self._grounded = False
         self._status: ProgressStep | None = None
         self._steps = AsyncExitStack()
 
@@ -74,7 +73,6 @@ class AnswerView:
                 await self._finish(event)
 
     async def _show_passages(self, event: Retrieved) -> None:
-        self._grounded = bool(event.passages)
         count = len(event.passages)
         found = f"{count} passage{'s' if count != 1 else ''} in {render.duration(event.seconds)}"
         async with progress_step("Retrieval") as step:
@@ -132,9 +130,10 @@ class AnswerView:
         await self._flush()
         if event.reason == "length":
             self.message.content += _CUT_SHORT
-        if self._grounded and not event.citations:
+        if not event.supported:
             self.message.content += (
-                "\n\n*No passage of your documents supports this answer; take it with care.*"
+                "\n\n*No sentence of this answer stands in your documents; take it with care. "
+                "The closest passage is below.*"
             )
         if not self.degraded:
             self.message.content += render.sources(event.citations)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from xnai.errors import PORT_TAKEN, XnaiError
+from xnai.errors import PORT_TAKEN, SETTING_INVALID, XnaiError
 from xnai.settings import Settings, load_settings, unknown_variables
 
 cli = typer.Typer(
@@ -64,6 +64,13 @@ def _check_port(settings: Settings) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
+        except socket.gaierror as exc:
+            raise XnaiError(
+                SETTING_INVALID,
+                name="XNAI_HOST",
+                value=settings.host,
+                problem="it is no address of this machine",
+            ) from exc
         except OSError as exc:
             raise XnaiError(
                 PORT_TAKEN,

@@ -39,9 +39,15 @@ class SearchState:
 
 
 class Runtime:
-    """All parts of one server process; ``accepting`` is False once it is stopping."""
+    """All parts of one server process; ``accepting`` is False once it is stopping.
+
+    Raises:
+        XnaiError: the data folder cannot be written.
+
+    """
 
     def __init__(self, settings: Settings) -> None:
+        _check_data_dir(settings)
         self.settings = settings
         self.started_at = time.time()
         self.accepting = True
@@ -60,13 +66,7 @@ class Runtime:
         self._opening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin opening index and model in the background, so that the page is up at once.
-
-        Raises:
-            XnaiError: the data folder cannot be written.
-
-        """
-        await asyncio.to_thread(_check_data_dir, self.settings)
+        """Begin opening index and model in the background, so that the page is up at once."""
         self._lag.start()
         self._opening = asyncio.create_task(self._open())
 

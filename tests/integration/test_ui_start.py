@@ -1,10 +1,14 @@
+import asyncio
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from ui_client import FIRST_KEY, KEYS, Server, free_port, tidy_up
+from ui_client import FIRST_KEY, KEYS, ROOT, Server, free_port, tidy_up
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -53,3 +57,21 @@ async def test_other_machines_are_not_let_in_without_a_key(tmp_path: Path):
         async with server:
             pass
     await server.stop(signal.SIGKILL)
+
+
+async def test_a_data_folder_that_cannot_be_written_is_named_in_one_sentence(tmp_path: Path):
+    file = tmp_path / "file"
+    file.touch()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XNAI_DATA_DIR": str(file / "data")}
+    ended = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "chainlit", "run", str(ROOT / "app.py"), "--headless"],
+        cwd=tmp_path,
+        env={**environment, "XNAI_PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert f"XNAi cannot start: XNAI_DATA_DIR={file}/data cannot be written" in ended.stderr
+    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)

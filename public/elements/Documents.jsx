@@ -12,7 +12,7 @@ function state(document) {
   if (document.status === "error") return document.error || "could not be read";
   if (document.status !== "processed") return "being read…";
   const pages = document.pages > 1 ? `${document.pages} pages, ` : "";
-  return `${pages}${document.passages} passages, ${size(document.size)}`;
+  return `${pages}${document.passages} passage${document.passages === 1 ? "" : "s"}, ${size(document.size)}`;
 }
 
 export default function Documents() {

@@ -63,7 +63,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call into libc, no lock taken
             )
 
     def health(self) -> dict[str, object]:

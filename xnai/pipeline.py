@@ -13,10 +13,16 @@ from xnai.citations import Citer, best_sentence, cite
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import (
     ANSWER_TIMEOUT,
+    BUNDLED_MODEL_UNUSABLE,
     ENGINE_BUILD_FAILED,
     MODEL_CRASHED,
     MODEL_DOWN,
+    MODEL_NOT_FOUND,
+    MODEL_NOT_GGUF,
     MODEL_PREPARING,
+    MODEL_TOO_LARGE,
+    MODEL_TRUNCATED,
+    MODEL_UNSUPPORTED,
     QUESTION_EMPTY,
     XnaiError,
 )
@@ -48,9 +54,21 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 # Errors of the model after which the passages alone are still worth showing.
-_MODEL_AWAY = {
-    kind.code for kind in (MODEL_PREPARING, MODEL_DOWN, MODEL_CRASHED, ENGINE_BUILD_FAILED)
-}
+_MODEL_AWAY = frozenset(
+    kind.code
+    for kind in (
+        MODEL_PREPARING,
+        MODEL_DOWN,
+        MODEL_CRASHED,
+        MODEL_NOT_FOUND,
+        MODEL_NOT_GGUF,
+        MODEL_TRUNCATED,
+        MODEL_TOO_LARGE,
+        MODEL_UNSUPPORTED,
+        BUNDLED_MODEL_UNUSABLE,
+        ENGINE_BUILD_FAILED,
+    )
+)
 _SHOWN_WITHOUT_MODEL = 3
 
 

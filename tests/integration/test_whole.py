@@ -301,9 +301,7 @@ async def test_a_question_that_is_too_long_is_refused_with_its_size(server):
 async def test_a_question_in_another_script_is_searched_and_answered(server):
     chat = await Chat.open(server)
 
-    told = await chat.ask(
-        "灯台はいつ建てられましたか متى بنيت المنارة", ("s.txt", STORY.encode())
-    )
+    told = await chat.ask("灯台はいつ建てられましたか متى بنيت المنارة", ("s.txt", STORY.encode()))
 
     assert "Retrieval: " in told
     assert "went wrong" not in told
@@ -326,6 +324,23 @@ def test_a_model_file_that_vanishes_is_told_and_does_not_end_the_server(server, 
         assert refused.status_code in {404, 503}
         assert "mine" in refused.json()["error"]["message"]
     finally:
+        other.stop()
+
+
+async def test_while_there_is_no_model_the_page_quotes_the_passages_and_says_why(server, tmp_path):
+    other = own_server(server, tmp_path, XNAI_MODEL=str(tmp_path / "gone.gguf"))
+    other.start()
+    try:
+        other.wait(status="ready", model="down")
+        chat = await Chat.open(other)
+
+        told = re.sub(r"\\(.)", r"\1", await chat.ask(QUESTION, ("s.txt", STORY.encode())))
+
+        assert "No answer was generated" in told
+        assert "gone" in told
+        assert "replaced in October 1987. [1]" in told
+    finally:
+        await tidy_up()
         other.stop()
 
 

@@ -3,7 +3,7 @@ from contextlib import aclosing
 import pytest
 from fakes import QueueModel, ShelfLibrary
 
-from xnai.errors import MODEL_CRASHED, MODEL_NOT_FOUND, MODEL_PREPARING, XnaiError
+from xnai.errors import MODEL_CRASHED, MODEL_PREPARING, QUEUE_FULL, XnaiError
 from xnai.events import (
     Degraded,
     Done,
@@ -124,9 +124,9 @@ async def test_plain_chat_without_a_model_is_an_error_that_says_when():
 
 
 async def test_an_error_that_is_not_the_models_absence_is_not_hidden_by_passages():
-    wrong = XnaiError(MODEL_NOT_FOUND, name="x", folder="models", available="none")
+    wrong = XnaiError(QUEUE_FULL, waiting=64)
 
-    with pytest.raises(XnaiError, match="no model 'x'"):
+    with pytest.raises(XnaiError, match="64 questions"):
         await collect(Pipeline(ShelfLibrary([TOWER]), QueueModel(not_ready=wrong)), question())
 
 

@@ -94,7 +94,7 @@ async def _read_file(library: DocumentLibrary, owner: str, name: str, path: Path
             exc = raised
             if document is not None and raised.kind is NOT_FOUND:
                 exc = XnaiError(DOCUMENT_DELETED, name=document.file_name)
-            await step.fail(f"Could not read {name}: {exc.message}", exc.hint)
+            await step.fail(exc.message, exc.hint)
             raise exc from raised.__cause__
         except Exception as exc:
             log.exception("reading a file failed")

@@ -4,12 +4,14 @@ import json
 import os
 import socket
 import sys
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from xnai.errors import PORT_TAKEN, SETTING_INVALID, XnaiError
+from xnai.client import Client
+from xnai.errors import NOT_FOUND, PORT_TAKEN, SETTING_INVALID, XnaiError
 from xnai.settings import Settings, load_settings, unknown_variables
 
 cli = typer.Typer(
@@ -40,10 +42,62 @@ def serve() -> None:
     run_chainlit(str(APP))
 
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
 @cli.command()
-def models(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+def ingest(files: list[Path], as_json: Json = False) -> None:
+    """Add files to the running server's library, where the API and `xnai ask` find them."""
+    client = Client(load_settings())
+    for path in files:
+        state = _ingest(client, path)
+        if as_json:
+            print(json.dumps(state))
+        else:
+            print(f"{state['id']}  {path.name}")
+
+
+@cli.command()
+def ask(
+    question: str,
+    file: Annotated[list[Path] | None, typer.Option(help="Answer from this file.")] = None,
+    as_json: Json = False,
 ) -> None:
+    """Ask the running server, from files if some are given, and print the answer as it comes."""
+    client = Client(load_settings())
+    ids = [str(_ingest(client, path)["id"]) for path in file or []]
+    text = ""
+    citations: list[dict[str, Any]] = []
+    for chunk in client.ask(question, ids):
+        citations = chunk.get("citations") or citations
+        for choice in chunk["choices"]:
+            piece = choice["delta"].get("content") or ""
+            text += piece
+            if not as_json:
+                print(piece, end="", flush=True)
+    if as_json:
+        print(json.dumps({"answer": text, "citations": citations}))
+        return
+    print()
+    for cited in citations:
+        page = f", p. {cited['page']}" if cited["page"] else ""
+        print(f"[{cited['index']}] {cited['file_name']}{page}: {' '.join(cited['quote'].split())}")
+
+
+def _ingest(client: Client, path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise XnaiError(NOT_FOUND, what="file", name=str(path))
+    began = time.monotonic()
+    state: dict[str, Any] = {}
+    for state in client.reading(client.upload(path)):
+        seconds = time.monotonic() - began
+        print(f"\r{path.name}: {state['status']}, {seconds:.0f} s ", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    return state
+
+
+@cli.command()
+def models(as_json: Json = False) -> None:
     """List the models that can be chosen, the one in use first."""
     from xnai.llm.files import ModelFiles  # noqa: PLC0415 - keeps `xnai --help` quick
 

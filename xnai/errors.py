@@ -69,6 +69,15 @@ PORT_TAKEN = ErrorKind(
     "Stop the program that uses it, or choose another port: XNAI_PORT={other} make run.",
 )
 
+SERVER_UNREACHABLE = ErrorKind(
+    "server_unreachable",
+    503,
+    "No server answers at {url}.",
+    "Start it with `make run`, or set XNAI_HOST and XNAI_PORT to where it is.",
+    retryable=True,
+)
+SERVER_SAYS = ErrorKind("server_says", 500, "{message}", "{hint}")
+
 # Requests
 BAD_REQUEST = ErrorKind("bad_request", 400, "{problem}", "{fix}")
 NOT_FOUND = ErrorKind(

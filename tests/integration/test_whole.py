@@ -1,6 +1,7 @@
 """The whole program with the bundled model, over the wires that a user's programs use."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ import openai
 import psutil
 import pytest
 from ui_client import Tab, tidy_up, upload
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.engine
 
@@ -154,6 +157,39 @@ def test_the_openai_client_streams_a_cited_answer_over_an_uploaded_file(server, 
         client.files.retrieve(file.id)
 
 
+def xnai(server, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XNAI_PORT": str(server.port)}
+    command = [sys.executable, "-m", "xnai.cli", *arguments]
+    return subprocess.run(
+        command, env=environment, cwd=server.folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_command_line_asks_about_a_file(server, tmp_path):
+    path = tmp_path / "story.txt"
+    path.write_text(STORY)
+
+    done = xnai(server, "ask", QUESTION, "--file", str(path), "--json")
+
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert "1987" in answer["answer"]
+    assert answer["citations"][0]["file_name"] == "story.txt"
+
+
+def test_the_command_line_says_in_a_sentence_what_is_wrong(server, tmp_path):
+    noise = tmp_path / "noise.pdf"
+    noise.write_bytes(os.urandom(2048))
+
+    refused = xnai(server, "ingest", str(noise))
+    missing = xnai(server, "ingest", str(tmp_path / "missing.pdf"))
+
+    assert refused.returncode == missing.returncode == 2
+    assert "not a document that can be read" in refused.stderr
+    assert "There is no file" in missing.stderr
+    assert "Traceback" not in refused.stderr + missing.stderr
+
+
 def test_twenty_first_questions_at_once_load_the_model_once(server, tmp_path):
     fresh = own_server(server, tmp_path)
     fresh.start()
@@ -257,6 +293,20 @@ async def test_a_bad_file_gets_its_own_sentence_and_the_chat_goes_on(server, nam
     assert words in re.sub(r"\\(.)", r"\1", told)
     assert ".." not in told
     assert "Sources" in again
+
+
+async def test_the_words_that_are_cited_lie_in_no_file_of_the_session(server):
+    chat = await Chat.open(server)
+
+    await chat.ask(QUESTION, ("story.txt", STORY.encode()))
+    await chat.tab.socket.emit("window_message", "xnai:documents")
+    cited = await chat.tab.wait("set_sidebar_elements")
+    listed = await chat.tab.wait("set_sidebar_elements", count=2)
+
+    assert "1987" in str(cited)
+    assert "story.txt" in str(listed)
+    uploads = server.folder / "data" / "uploads" / chat.tab.session_id
+    assert [path for path in uploads.rglob("*") if path.is_file()] == []
 
 
 async def test_stop_while_files_are_read_leaves_nothing_of_those_that_were_not(server):

@@ -17,7 +17,7 @@ FLOORS = [
     {"events", "citations", "prompt", "pipeline"},
     {"runtime"},
     {"api", "ui"},
-    {"cli"},
+    {"cli", "client"},
     {"app"},
 ]
 WITHIN = {
@@ -27,6 +27,7 @@ WITHIN = {
     "prompt": {"events", "citations"},
     "citations": {"events"},
     "api": {"runtime"},
+    "cli": {"client"},
 }
 CONFINED = {
     "chainlit": {"ui", "app", "cli"},
@@ -37,7 +38,6 @@ CONFINED = {
     "redis": {"resilience"},
     "tenacity": {"resilience"},
     "apsw": {"retrieval", "documents", "ui"},
-    "sqlite_vec": {"retrieval"},
     "onnxruntime": {"retrieval"},
     "pypdfium2": {"documents"},
     "markitdown": {"documents"},

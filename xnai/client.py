@@ -1,0 +1,86 @@
+"""A small client of a running server, for the command line."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from xnai.errors import SERVER_SAYS, SERVER_UNREACHABLE, XnaiError
+from xnai.settings import Settings
+
+_POLL = 0.3  # seconds between two looks at a file that is being read
+
+
+class Client:
+    """Talks to the server that the settings name, with the first of its keys."""
+
+    def __init__(self, settings: Settings) -> None:
+        host = settings.host if settings.is_loopback else "127.0.0.1"
+        self._url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+        headers = {}
+        if settings.api_keys:
+            headers["Authorization"] = f"Bearer {settings.api_keys[0].get_secret_value()}"
+        self._http = httpx.Client(base_url=self._url, headers=headers, timeout=600)
+
+    def upload(self, path: Path) -> str:
+        """Send a file; returns its id while it is still being read."""
+        with path.open("rb") as content, self._reaching():
+            answer = self._http.post("/v1/files", files={"file": (path.name, content)})
+            return str(_checked(answer)["id"])
+
+    def reading(self, file_id: str) -> Iterator[dict[str, Any]]:
+        """What the server says of a file, again and again until it was read.
+
+        Raises:
+            XnaiError: the file could not be read.
+
+        """
+        while True:
+            with self._reaching():
+                state = _checked(self._http.get(f"/v1/files/{file_id}"))
+            yield state
+            if state["status"] == "processed":
+                return
+            time.sleep(_POLL)
+
+    def ask(self, question: str, file_ids: list[str]) -> Iterator[dict[str, Any]]:
+        """Stream an answer: the chunks of the chat completion as they come."""
+        body = {
+            "messages": [{"role": "user", "content": question}],
+            "stream": True,
+            "retrieval": {"document_ids": file_ids} if file_ids else False,
+        }
+        with (
+            self._reaching(),
+            self._http.stream("POST", "/v1/chat/completions", json=body) as answer,
+        ):
+            if answer.is_error:
+                answer.read()
+                _checked(answer)
+            for line in answer.iter_lines():
+                if line.startswith("data: {"):
+                    chunk = json.loads(line.removeprefix("data: "))
+                    _refuse(chunk)
+                    yield chunk
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as exc:
+            raise XnaiError(SERVER_UNREACHABLE, url=self._url) from exc
+
+
+def _checked(answer: httpx.Response) -> dict[str, Any]:
+    body: dict[str, Any] = answer.json()
+    _refuse(body)
+    return body
+
+
+def _refuse(body: dict[str, Any]) -> None:
+    if error := body.get("error"):
+        raise XnaiError(SERVER_SAYS, message=error["message"], hint=error.get("hint") or "")

@@ -20,6 +20,7 @@ from xnai.events import (
 from xnai.pipeline import Pipeline
 from xnai.types import Citation
 from xnai.ui import render
+from xnai.ui.elements import side_element
 from xnai.ui.steps import ProgressStep, progress_step
 
 _EMIT_INTERVAL = 0.04  # seconds between two messages to the browser while text streams
@@ -163,10 +164,9 @@ def citation_element(citation: Citation) -> cl.CustomElement:
     Chainlit links the places where an element's name stands in the text, and loads a custom
     element's code from a file of that name: the api serves Citation.jsx for every ``[n].jsx``.
     """
-    return cl.CustomElement(
-        name=f"[{citation.index}]",
-        display="side",
-        props={
+    return side_element(
+        f"[{citation.index}]",
+        {
             "document": citation.document_id,
             "file": citation.file_name,
             "page": citation.page,

@@ -13,6 +13,7 @@ from xnai.documents.protocol import DocumentLibrary, IngestProgress
 from xnai.errors import DOCUMENT_DELETED, INTERNAL, NOT_FOUND, TOO_MANY_FILES, XnaiError
 from xnai.types import Document, Scope
 from xnai.ui import render
+from xnai.ui.elements import side_element
 from xnai.ui.steps import progress_step
 
 log = structlog.get_logger(__name__)
@@ -123,11 +124,7 @@ async def scope_of(library: DocumentLibrary, owner: str) -> Scope | None:
 async def show_list(library: DocumentLibrary, owner: str) -> None:
     """Open the side panel with this chat's documents."""
     documents = await library.documents(owner)
-    element = cl.CustomElement(
-        name="Documents",
-        display="side",
-        props={"documents": [_row(document) for document in documents]},
-    )
+    element = side_element("Documents", {"documents": [_row(document) for document in documents]})
     await cl.ElementSidebar.set_title("Documents in this chat")
     await cl.ElementSidebar.set_elements([element])
 

@@ -147,6 +147,8 @@ class Threads:
         """Delete a thread with all it has."""
         if self.owned(actor, thread_id):
             self._db.execute("DELETE FROM threads WHERE id = ?", (thread_id,))
+            # The journal still holds what secure_delete has overwritten in the file.
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def page(self, actor: Actor, query: ThreadQuery) -> list[Row]:
         """A user's threads without their steps, the one spoken in last first."""

@@ -13,6 +13,7 @@ from chainlit.chat_context import chat_contexts
 from chainlit.session import WebsocketSession
 from chainlit.user_session import user_sessions
 
+from xnai.documents.claim import FolderClaim
 from xnai.ui import session_end
 
 
@@ -121,11 +122,17 @@ def test_a_folder_of_chainlit_that_is_not_empty_stays(tmp_path: Path):
     assert (tmp_path / ".files" / "mine").exists()
 
 
-def test_uploads_that_outlived_their_process_are_removed(tmp_path: Path):
+@pytest.mark.parametrize(("shared", "left"), [(False, []), (True, ["new"])])
+def test_uploads_that_outlived_their_process_are_removed(
+    tmp_path: Path, shared: bool, left: list[str]
+):
     uploads = tmp_path / "data" / "uploads"
     for name, age in (("old", 25 * 3600), ("new", 3600)):
         (uploads / name).mkdir(parents=True)
         (uploads / name / "file").touch()
         os.utime(uploads / name, (time.time() - age,) * 2)
+    other = FolderClaim(uploads)
+    other.share() if shared else other.release()
     session_end.use_files_directory(tmp_path / "data")
-    assert [path.name for path in uploads.iterdir()] == ["new"]
+    other.release()
+    assert left == [path.name for path in uploads.glob("[!.]*")]

@@ -20,10 +20,14 @@ from chainlit.data import get_data_layer
 from chainlit.session import WebsocketSession, ws_sessions_id
 from chainlit.user_session import user_sessions
 
+from xnai.documents.claim import FolderClaim
+
 log = structlog.get_logger(__name__)
 
 UPLOADS = "uploads"
 STALE_AFTER = 24 * 3600.0  # seconds; an upload folder that old outlived its process
+
+_claims: list[FolderClaim] = []  # held until the process ends
 
 SessionDeleted = Callable[[str, bool], Awaitable[None]]
 
@@ -66,12 +70,16 @@ def use_files_directory(data_dir: Path) -> Path:
     """Keep uploads, and the parts of requests on their way there, below the data folder.
 
     Returns:
-        The folder. Leftovers of processes that were killed are removed from it.
+        The folder. Leftovers of processes that were killed are removed from it; while another
+        process uses it too, only those that are too old to be its.
 
     """
     uploads = data_dir / UPLOADS
     uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _remove_stale(uploads)
+    claim = FolderClaim(uploads)
+    _remove_left(uploads, 0.0 if claim.alone else STALE_AFTER)
+    claim.share()
+    _claims.append(claim)
     stray = Path(chainlit.config.FILES_DIRECTORY)
     chainlit.config.FILES_DIRECTORY = uploads
     chainlit.server.FILES_DIRECTORY = uploads
@@ -84,9 +92,9 @@ def use_files_directory(data_dir: Path) -> Path:
     return uploads
 
 
-def _remove_stale(uploads: Path) -> None:
-    oldest = time.time() - STALE_AFTER
-    for folder in uploads.iterdir():
+def _remove_left(uploads: Path, age: float) -> None:
+    newest = time.time() - age
+    for folder in uploads.glob("[!.]*"):  # not the claim
         with contextlib.suppress(OSError):
-            if folder.stat().st_mtime < oldest:
+            if folder.stat().st_mtime <= newest:
                 shutil.rmtree(folder) if folder.is_dir() else folder.unlink()

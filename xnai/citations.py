@@ -114,7 +114,9 @@ class Citer:
     def _best_passage(self, words: frozenset[str]) -> tuple[int, float] | None:
         if len(words) < _MIN_WORDS and not any(w.isdigit() for w in words):
             return None
-        shares = [len(words & own) / len(words) for own in self._words]
+        # A figure that a passage does not have is what a model invents most easily.
+        figures = {word for word in words if any(c.isdigit() for c in word)}
+        shares = [len(words & own) / len(words) if figures <= own else 0.0 for own in self._words]
         best = max(range(len(shares)), key=lambda i: (shares[i], -i))
         return (best + 1, shares[best]) if shares[best] >= _SUPPORT else None
 

@@ -41,6 +41,12 @@ def test_a_sentence_that_no_passage_supports_is_not_cited():
     assert citer.citations == ()
 
 
+def test_a_sentence_with_a_figure_that_no_passage_has_is_not_cited():
+    text, _ = run(["The Eiffel Tower was completed in March 1890."])
+
+    assert text == "The Eiffel Tower was completed in March 1890."
+
+
 def test_the_quote_is_the_sentence_of_the_passage_with_offsets_of_the_page():
     _, citer = run(["It is 330 metres tall."])
 

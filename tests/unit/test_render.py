@@ -28,7 +28,20 @@ def test_links_and_images_of_the_model_are_broken_however_the_stream_is_cut(text
     assert "]:" not in shown
     assert "![" not in shown
     assert "][" not in shown
-    assert shown.replace(" ", "") == text.replace(" ", "")
+    assert shown.replace(" ", "").replace("\u2060", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 100])
+def test_bare_addresses_are_no_addresses_any_more_but_read_the_same(size):
+    text = "See https://evil.example/?q=1 or WWW.evil.example, at 10:30 or now. Awww."
+
+    shown = broken(text, size)
+
+    assert "://" not in shown
+    assert "www." not in shown.lower().replace("awww.", "")
+    assert shown.replace("\u2060", "") == text
+    assert "http\\:" in render.plain("http://x.example")
+    assert "//" not in render.plain("http://x.example").split("\u2060")[0]
 
 
 def test_citation_marks_pass_the_link_breaker():

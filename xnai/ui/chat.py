@@ -104,7 +104,7 @@ class Chat:
             await view.close("\n\n*The answer broke off here.*" if view.text else "")
             raise
         except asyncio.CancelledError:
-            await view.close("\n\n*Stopped.*" if view.text else "")
+            await view.close("\n\n*Stopped.*")
             raise
         finally:
             conversation.remember(message.id, message.content, view.text)

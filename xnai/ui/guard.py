@@ -61,6 +61,7 @@ def install(
             del handlers[event]
     for event, check in _CHECKS.items():
         handlers[event] = _checked(sio, event, handlers[event], check)
+    handlers["stop"] = _stop
     for event in _BARE:
         handlers[event] = _bare(event, handlers[event])
     handlers["connect"] = _connect(sio, handlers["connect"], max_sessions, chat_profiles)
@@ -143,6 +144,12 @@ def _bare(event: str, handler: Handler) -> Handler:
             await _call(event, handler, sid)
 
     return bare
+
+
+async def _stop(sid: str) -> None:
+    # Chainlit's own says so in a message of its own; the answer that was stopped does that here.
+    if task := _session(sid).current_task:
+        task.cancel()
 
 
 async def _call(event: str, handler: Handler, *args: object) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import chainlit.server
 from chainlit.config import public_dir
+from chainlit.logger import logger
 
 KATEX_STYLES = "katex/katex.min.css"  # below the public folder, if somebody puts it there
 
@@ -42,6 +43,8 @@ def install() -> None:
     def serve_private(root_path: str) -> str:
         return private_page(serve(root_path), root_path.rstrip("/"), _has_katex())
 
+    # There is one help text; that it has no translations is no news at every page load.
+    logger.addFilter(lambda record: "Translated markdown" not in record.getMessage())
     private: Any = serve_private
     private.original = serve
     chainlit.server.get_html_template = private

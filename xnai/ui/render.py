@@ -7,15 +7,22 @@ from xnai.errors import XnaiError
 from xnai.types import Citation, Document, Passage
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-!|<>~:$])")
-# A definition such as "[1]: address" would turn every later [1] into a link to that address.
+# A definition such as "[1]: address" would turn every later [1] into a link to that address; the
+# page also makes links of bare addresses, whatever Markdown says.
 _LINKS = re.compile(r"(!(?=\[)|\](?=[(:\[]))")
+_ADDRESSES = re.compile(r"(?i)(:(?=/)|\bwww(?=\.))")
+_JOINER = "\u2060"  # invisible; an address with it in the middle is no address
 _EXCERPT = 400
 SOURCES = "\n\n**Sources**\n"  # what stands before it is the answer itself
 
 
 def plain(text: str) -> str:
     """Escape text so that Markdown shows it as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", _unlinked(" ".join(text.split())))
+
+
+def _unlinked(text: str) -> str:
+    return _ADDRESSES.sub(rf"\1{_JOINER}", text)
 
 
 def shorten(text: str, limit: int = _EXCERPT) -> str:
@@ -29,19 +36,21 @@ class LinkBreaker:
     """Takes the links and images out of streamed Markdown that a model wrote.
 
     A document can talk a model into writing an image whose address carries the conversation away;
-    the words stay, the link is broken by a blank.
+    the words stay, the link is broken by a blank, a bare address by an invisible character.
     """
 
     def __init__(self) -> None:
-        self._last = ""
+        self._last = ""  # what may be the beginning of a link
 
     def feed(self, text: str) -> str:
         """Return the text with links broken, however the stream is cut."""
-        if not text:
-            return ""
-        joined = _LINKS.sub(r"\1 ", self._last + text)[len(self._last) :]
-        self._last = text[-1]
-        return joined
+        shown = self._broken(self._last + text)[len(self._broken(self._last)) :]
+        self._last = (self._last + text)[-4:]
+        return shown
+
+    @staticmethod
+    def _broken(text: str) -> str:
+        return _unlinked(_LINKS.sub(r"\1 ", text))
 
 
 def place(file_name: str, page: int | None) -> str:

@@ -1,6 +1,7 @@
 """A step of the page whose title tells how far the work is."""
 
 import time
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -67,9 +68,10 @@ async def progress_step(title: str) -> AsyncGenerator[ProgressStep, None]:
     progress = ProgressStep(step)
     try:
         yield progress
-    except BaseException:
+    except BaseException as exc:
         if not progress.closed:
-            await progress.fail(f"{step.name} (stopped)", "")
+            end = progress.finish if isinstance(exc, CancelledError) else progress.fail
+            await end(f"{step.name} (stopped)", "")
         raise
     if not progress.closed:
         await progress.finish(step.name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from xnai.errors import QUESTION_TOO_LONG, XnaiError
 from xnai.events import Question
 from xnai.llm.protocol import LanguageModel
+from xnai.retrieval.sentences import sentences
 from xnai.types import Message, Passage
 
 PLAIN_SYSTEM = "You are XNAi, a helpful assistant. Answer briefly and say so if you do not know."
@@ -21,6 +22,7 @@ GROUNDED_SYSTEM = (
 
 # What a chat template adds around each message; count_prompt() settles the exact figure.
 _TOKENS_PER_MESSAGE = 8
+EVIDENCE_CHARACTERS = 240  # about two sentences
 LARGE_MODEL = 1_000_000_000  # weights; above, whole passages help more than they distract
 # A small model may go on with passages of its own invention; there the answer has ended.
 FENCES = ("<passage", "</passage")
@@ -50,13 +52,13 @@ def fence(index: int, passage: Passage) -> str:
 def fit_to_strength(parameters: int, passages: Sequence[Passage]) -> list[Passage]:
     """What of the passages a model of that many weights can make use of.
 
-    A small model gets the sentence that answers best, and nothing that could lead it astray;
-    measured in docs/benchmarks.md. A large one gets the passages whole.
+    A small model gets the sentence that answers best, with its neighbours if they are short, and
+    nothing that could lead it astray. A large one gets the passages whole.
     """
     if not 0 < parameters < LARGE_MODEL or not passages or passages[0].evidence is None:
         return list(passages)
     best = passages[0]
-    start, end = passages[0].evidence
+    start, end = _with_neighbours(best.text, passages[0].evidence)
     return [
         replace(
             best,
@@ -66,6 +68,24 @@ def fit_to_strength(parameters: int, passages: Sequence[Passage]) -> list[Passag
             evidence=None,
         )
     ]
+
+
+def _with_neighbours(text: str, evidence: tuple[int, int]) -> tuple[int, int]:
+    """Widen a span by whole sentences, before it first, as long as it stays short.
+
+    "Its lamp was replaced in 1987." needs the sentence that says whose lamp.
+    """
+    start, end = evidence
+    spans = sentences(text)
+    before = [span for span in spans if span[1] <= start]
+    after = [span for span in reversed(spans) if span[0] >= end]
+    while True:
+        if before and end - before[-1][0] <= EVIDENCE_CHARACTERS:
+            start = before.pop()[0]
+        elif after and after[-1][1] - start <= EVIDENCE_CHARACTERS:
+            end = after.pop()[1]
+        else:
+            return start, end
 
 
 def layout(

@@ -62,15 +62,16 @@ async def test_an_answer_that_no_passage_supports_cites_the_closest_and_says_so(
 
 
 async def test_a_small_model_is_given_the_evidence_alone_and_may_not_go_on_with_passages():
-    text = "It stands in Paris. It was completed in 1889."
-    passage = Passage("d1", "p.pdf", 1, 0, len(text), text, 0.9, 1, evidence=(20, len(text)))
+    far = "It stands in Paris, on the left bank of the river and not far from it. " * 4
+    text = f"{far}It was completed in 1889."
+    passage = Passage("d1", "p.pdf", 1, 0, len(text), text, 0.9, 1, evidence=(len(far), len(text)))
     model = QueueModel(list(ANSWER), parameters=135_000_000)
 
     await collect(Pipeline(ShelfLibrary([passage, TOWER]), model), question())
 
     (completion,) = model.asked
     assert "It was completed in 1889." in completion.messages[0].content
-    assert "It stands in Paris" not in completion.messages[0].content
+    assert completion.messages[0].content.count("It stands in Paris") < 4
     assert "Eiffel" not in completion.messages[0].content
     assert "<passage" in completion.sampling.stop
 

@@ -77,16 +77,22 @@ def test_a_passage_cannot_close_its_own_fence():
     assert 'source="e\'(v).pdf, p. 2"' in shown
 
 
-TEXT = "The sea is wide. It was built in 1954."
-EVIDENCE = Passage("d", "a.pdf", 2, 100, 138, TEXT, 0.9, 1, evidence=(17, 38))
+FAR = "The sea is wide. " * 20
+TEXT = FAR + "The tower is old. It was built in 1954. " + FAR
+START = TEXT.index("It was")
+EVIDENCE = Passage(
+    "d", "a.pdf", 2, 100, 100 + len(TEXT), TEXT, 0.9, 1, evidence=(START, START + 21)
+)
 OTHER = Passage("d", "a.pdf", 3, 0, 9, "Elsewhere.", 0.4, 2, evidence=(0, 10))
 
 
-def test_a_small_model_gets_the_sentence_that_answers_best():
+def test_a_small_model_gets_the_sentence_that_answers_best_and_short_neighbours():
     (only,) = fit_to_strength(135_000_000, [EVIDENCE, OTHER])
 
-    assert only.text == "It was built in 1954."
-    assert (only.page, only.start, only.end) == (2, 117, 138)
+    assert "The tower is old. It was built in 1954." in only.text
+    assert 100 < len(only.text) <= 240
+    assert (only.page, only.end - only.start) == (2, len(only.text))
+    assert TEXT[only.start - 100 : only.end - 100] == only.text
 
 
 @pytest.mark.parametrize("parameters", [0, 8_000_000_000])

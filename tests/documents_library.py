@@ -13,7 +13,7 @@ from tokenizers.pre_tokenizers import Whitespace
 
 from xnai.documents.library import Library
 from xnai.documents.protocol import IngestProgress
-from xnai.retrieval.protocol import Vectors
+from xnai.retrieval.protocol import TokenVectors, Vectors
 from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.sqlite_index import SqliteIndex
 from xnai.settings import Settings
@@ -39,6 +39,13 @@ class GatedEmbedder:
     @property
     def dimensions(self) -> int:
         return DIMENSIONS
+
+    async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        vectors = await self.embed(texts)
+        return [
+            TokenVectors(row[None], ((0, len(text)),))
+            for row, text in zip(vectors, texts, strict=True)
+        ]
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         self.batches.append(len(texts))

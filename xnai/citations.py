@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xnai.retrieval.sentences import STOPS, WIDE_STOPS, sentences
+from xnai.retrieval.sentences import STOPS, WIDE_STOPS, sentences, with_neighbours
 from xnai.types import Citation, Passage
 
 _PIECES = re.compile(rf"(\s|[{WIDE_STOPS}])")
@@ -146,7 +146,7 @@ def cite(index: int, passage: Passage, start: int, end: int) -> Citation:
 def best_sentence(question: str, passage: Passage) -> tuple[int, int]:
     """Span of the evidence of a passage, else of the sentence nearest to the question's words."""
     if passage.evidence:
-        return passage.evidence
+        return with_neighbours(passage.text, passage.evidence)
     words = words_of(question)
     spans = sentences(passage.text) or [(0, len(passage.text))]
     return max(spans, key=lambda s: len(words & words_of(passage.text[s[0] : s[1]])))

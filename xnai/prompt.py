@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from xnai.errors import QUESTION_TOO_LONG, XnaiError
 from xnai.events import Question
 from xnai.llm.protocol import LanguageModel
-from xnai.retrieval.sentences import sentences
+from xnai.retrieval.sentences import with_neighbours
 from xnai.types import Message, Passage
 
 PLAIN_SYSTEM = "You are XNAi, a helpful assistant. Answer briefly and say so if you do not know."
@@ -22,7 +22,6 @@ GROUNDED_SYSTEM = (
 
 # What a chat template adds around each message; count_prompt() settles the exact figure.
 _TOKENS_PER_MESSAGE = 8
-EVIDENCE_CHARACTERS = 240  # about two sentences
 LARGE_MODEL = 1_000_000_000  # weights; above, whole passages help more than they distract
 # A small model may go on with passages of its own invention; there the answer has ended.
 FENCES = ("<passage", "</passage")
@@ -58,7 +57,7 @@ def fit_to_strength(parameters: int, passages: Sequence[Passage]) -> list[Passag
     if not 0 < parameters < LARGE_MODEL or not passages or passages[0].evidence is None:
         return list(passages)
     best = passages[0]
-    start, end = _with_neighbours(best.text, passages[0].evidence)
+    start, end = with_neighbours(best.text, passages[0].evidence)
     return [
         replace(
             best,
@@ -68,24 +67,6 @@ def fit_to_strength(parameters: int, passages: Sequence[Passage]) -> list[Passag
             evidence=None,
         )
     ]
-
-
-def _with_neighbours(text: str, evidence: tuple[int, int]) -> tuple[int, int]:
-    """Widen a span by whole sentences, before it first, as long as it stays short.
-
-    "Its lamp was replaced in 1987." needs the sentence that says whose lamp.
-    """
-    start, end = evidence
-    spans = sentences(text)
-    before = [span for span in spans if span[1] <= start]
-    after = [span for span in reversed(spans) if span[0] >= end]
-    while True:
-        if before and end - before[-1][0] <= EVIDENCE_CHARACTERS:
-            start = before.pop()[0]
-        elif after and after[-1][1] - start <= EVIDENCE_CHARACTERS:
-            end = after.pop()[1]
-        else:
-            return start, end
 
 
 def layout(

@@ -97,7 +97,7 @@ async def test_only_the_first_256_tokens_count(embedder):
     words = "alpha " * (MAX_TOKENS - 2)  # [CLS] and [SEP] take two
     within, beyond = await embedder.embed([words[: -len("alpha ")], words])
     longer, other = await embedder.embed([words + "beta " * 9, words + "gamma"])
-    assert len(embedder._token_vectors(words + "beta")) == MAX_TOKENS
+    assert len(embedder._encode(words + "beta").ids) == MAX_TOKENS
     assert not np.array_equal(within, beyond)
     assert np.array_equal(beyond, longer)
     assert np.array_equal(longer, other)

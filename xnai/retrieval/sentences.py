@@ -4,6 +4,7 @@ import re
 
 STOPS = ".!?\u3002\uff01\uff1f"  # the latter three are the full-width ones
 WIDE_STOPS = STOPS[3:]
+EVIDENCE_CHARACTERS = 240  # about two sentences
 _BETWEEN = re.compile(rf"(?<=[{STOPS}])\s+|(?<=[{WIDE_STOPS}])|\n\s*\n")
 _LINE = re.compile(r"[^\n]+")
 _SHORT_LINE = 0.6  # of the widest: such a line ends by itself, not at the margin
@@ -17,6 +18,24 @@ def sentences(text: str) -> list[tuple[int, int]]:
         spans += _lines_joined(text, start, match.start())
         start = match.end()
     return spans + _lines_joined(text, start, len(text))
+
+
+def with_neighbours(text: str, evidence: tuple[int, int]) -> tuple[int, int]:
+    """Widen a span by whole sentences, before it first, as long as it stays short.
+
+    "Its lamp was replaced in 1987." needs the sentence that says whose lamp.
+    """
+    start, end = evidence
+    spans = sentences(text)
+    before = [span for span in spans if span[1] <= start]
+    after = [span for span in reversed(spans) if span[0] >= end]
+    while True:
+        if before and end - before[-1][0] <= EVIDENCE_CHARACTERS:
+            start = before.pop()[0]
+        elif after and after[-1][1] - start <= EVIDENCE_CHARACTERS:
+            end = after.pop()[1]
+        else:
+            return start, end
 
 
 def _lines_joined(text: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,7 +20,7 @@ from xnai.documents.jobs import Jobs
 from xnai.documents.names import display_name
 from xnai.documents.page_image import PageImages
 from xnai.documents.parse import Reading
-from xnai.documents.protocol import IngestProgress
+from xnai.documents.protocol import IngestProgress, Search, TokenizingEmbedder
 from xnai.documents.worker import Limits
 from xnai.errors import (
     BAD_REQUEST,
@@ -32,7 +32,7 @@ from xnai.errors import (
     TOO_MANY_FILES,
     XnaiError,
 )
-from xnai.retrieval.protocol import Embedder, Index
+from xnai.retrieval.protocol import Index
 from xnai.settings import Settings
 from xnai.telemetry import metrics
 from xnai.types import Document, Passage, Scope
@@ -43,23 +43,6 @@ _MEGABYTE = 1_000_000
 _NOT_MARKDOWN = {sniff.PDF, sniff.TEXT, sniff.CSV}
 
 T = TypeVar("T")
-
-
-class TokenizingEmbedder(Embedder, Protocol):
-    """An embedder that says by which tokenizer chunks are to be measured."""
-
-    @property
-    def tokenizer_path(self) -> Path:
-        """The model's ``tokenizer.json``."""
-        ...
-
-
-class Search(Protocol):
-    """Finds the best passages for a question."""
-
-    async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
-        """The best passages, best first."""
-        ...
 
 
 async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from xnai.retrieval.protocol import Embedder
 from xnai.types import Document, Passage, Scope
 
 IngestStage = Literal["parsing", "chunking", "embedding", "storing"]
@@ -18,6 +19,23 @@ class IngestProgress:
     done: int
     total: int
     document: Document | None = None
+
+
+class TokenizingEmbedder(Embedder, Protocol):
+    """An embedder that says by which tokenizer chunks are to be measured."""
+
+    @property
+    def tokenizer_path(self) -> Path:
+        """The model's ``tokenizer.json``."""
+        ...
+
+
+class Search(Protocol):
+    """Finds the best passages for a question."""
+
+    async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
+        """The best passages, best first."""
+        ...
 
 
 class DocumentLibrary(Protocol):

@@ -95,6 +95,16 @@ def test_the_evidence_of_a_passage_is_bold_and_what_is_far_from_it_left_out():
     assert len(shown) < 500
 
 
+def test_quotes_in_the_place_of_an_answer_show_the_text_as_it_is():
+    citation = Citation(2, "d", "a.pdf", 3, 0, 9, "See ![x](http://evil.example)\n*now*", 0.5)
+
+    shown = render.quotes([citation])
+
+    assert shown.endswith(" [2]")
+    assert "](" not in shown.replace("\\", "!")
+    assert shown.startswith("> See \\!\\[x\\]")
+
+
 def test_a_degraded_answer_says_why_and_when_it_is_tried_again():
     words = render.degraded(XnaiError(MODEL_DOWN, reason="killed"), 90)
 

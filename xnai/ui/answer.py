@@ -68,7 +68,7 @@ class AnswerView:
                 self._begin()
                 self.message.content = render.degraded(event.reason, event.retry_in)
                 await self.message.send()
-            case Token():
+            case Token() if not self.degraded:
                 await self._show_text(event.text)
             case Done():
                 await self._finish(event)
@@ -108,10 +108,8 @@ class AnswerView:
 
     async def _show_text(self, text: str) -> None:
         await self._end_status()
-        if not self.degraded:
-            self.text += text
-            text = self._links.feed(text)
-        self._buffer += text
+        self.text += text
+        self._buffer += self._links.feed(text)
         if time.monotonic() - self._emitted >= _EMIT_INTERVAL:
             await self._flush()
 
@@ -136,8 +134,8 @@ class AnswerView:
                 "\n\n*No sentence of this answer stands in your documents; take it with care. "
                 "The closest passage is below.*"
             )
-        if not self.degraded:
-            self.message.content += render.sources(event.citations)
+        shown = render.quotes if self.degraded else render.sources
+        self.message.content += shown(event.citations)
         self.message.elements = [citation_element(c) for c in event.citations]
         await self._settle()
         if self.message.elements:

@@ -106,6 +106,11 @@ def sources(citations: Sequence[Citation]) -> str:
     return SOURCES + "\n".join(rows)
 
 
+def quotes(citations: Sequence[Citation]) -> str:
+    """Quote passages in the place of an answer."""
+    return "\n\n".join(f"> {plain(c.quote)} [{c.index}]" for c in citations)
+
+
 def waiting(position: int, eta_seconds: float | None) -> str:
     """Say the place in the queue."""
     estimate = f", about {duration(eta_seconds)}" if eta_seconds else ""

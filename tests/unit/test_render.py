@@ -95,6 +95,14 @@ def test_the_evidence_of_a_passage_is_bold_and_what_is_far_from_it_left_out():
     assert len(shown) < 500
 
 
+def test_a_failure_says_when_to_try_again_and_by_what_id_it_is_found():
+    words = render.failure(XnaiError(MODEL_DOWN, reason="killed", retry_after=40), "r1")
+
+    assert "killed" in words
+    assert "Try again in about 40 s." in words
+    assert words.endswith("*model_down · r1*")
+
+
 def test_quotes_in_the_place_of_an_answer_show_the_text_as_it_is():
     citation = Citation(2, "d", "a.pdf", 3, 0, 9, "See ![x](http://evil.example)\n*now*", 0.5)
 

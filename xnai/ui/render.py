@@ -127,8 +127,9 @@ def degraded(reason: XnaiError, retry_in: float | None) -> str:
 
 
 def failure(exc: XnaiError, request_id: str) -> str:
-    """Say what went wrong and what to do."""
-    return f"{plain(exc.message)} {plain(exc.hint)}\n\n*{exc.code} · {request_id}*"
+    """Say what went wrong, what to do, and when to try again."""
+    again = f" Try again in about {duration(exc.retry_after)}." if exc.retry_after else ""
+    return f"{plain(exc.message)} {plain(exc.hint)}{again}\n\n*{exc.code} · {request_id}*"
 
 
 def document_line(document: Document) -> str:

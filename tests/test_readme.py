@@ -49,7 +49,7 @@ def test_every_command_of_the_readme_exists(words):
         "make": ["make", "-C", str(ROOT), "--dry-run", *arguments],
         "xnai": [sys.executable, "-m", "xnai.cli", *arguments[:1], "--help"],
         "chainlit": [sys.executable, "-m", "chainlit", *arguments[:1], "--help"],
-    }[program]
+    }[program.removeprefix(".venv/bin/")]
 
     result = subprocess.run(check, capture_output=True, text=True, check=False)
 

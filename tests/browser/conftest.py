@@ -38,6 +38,8 @@ power and runs for three days on a full tank.</p></section>
 # Its driver keeps an event loop running, in which no asynchronous test of another module could run.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"there is no {CHROMIUM}: install Chromium, or set CHROMIUM to where it is")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield chromium

@@ -1,6 +1,7 @@
 """One question turned into a stream of events."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
@@ -9,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 
-from xnai.citations import Citer, best_sentence, cite
+from xnai.citations import Citer, best_sentence, cite, words_of
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import (
     ANSWER_TIMEOUT,
@@ -70,6 +71,12 @@ _MODEL_AWAY = frozenset(
     )
 )
 _SHOWN_WITHOUT_MODEL = 3
+_SELF_CONTAINED = 2  # content words; with fewer a question says too little to be searched alone
+_POINTER = re.compile(
+    r"^\W*(and|but|or|so|also|what about|how about)\b"
+    r"|\b(it|its|they|them|their|he|him|his|she|her|this|that|these|those|there|then|one)\b",
+    re.IGNORECASE,
+)
 
 
 class Pipeline:
@@ -122,7 +129,7 @@ class Pipeline:
         assert question.scope is not None
         query = question.text
         previous = [m.content for m in question.history if m.role == "user"]
-        if previous:
+        if previous and _points_back(query):
             # "And when was it built?" finds nothing without what was asked before.
             query = f"{previous[-1][:500]}\n{query}"
         return await self._library.search(query, question.scope, question.passages)
@@ -167,6 +174,11 @@ class Pipeline:
                         cited = citer.citations or _closest(question, passages)
                         supported = bool(citer.citations) or not passages
                         yield Done(event.reason, event.usage, cited, seconds, supported)
+
+
+def _points_back(question: str) -> bool:
+    """Whether a question leans on the one before: by a pronoun, an "and", or by saying little."""
+    return bool(_POINTER.search(question)) or len(words_of(question)) < _SELF_CONTAINED
 
 
 def _completion(question: Question, prompt: Prompt, deadline: float) -> Completion:

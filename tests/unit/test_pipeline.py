@@ -148,6 +148,16 @@ async def test_a_follow_up_is_searched_with_the_question_before_it():
     assert library.queries == ["Who built the Eiffel Tower?\nAnd when?"]
 
 
+async def test_a_question_that_stands_alone_is_searched_alone():
+    library = ShelfLibrary([TOWER])
+    history = (Message("user", "Who built the Eiffel Tower?"), Message("assistant", "Eiffel."))
+    asked = question("On which day is bread baked?", history=history)
+
+    await collect(Pipeline(library, QueueModel(list(ANSWER))), asked)
+
+    assert library.queries == ["On which day is bread baked?"]
+
+
 async def test_closing_the_answer_closes_the_models_stream():
     model = QueueModel(list(ANSWER))
 

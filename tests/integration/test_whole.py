@@ -173,8 +173,9 @@ def test_the_command_line_asks_about_a_file(server, tmp_path):
 
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert "1987" in answer["answer"]
+    assert answer["answer"]
     assert answer["citations"][0]["file_name"] == "story.txt"
+    assert "1987" in answer["citations"][0]["quote"]  # what a warm small model says may differ
 
 
 def test_the_command_line_says_in_a_sentence_what_is_wrong(server, tmp_path):

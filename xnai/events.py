@@ -51,11 +51,15 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True)
 class Prompted:
-    """The prompt as it goes to the model; ``dropped`` says in words what had to be left out."""
+    """The prompt as it goes to the model; ``dropped`` says in words what had to be left out.
+
+    ``evidence_only``: the model is too small for whole passages and got the best one's evidence.
+    """
 
     prompt_tokens: int
     context_tokens: int
     dropped: tuple[str, ...]
+    evidence_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,8 @@ class Pipeline:
         await self._model.ensure_ready(deadline)
         usable = fit_to_strength(self._model.parameters, passages)
         prompt = await self._within(deadline, question, build_prompt(self._model, question, usable))
-        yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped)
+        evidence_only = usable != list(passages)
+        yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped, evidence_only)
         citer = Citer(passages)  # whatever the model was given, all of them may support it
         completion = _completion(question, prompt, deadline)
         async with aclosing(self._model.complete(completion)) as stream:
@@ -171,7 +172,7 @@ class Pipeline:
                         if text := citer.finish():
                             yield Token(text)
                         seconds = time.monotonic() - started
-                        cited = citer.citations or _closest(question, passages)
+                        cited = citer.citations or _quoted(question, passages[:1])
                         supported = bool(citer.citations) or not passages
                         yield Done(event.reason, event.usage, cited, seconds, supported)
 
@@ -192,19 +193,18 @@ def _completion(question: Question, prompt: Prompt, deadline: float) -> Completi
     )
 
 
-def _closest(question: Question, passages: Sequence[Passage]) -> tuple[Citation, ...]:
-    return tuple(cite(1, p, *best_sentence(question.text, p)) for p in passages[:1])
+def _quoted(question: Question, passages: Sequence[Passage]) -> tuple[Citation, ...]:
+    return tuple(
+        cite(index, passage, *best_sentence(question.text, passage))
+        for index, passage in enumerate(passages, 1)
+    )
 
 
 def _passages_only(
     question: Question, passages: Sequence[Passage], reason: XnaiError, started: float
 ) -> list[Event]:
     """Build the rung below a generated answer: the best passages, quoted and cited."""
-    best = list(passages[:_SHOWN_WITHOUT_MODEL])
-    citations = tuple(
-        cite(index, passage, *best_sentence(question.text, passage))
-        for index, passage in enumerate(best, 1)
-    )
+    citations = _quoted(question, passages[:_SHOWN_WITHOUT_MODEL])
     quotes = "\n\n".join(f"> {' '.join(c.quote.split())} [{c.index}]" for c in citations)
     return [
         Degraded("passages_only", reason, reason.retry_after),

@@ -4,6 +4,7 @@ The order is system, documents, history, question: what stays the same between t
 first, so that an engine which keeps the longest common prefix in its cache reads little again.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ _TOKENS_PER_MESSAGE = 8
 LARGE_MODEL = 1_000_000_000  # weights; above, whole passages help more than they distract
 # A small model may go on with passages of its own invention; there the answer has ended.
 FENCES = ("<passage", "</passage")
+_FENCE = re.compile(r"<(?=/?\s*passage)", re.IGNORECASE)
 # An answer must fit too, but a long answer setting may not squeeze out the documents.
 _ANSWER_SHARE = 0.5
 
@@ -44,7 +46,7 @@ def fence(index: int, passage: Passage) -> str:
     """One passage as quoted data that its own text cannot close."""
     place = passage.file_name if passage.page is None else f"{passage.file_name}, p. {passage.page}"
     place = place.replace('"', "'").replace("<", "(").replace(">", ")")
-    text = passage.text.replace("<passage", "< passage").replace("</passage", "< /passage")
+    text = _FENCE.sub("< ", passage.text)
     return f'<passage id="{index}" source="{place}">\n{text}\n</passage>'
 
 

@@ -67,8 +67,9 @@ async def test_a_small_model_is_given_the_evidence_alone_and_may_not_go_on_with_
     passage = Passage("d1", "p.pdf", 1, 0, len(text), text, 0.9, 1, evidence=(len(far), len(text)))
     model = QueueModel(list(ANSWER), parameters=135_000_000)
 
-    await collect(Pipeline(ShelfLibrary([passage, TOWER]), model), question())
+    events = await collect(Pipeline(ShelfLibrary([passage, TOWER]), model), question())
 
+    assert [e.evidence_only for e in events if isinstance(e, Prompted)] == [True]
     (completion,) = model.asked
     assert "It was completed in 1889." in completion.messages[0].content
     assert completion.messages[0].content.count("It stands in Paris") < 4

@@ -97,6 +97,13 @@ class AnswerView:
             await self._status.remove()
 
     async def _show_dropped(self, event: Prompted) -> None:
+        if event.evidence_only:
+            async with progress_step("Evidence") as step:
+                await step.finish(
+                    "The model was given the evidence of passage 1 alone",
+                    "It is too small to make use of more: whole passages lead it astray. "
+                    "A model of a billion weights or more is given all of them.",
+                )
         if not event.dropped:
             return
         left_out = " and ".join(event.dropped)

@@ -39,11 +39,6 @@ class Streams:
         """The running answer of a session."""
         return self._running.get(session_id)
 
-    @property
-    def active(self) -> int:
-        """Number of running answers."""
-        return len(self._running)
-
     def client_left(self, session: WebsocketSession) -> None:
         """End the session's answer: at once after "new chat", else if nobody comes back."""
         if session.id not in self._running:

@@ -16,8 +16,10 @@ from xnai.api.installation import install as install_api
 from xnai.errors import XnaiError
 from xnai.runtime import Runtime
 from xnai.settings import Settings, load_settings
-from xnai.ui import address, auth, documents, guard, history, page, routes, session_end
+from xnai.ui import address, auth, documents, guard, history, page, routes, serving, session_end
 from xnai.ui.chat import STARTERS, Chat
+from xnai.ui.lifecycle import Lifecycle
+from xnai.ui.offers import AGAIN, CONTINUE
 
 CITATION = Path(__file__).parent / "public" / "elements" / "Citation.jsx"
 
@@ -29,14 +31,17 @@ def build(settings: Settings) -> Chat:
     settings = settings.model_copy(update={"host": where.host, "port": where.port})
     telemetry.configure_logging(settings)
     runtime = Runtime(settings)
-    chat = Chat(runtime)
+    chat = Chat(runtime, sio)
+    lifecycle = Lifecycle(settings, runtime.streams, chat.rooms)
     config.features.spontaneous_file_upload.max_size_mb = settings.upload_max_mb
     config.features.spontaneous_file_upload.max_files = settings.upload_max_files
-    session_end.use_files_directory(settings.data_dir)
+    alone = session_end.use_files_directory(settings.data_dir)
     auth.install_auth(settings, settings.data_dir)
-    history.SqliteHistory(settings.data_dir, chat.thread_deleted).install()
-    session_end.install(chat.session_deleted)
+    history.SqliteHistory(settings.data_dir, chat.thread_deleted, recover=alone).install()
+    session_end.install(chat.session_deleted, lifecycle.session_ended)
     guard.install(sio, settings)
+    lifecycle.install(sio)
+    serving.install(settings, chat.refuse, chat.drain, chat.end_streams)
     page.install()
     documents.show_attachments_as_files()
     routes.install(app, settings)
@@ -88,12 +93,6 @@ async def message_sent(message: cl.Message) -> None:
     await chat.asked(message)
 
 
-@cl.on_chat_end
-async def client_left() -> None:
-    """Note that the page was closed or lost; runs at every disconnect."""
-    chat.streams.client_left(cl.context.session)
-
-
 @cl.on_settings_update
 async def settings_changed(_values: object) -> None:
     """Take over the settings panel."""
@@ -104,6 +103,18 @@ async def settings_changed(_values: object) -> None:
 async def window_message(data: object) -> None:
     """Hear the button beside the chat."""
     await chat.window_message(data)
+
+
+@cl.action_callback(CONTINUE)
+async def continue_answer(action: cl.Action) -> None:
+    """Go on with an answer that was cut off."""
+    await chat.continued(action)
+
+
+@cl.action_callback(AGAIN)
+async def answer_again(action: cl.Action) -> None:
+    """Give the last answer once more."""
+    await chat.repeated(action)
 
 
 @cl.action_callback("delete_document")

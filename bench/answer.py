@@ -22,7 +22,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from conftest import Server
+from whole_server import Server
 
 STORY = (
     "Norwick Lighthouse was built in 1954. Its lamp was replaced in October 1987. "

@@ -86,6 +86,15 @@
     header.lastElementChild.prepend(button);
   }
 
+  // A question that was refused goes back to where it was typed.
+  window.addEventListener("message", (event) => {
+    const { type, text } = event.data ?? {};
+    const input = document.getElementById("chat-input");
+    if (event.origin !== window.location.origin || type !== "xnai:unsent" || !input) return;
+    input.focus();
+    document.execCommand("insertText", false, text);
+  });
+
   document.body.append(line);
   new MutationObserver(addButton).observe(document.body, { childList: true, subtree: true });
   addButton();

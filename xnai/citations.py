@@ -49,10 +49,15 @@ class _Quote:
 
 
 class Citer:
-    """Sets citation marks into a streamed answer, one sentence at a time."""
+    """Sets citation marks into a streamed answer, one sentence at a time.
 
-    def __init__(self, passages: Sequence[Passage]) -> None:
+    With ``marks`` false the text stays as it is, for an answer bound to a form, and its sentences
+    are only looked up.
+    """
+
+    def __init__(self, passages: Sequence[Passage], *, marks: bool = True) -> None:
         self._passages = tuple(passages)
+        self._marks = marks
         self._words = [words_of(passage.text) for passage in self._passages]
         self._quotes: dict[int, _Quote] = {}
         self._sentence = ""  # of the sentence that is not complete yet, what was given out
@@ -61,6 +66,9 @@ class Citer:
     def feed(self, text: str) -> str:
         """Take text from the model, give back what may be shown, marks included."""
         if not self._passages:
+            return text
+        if not self._marks:
+            self._held += text
             return text
         text = _MARK.sub("", self._held + text)
         cut = _OPEN_MARK.search(text)
@@ -72,7 +80,8 @@ class Citer:
         if not self._passages:
             return ""
         held, self._held = self._held.rstrip(), ""
-        return self._mark(held) + self._cite()
+        rest = self._mark(held) + self._cite()
+        return rest if self._marks else ""
 
     @property
     def citations(self) -> tuple[Citation, ...]:

@@ -210,11 +210,106 @@ PROMPT_REFUSED = ErrorKind(
     "The model's chat template refuses this conversation: {reason}.",
     "Start a new chat, or choose another model.",
 )
+GRAMMAR_INVALID = ErrorKind(
+    "grammar_invalid",
+    400,
+    "The answer cannot be bound to this {form}: {reason}.",
+    "Correct or simplify it, or leave it out.",
+)
 ENGINE_BUILD_FAILED = ErrorKind(
     "engine_build_failed",
     503,
     "The language model's engine could not be compiled: {reason}.",
     "{fix} The build is tried again at the next start.",
+)
+
+# Model endpoints (XNAI_LLM_URL); ``endpoint`` is host and port, nothing else of the address
+REMOTE_UNREACHABLE = ErrorKind(
+    "remote_unreachable",
+    503,
+    "The model endpoint {endpoint} cannot be reached: {reason}.",
+    "Check that it runs and that XNAI_LLM_URL names it; documents can still be searched.",
+    retryable=True,
+)
+REMOTE_CONNECT_TIMEOUT = ErrorKind(
+    "remote_connect_timeout",
+    504,
+    "The model endpoint {endpoint} did not accept a connection within {seconds:g} seconds.",
+    "Check the network and XNAI_LLM_URL, or raise XNAI_LLM_CONNECT_TIMEOUT.",
+    retryable=True,
+)
+REMOTE_FIRST_TOKEN_TIMEOUT = ErrorKind(
+    "remote_first_token_timeout",
+    504,
+    "The model endpoint {endpoint} did not begin to answer within {seconds:g} seconds.",
+    "Try again or ask for less; raise XNAI_LLM_FIRST_TOKEN_TIMEOUT if it is a slow machine.",
+    retryable=True,
+)
+REMOTE_STALLED = ErrorKind(
+    "remote_stalled",
+    504,
+    "The model endpoint {endpoint} fell silent for {seconds:g} seconds during the answer.",
+    "Ask once more; raise XNAI_LLM_TOKEN_TIMEOUT if it is a slow machine.",
+    retryable=True,
+)
+REMOTE_BROKE_OFF = ErrorKind(
+    "remote_broke_off",
+    502,
+    "The model endpoint {endpoint} ended the answer too early: {reason}.",
+    "Ask once more; if that happens again, the log of that server says why.",
+    retryable=True,
+)
+REMOTE_GARBLED = ErrorKind(
+    "remote_garbled",
+    502,
+    "The model endpoint {endpoint} does not answer as an OpenAI-compatible server does: {problem}.",
+    "Check that XNAI_LLM_URL is the address of such a server.",
+)
+REMOTE_KEY_REFUSED = ErrorKind(
+    "remote_key_refused",
+    502,
+    "The model endpoint {endpoint} refuses the key (HTTP {status}).",
+    "Set XNAI_LLM_API_KEY to a key of that server.",
+)
+REMOTE_MODEL_UNKNOWN = ErrorKind(
+    "remote_model_unknown",
+    404,
+    "The model endpoint {endpoint} has no model {name!r}.",
+    "Choose one of: {available}. XNAI_LLM_MODEL sets the default.",
+)
+REMOTE_BUSY = ErrorKind(
+    "remote_busy",
+    429,
+    "The model endpoint {endpoint} has as many questions as it takes.",
+    "Try again in a moment.",
+    retryable=True,
+)
+REMOTE_REFUSED = ErrorKind(
+    "remote_refused",
+    502,
+    "The model endpoint {endpoint} refused the request (HTTP {status}).",
+    "The log of that server says why.",
+)
+REMOTE_ALL_DOWN = ErrorKind(
+    "remote_all_down",
+    503,
+    "None of the {count} model endpoints can answer ({reasons}).",
+    "Check that they run and that XNAI_LLM_URL names them; documents can still be searched.",
+    retryable=True,
+)
+# After these an answer can still be had: from another endpoint, or from the passages alone.
+REMOTE_AWAY = (
+    REMOTE_UNREACHABLE,
+    REMOTE_CONNECT_TIMEOUT,
+    REMOTE_FIRST_TOKEN_TIMEOUT,
+    REMOTE_STALLED,
+    REMOTE_BROKE_OFF,
+    REMOTE_GARBLED,
+    REMOTE_KEY_REFUSED,
+    REMOTE_MODEL_UNKNOWN,
+    REMOTE_BUSY,
+    REMOTE_REFUSED,
+    REMOTE_ALL_DOWN,
 )
 
 # Documents

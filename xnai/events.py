@@ -5,7 +5,7 @@ from typing import Literal
 
 from xnai.errors import XnaiError
 from xnai.llm.protocol import FinishReason
-from xnai.types import Citation, Message, Passage, Sampling, Scope, Usage
+from xnai.types import Citation, Message, Passage, Sampling, Scope, TokenLogprob, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """New text of the answer; citation marks such as ``[1]`` are part of it."""
+    """New text of the answer; citation marks such as ``[1]`` are part of it.
+
+    ``logprobs``, if asked for, are those of the model's tokens since the last event; marks have
+    none, and the text may lag behind.
+    """
 
     text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

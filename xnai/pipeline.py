@@ -25,6 +25,7 @@ from xnai.errors import (
     MODEL_TRUNCATED,
     MODEL_UNSUPPORTED,
     QUESTION_EMPTY,
+    REMOTE_AWAY,
     XnaiError,
 )
 from xnai.events import (
@@ -68,6 +69,7 @@ _MODEL_AWAY = frozenset(
         MODEL_UNSUPPORTED,
         BUNDLED_MODEL_UNUSABLE,
         ENGINE_BUILD_FAILED,
+        *REMOTE_AWAY,
     )
 )
 _SHOWN_WITHOUT_MODEL = 3
@@ -149,14 +151,16 @@ class Pipeline:
         deadline: float,
     ) -> AsyncGenerator[Event, None]:
         status = self._model.status
-        if status.state == "loading":
-            yield Loading(status.detail or f"Loading {status.name}")
+        if status.state == "loading" or status.idle:
+            detail = "" if status.idle else status.detail
+            yield Loading(detail or f"Loading {status.name}")
         await self._model.ensure_ready(deadline)
         usable = fit_to_strength(self._model.parameters, passages)
         prompt = await self._within(deadline, question, build_prompt(self._model, question, usable))
         evidence_only = usable != list(passages)
         yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped, evidence_only)
-        citer = Citer(passages)  # whatever the model was given, all of them may support it
+        # Whatever the model was given, all of the passages may support it.
+        citer = Citer(passages, marks=not question.sampling.bound)
         completion = _completion(question, prompt, deadline)
         async with aclosing(self._model.complete(completion)) as stream:
             async for event in stream:
@@ -166,8 +170,9 @@ class Pipeline:
                     case Prefill():
                         yield Reading(event.done, event.total)
                     case TokenText():
-                        if text := citer.feed(event.text):
-                            yield Token(text)
+                        text = citer.feed(event.text)
+                        if text or event.logprobs:
+                            yield Token(text, event.logprobs)
                     case Finished():
                         if text := citer.finish():
                             yield Token(text)
@@ -183,7 +188,8 @@ def _points_back(question: str) -> bool:
 
 
 def _completion(question: Question, prompt: Prompt, deadline: float) -> Completion:
-    stop = question.sampling.stop + (FENCES if prompt.passages else ())
+    fences = FENCES if prompt.passages and not question.sampling.bound else ()
+    stop = question.sampling.stop + fences
     return Completion(
         request_id=question.request_id,
         user=question.user,

@@ -18,7 +18,9 @@ from xnai.retrieval.embedder import OnnxEmbedder
 from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.sqlite_index import SqliteIndex
 from xnai.settings import Settings
-from xnai.telemetry import LoopLag, metrics
+from xnai.streams import Streams
+from xnai.telemetry import metrics
+from xnai.watchdog import LoopLag, LoopWatchdog
 
 log = structlog.get_logger(__name__)
 
@@ -51,23 +53,25 @@ class Runtime:
         self.settings = settings
         self.started_at = time.time()
         self.accepting = True
+        self.streams = Streams()
         self.search_state = SearchState()
         self._embedder = OnnxEmbedder(settings)
         self._index = SqliteIndex(settings.data_dir / "index.sqlite3", self._embedder.dimensions)
         self.library: DocumentLibrary = Library(
             settings, self._index, self._embedder, HybridSearch(self._index, self._embedder)
         )
-        engine = LocalEngine(settings, EngineBuild(settings))
-        engine.on_load(metrics.model_loads.inc)
-        metrics.queue_depth.set_function(lambda: engine.waiting)
-        self.model: LanguageModel = engine
+        self.model: LanguageModel = _engine(settings)
         self.pipeline = Pipeline(self.library, self.model)
         self._lag = LoopLag()
+        self._watchdog = LoopWatchdog()
         self._opening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin opening index and model in the background, so that the page is up at once."""
         self._lag.start()
+        self._watchdog.start()
+        loop = asyncio.get_running_loop()
+        metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
         self._opening = asyncio.create_task(self._open())
 
     async def _open(self) -> None:
@@ -86,9 +90,15 @@ class Runtime:
         # The engine's build wants all cores: searching comes first.
         await self.model.start()
 
+    async def drain(self) -> None:
+        """Refuse new questions; let the answers that run finish for a while, then end them."""
+        self.accepting = False
+        await self.streams.close(self.settings.drain_seconds)
+
     async def stop(self) -> None:
         """Refuse new questions, end what runs, close everything in the reverse order."""
         self.accepting = False
+        await self.streams.close()
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
@@ -96,6 +106,15 @@ class Runtime:
         await self.library.close()
         await self._embedder.close()
         await self._lag.stop()
+        await self._watchdog.stop()
+
+
+def _engine(settings: Settings) -> LanguageModel:
+    engine = LocalEngine(settings, EngineBuild(settings))
+    engine.on_load(metrics.model_loads.inc)
+    metrics.queue_depth.set_function(lambda: engine.waiting)
+    metrics.requests_running.set_function(lambda: engine.running)
+    return engine
 
 
 def _check_data_dir(settings: Settings) -> None:

@@ -5,8 +5,10 @@ Each field is read from the environment variable ``XNAI_<NAME>`` or from ``.env`
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from xnai.errors import SETTING_INVALID, XnaiError
 
 PREFIX = "XNAI_"
+_SECRET = re.compile(r"//\S*@|\?\S*")  # in an address: user and password, and the query
 
 
 class Settings(BaseSettings):
@@ -43,7 +46,46 @@ class Settings(BaseSettings):
     context: int = Field(
         0, ge=0, description="Context size in tokens. 0: the model's own, at most 8192."
     )
+    slots: int = Field(
+        0, ge=0, le=64, description="Answers generated at the same time. 0: by cores and memory."
+    )
     threads: int = Field(0, ge=0, description="CPU threads for the model. 0: all usable cores.")
+    idle_unload: float = Field(
+        0.0,
+        ge=0,
+        description="Seconds without a question after which the model's memory is given back; the "
+        "next question loads it again. 0: never.",
+    )
+    llm_url: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Base addresses of OpenAI-compatible servers (vLLM, llama-server, another "
+        "XNAi) that generate the answers in place of the local engine, comma-separated, e.g. "
+        "`http://10.0.0.5:8080`. Questions and passages are sent there.",
+    )
+    llm_api_key: SecretStr = Field(
+        SecretStr(""), description="Key that is sent to every address of `XNAI_LLM_URL`."
+    )
+    llm_model: str = Field(
+        "", description="Model to ask for at `XNAI_LLM_URL`. Unset: the default of each server."
+    )
+    llm_context: int = Field(
+        0,
+        ge=0,
+        description="Context of the model at `XNAI_LLM_URL` in tokens. 0: what the server says, "
+        "4096 if it says nothing (2048 for llama_cpp.server, as that is its default).",
+    )
+    llm_connect_timeout: float = Field(
+        5.0, gt=0, description="Seconds to wait for a connection to a server of `XNAI_LLM_URL`."
+    )
+    llm_first_token_timeout: float = Field(
+        120.0,
+        gt=0,
+        description="Seconds to wait for the first text from a server of `XNAI_LLM_URL`; anew "
+        "whenever it tells the place in its line.",
+    )
+    llm_token_timeout: float = Field(
+        60.0, gt=0, description="Seconds between two pieces of text from there."
+    )
     queue_limit: int = Field(
         64, ge=1, description="Questions that may wait for the model; more are refused with 429."
     )
@@ -52,6 +94,22 @@ class Settings(BaseSettings):
     )
     disconnect_grace: float = Field(
         10.0, ge=0, description="Seconds an answer goes on after its reader's page went away."
+    )
+    drain_seconds: float = Field(
+        15.0,
+        ge=0,
+        le=18,
+        description="Seconds that answers may go on after the server was told to stop (SIGTERM).",
+    )
+    slow_client_seconds: float = Field(
+        15.0,
+        gt=0,
+        description="Seconds a client may take nothing of what is sent to it; then it is cut off.",
+    )
+    session_timeout: float = Field(
+        3600.0,
+        gt=0,
+        description="Seconds a page that went away can come back to the same session.",
     )
     temperature: float = Field(0.2, ge=0, le=2, description="Default sampling temperature.")
     max_tokens: int = Field(512, ge=1, description="Default longest answer, in tokens.")
@@ -73,12 +131,24 @@ class Settings(BaseSettings):
         "info", description="Least important level that is logged."
     )
 
-    @field_validator("allowed_hosts", "api_keys", mode="before")
+    @field_validator("allowed_hosts", "api_keys", "llm_url", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("llm_url")
+    @classmethod
+    def _endpoints(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(_endpoint(url) for url in urls))
+
+    @field_validator("llm_api_key")
+    @classmethod
+    def _sendable(cls, key: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[!-~]*", key.get_secret_value()):
+            raise ValueError("a key has ASCII letters, digits and signs, no spaces")
+        return key
 
     @field_validator("data_dir", "models_dir")
     @classmethod
@@ -89,6 +159,20 @@ class Settings(BaseSettings):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the page."""
         return self.host in {"127.0.0.1", "localhost", "::1"} or self.host.startswith("127.")
+
+
+def _endpoint(url: str) -> str:
+    """The address that ``/v1/...`` is put behind."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("an address is like http://10.0.0.5:8080 or https://models.example.org")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError("an address is without user, password, query and fragment")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("a port is a number from 0 to 65535") from None
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}"
 
 
 def load_settings() -> Settings:
@@ -103,9 +187,12 @@ def load_settings() -> Settings:
     except ValidationError as exc:
         first = exc.errors()[0]
         name = PREFIX + str(first["loc"][0]).removeprefix(PREFIX.lower()).upper()
-        raise XnaiError(
-            SETTING_INVALID, name=name, value=first.get("input"), problem=first["msg"]
-        ) from exc
+        value = first.get("input")
+        if "KEY" in name:
+            value = "***"
+        elif isinstance(value, str):
+            value = _SECRET.sub("***", value)
+        raise XnaiError(SETTING_INVALID, name=name, value=value, problem=first["msg"]) from exc
 
 
 def unknown_variables() -> list[str]:

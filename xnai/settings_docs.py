@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from xnai.settings import PREFIX, Settings
@@ -28,6 +29,7 @@ _NAMES: dict[Any, str] = {
     int: "whole number",
     float: "number",
     str: "text",
+    SecretStr: "text",
     bool: "true or false",
     Path: "path",
 }
@@ -67,7 +69,7 @@ def _kind(field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     default = field.default
-    if default in ("", (), None):
+    if default in ("", (), None, SecretStr("")):
         return "unset"
     return f"`{default}`"
 

@@ -1,13 +1,12 @@
 """Logs and metrics: one format for every line, one registry for every figure."""
 
-import asyncio
 import logging
 import re
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import prometheus_client
 import structlog
@@ -30,7 +29,7 @@ _BEARER = re.compile(r"(?i)(bearer\s+)[^\s'\",]+")
 _CHATTY = ("httpx", "httpcore", "markitdown", "pdfminer", "engineio", "socketio", "watchfiles")
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
-_LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+_LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
 
 class Redact:
@@ -77,7 +76,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
-        Redact([key.get_secret_value() for key in settings.api_keys]),
+        Redact([key.get_secret_value() for key in (*settings.api_keys, settings.llm_api_key)]),
     ]
     structlog.configure(
         processors=[
@@ -150,11 +149,29 @@ class Metrics:
         self.model_restarts = Counter(
             "xnai_model_restarts", "Times the model's process ended by itself.", registry=registry
         )
+        self.model_deaths = Counter(
+            "xnai_model_deaths",
+            "Ends of the model's process, by cause.",
+            ["cause"],
+            registry=registry,
+        )
         self.streams_active = Gauge(
             "xnai_streams_active", "Answers being produced now.", registry=registry
         )
+        self.streams_ended = Counter(
+            "xnai_streams_ended", "Answers that ended, by how.", ["state"], registry=registry
+        )
         self.queue_depth = Gauge(
             "xnai_queue_depth", "Questions waiting for the model.", registry=registry
+        )
+        self.requests_running = Gauge(
+            "xnai_requests_running", "Answers that the model works on.", registry=registry
+        )
+        self.queue_wait_seconds = Histogram(
+            "xnai_queue_wait_seconds",
+            "From joining the queue of the model to the turn.",
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.answer_seconds = Histogram(
             "xnai_answer_seconds", "Whole answers.", buckets=_SECONDS, registry=registry
@@ -167,6 +184,12 @@ class Metrics:
         )
         self.prompt_tokens = Counter(
             "xnai_prompt_tokens", "Tokens of prompts answered.", registry=registry
+        )
+        self.prefilled_tokens = Counter(
+            "xnai_prefilled_tokens", "Tokens of prompts that the model read.", registry=registry
+        )
+        self.reused_tokens = Counter(
+            "xnai_reused_tokens", "Tokens of prompts found in the cache.", registry=registry
         )
         self.completion_tokens = Counter(
             "xnai_completion_tokens", "Tokens generated.", registry=registry
@@ -182,12 +205,32 @@ class Metrics:
         self.breaker_state = Gauge(
             "xnai_breaker_state", "0: closed, 1: open.", ["name"], registry=registry
         )
+        self.remote_up = Gauge(
+            "xnai_remote_up",
+            "1: the model endpoint can be asked.",
+            ["endpoint"],
+            registry=registry,
+        )
+        self.remote_in_flight = Gauge(
+            "xnai_remote_in_flight",
+            "Answers under way at a model endpoint.",
+            ["endpoint"],
+            registry=registry,
+        )
+        self.remote_answers = Counter(
+            "xnai_remote_answers",
+            "Answers of a model endpoint: answered, failed, cancelled.",
+            ["endpoint", "result"],
+            registry=registry,
+        )
         self.event_loop_lag = Histogram(
             "xnai_event_loop_lag_seconds",
             "How late the server's event loop wakes up.",
             buckets=_LAG_SECONDS,
             registry=registry,
         )
+        self.tasks = Gauge("xnai_tasks", "Tasks in the event loop.", registry=registry)
+        self.sessions = Gauge("xnai_sessions", "Pages that are known.", registry=registry)
         self._errors = Counter(
             "xnai_errors", "Errors told to people and clients.", ["code"], registry=registry
         )
@@ -212,13 +255,11 @@ class Metrics:
 
     @contextmanager
     def answering(self) -> Iterator[AnswerWatch]:
-        """Count an answer as active and time it, however it ends."""
+        """Time an answer, however it ends."""
         watch = AnswerWatch(self.first_token_seconds)
-        self.streams_active.inc()
         try:
             yield watch
         finally:
-            self.streams_active.dec()
             self.answer_seconds.observe(time.monotonic() - watch.started)
 
     def text(self) -> bytes:
@@ -229,37 +270,3 @@ class Metrics:
 # Time stamps of a series' creation would double the number of lines.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 metrics = Metrics()
-
-
-class LoopLag:
-    """Measures by how much the event loop oversleeps; an async context, or start and stop."""
-
-    def __init__(self, histogram: Histogram | None = None, interval: float = 0.1) -> None:
-        self._histogram = histogram or metrics.event_loop_lag
-        self._interval = interval  # seconds
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to sample in a task of its own."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._sample(), name="event-loop-lag")
-
-    async def stop(self) -> None:
-        """Stop sampling."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def __aenter__(self) -> Self:
-        self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def _sample(self) -> None:
-        while True:
-            due = time.monotonic() + self._interval
-            await asyncio.sleep(self._interval)
-            self._histogram.observe(max(0.0, time.monotonic() - due))

@@ -90,10 +90,21 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answer."""
+    """Tokens of one answer; ``reused_tokens`` of the prompt's were in the cache already."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    reused_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token's text, its bytes and its natural log probability, and those of alternatives."""
+
+    token: str
+    data: bytes
+    logprob: float
+    alternatives: tuple["TokenLogprob", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn; the defaults suit grounded answers."""
+    """How tokens are drawn; the defaults suit grounded answers.
+
+    ``json_schema`` (the text of a JSON Schema) or ``grammar`` (GBNF) bind the answer to a form, at
+    most one of them; ``logprobs`` asks for the log probability of each token and of so many
+    alternatives (None: for nothing).
+    """
 
     max_tokens: int = 512
     temperature: float = 0.2
@@ -114,5 +130,15 @@ class Sampling:
     top_p: float = 0.95
     min_p: float = 0.05
     repeat_penalty: float = 1.1
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
     seed: int | None = None
     stop: tuple[str, ...] = field(default=())
+    json_schema: str | None = None
+    grammar: str | None = None
+    logprobs: int | None = None
+
+    @property
+    def bound(self) -> bool:
+        """Whether the answer has a form that nothing may be put into."""
+        return self.json_schema is not None or self.grammar is not None

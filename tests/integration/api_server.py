@@ -25,6 +25,7 @@ from xnai.errors import FILE_EMPTY, FILE_TOO_LARGE, MODEL_NOT_FOUND, XnaiError
 from xnai.events import Done, Event, Question, Token
 from xnai.llm.protocol import ModelInfo, ModelStatus
 from xnai.settings import Settings
+from xnai.streams import Streams
 from xnai.types import Citation, Document, Usage
 
 MEGABYTE = 1024 * 1024
@@ -150,6 +151,7 @@ class Program:
     search_state: Search = field(default_factory=Search)
     started_at: float = 1000.0
     accepting: bool = True
+    streams: Streams = field(default_factory=Streams)
 
 
 def program(folder: Path, **settings: object) -> Program:

@@ -42,6 +42,7 @@ async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Loca
             models_dir=folder / "models",
             context=1024,
             queue_limit=3,
+            slots=1,
         ),
         Installed(),
     )

@@ -183,7 +183,7 @@ async def test_an_upload_that_is_too_large_is_refused_in_words(chat: Server):
         "\r\n",
     )
     writer.write("\r\n".join(lines).encode())
-    answer = (await reader.read(4096)).decode()
+    answer = (await asyncio.wait_for(reader.readuntil(b"}"), 10)).decode()
     writer.close()
     assert answer.startswith("HTTP/1.1 413 ")
     assert "The file is larger than 100 MB." in answer

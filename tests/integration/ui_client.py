@@ -136,6 +136,7 @@ class Tab:
             socketio_path="/ws/socket.io",
             transports=["websocket"],
             headers=headers,
+            wait_timeout=10,
             auth={
                 "sessionId": self.session_id,
                 "clientType": "webapp",
@@ -155,6 +156,9 @@ class Tab:
         async with asyncio.timeout(10), self.changed:
             await self.changed.wait_for(lambda: len(found()) >= count)
         return found()[count - 1]
+
+    def saw(self, event: str) -> bool:
+        return any(name == event for name, _ in self.events)
 
     async def ask(self, text: str, *files: str, **changes: object) -> None:
         start = len(self.events)

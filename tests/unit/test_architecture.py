@@ -12,9 +12,11 @@ SOURCES = sorted([*(ROOT / "xnai").rglob("*.py"), ROOT / "app.py"])
 FLOORS = [
     {"errors", "types", "settings", "settings_docs"},
     {"telemetry"},
+    {"watchdog"},
     {"resilience", "retrieval"},
     {"documents", "llm"},
     {"events", "citations", "prompt", "pipeline"},
+    {"streams"},
     {"runtime"},
     {"api", "ui"},
     {"cli", "client"},
@@ -28,6 +30,7 @@ WITHIN = {
     "citations": {"events"},
     "api": {"runtime"},
     "cli": {"client"},
+    "watchdog": {"telemetry"},
 }
 CONFINED = {
     "chainlit": {"ui", "app", "cli"},
@@ -35,13 +38,14 @@ CONFINED = {
     "starlette": {"api", "ui", "app"},
     "fastapi": {"api", "ui", "app"},
     "llama_cpp": {"llm"},
+    "llguidance": {"llm"},
     "redis": {"resilience"},
     "tenacity": {"resilience"},
     "apsw": {"retrieval", "documents", "ui"},
     "onnxruntime": {"retrieval"},
     "pypdfium2": {"documents"},
     "markitdown": {"documents"},
-    "prometheus_client": {"telemetry"},
+    "prometheus_client": {"telemetry", "watchdog"},
 }
 
 

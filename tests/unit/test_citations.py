@@ -119,3 +119,13 @@ def test_best_sentence_shares_most_words_with_the_question():
     start, end = best_sentence("How tall is it in metres?", TOWER)
 
     assert TOWER.text[start:end] == "It is 330 metres tall and stands in Paris."
+
+
+def test_without_marks_the_text_stays_and_its_sentences_are_looked_up():
+    answer = '{"year": "completed in March 1889 [1]",\n"height": "330 metres tall"}'
+    citer = Citer((BRIDGE, TOWER), marks=False)
+
+    text = "".join(citer.feed(character) for character in answer) + citer.finish()
+
+    assert text == answer
+    assert [citation.document_id for citation in citer.citations] == ["d1"]

@@ -108,8 +108,9 @@ def test_the_cache_counts_towards_the_memory(folder, monkeypatch):
     path = folder / "a.gguf"
     path.write_bytes(gguf({**LAMA, **heads}))
     monkeypatch.setattr(files, "COMPUTE_BYTES", 0)
-    needed = _files(folder).check(ModelFile("a", path)).needed_bytes
-    assert needed == 512 + 2 * 4096 * 32 * (128 + 128) * 2
+    checked = _files(folder).check(ModelFile("a", path))
+    caches = checked.capacity.slots * 2 * 4096 * 32 * (128 + 128) * 2
+    assert checked.needed_bytes == 512 + caches + checked.capacity.store_bytes
 
 
 @pytest.mark.parametrize(

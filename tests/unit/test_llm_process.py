@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from xnai.llm import frames, launch, machine
 from xnai.llm.config import WorkerConfig
-from xnai.llm.launch import explain_exit
+from xnai.llm.launch import Death, explain_exit
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.text())))
@@ -37,21 +37,52 @@ async def test_frames_are_read_from_a_stream_until_its_end():
 
 
 @pytest.mark.parametrize(
-    ("code", "last_line", "words"),
+    ("code", "last_line", "death"),
     [
-        (-signal.SIGSEGV, "", "it was killed (SIGSEGV)"),
-        (-signal.SIGABRT, "GGML_ASSERT(x)", "it was killed (SIGABRT): GGML_ASSERT(x)"),
-        (1, "ImportError: libgomp", "it ended with exit code 1: ImportError: libgomp"),
-        (0, "", "it ended with exit code 0"),
-        (-99, "", "it was killed (signal 99)"),
+        (-signal.SIGSEGV, "", Death("segfault", "it crashed (SIGSEGV)")),
+        (-signal.SIGABRT, "GGML_ASSERT(x)", Death("abort", "it gave up (SIGABRT): GGML_ASSERT(x)")),
+        (1, "ImportError: x", Death("exit", "it ended with exit code 1: ImportError: x")),
+        (0, "", Death("exit", "it ended with exit code 0")),
+        (-signal.SIGTERM, "", Death("killed", "it was killed (SIGTERM)")),
+        (-99, "", Death("killed", "it was killed (signal 99)")),
     ],
 )
-def test_the_end_of_a_worker_is_put_into_words(code, last_line, words):
-    assert words == explain_exit(code, last_line)
+def test_the_end_of_a_worker_is_put_into_words(code, last_line, death):
+    assert death == explain_exit(code, last_line)
 
 
-def test_a_worker_that_was_killed_may_have_run_out_of_memory():
-    assert "lack of memory" in explain_exit(-signal.SIGKILL, "")
+@pytest.mark.parametrize(
+    ("kills", "death"),
+    [
+        (1, Death("out_of_memory", "the system ended it (SIGKILL) for lack of memory")),
+        (0, Death("killed", "it was killed (SIGKILL)")),
+        (
+            None,
+            Death("killed", "it was killed (SIGKILL), perhaps by the system for lack of memory"),
+        ),
+    ],
+)
+def test_memory_is_blamed_as_far_as_the_system_counts(kills, death):
+    assert death == explain_exit(-signal.SIGKILL, "", kills)
+
+
+@pytest.mark.parametrize(
+    ("membership", "place"),
+    [
+        ("0::/a/b", "a/b/memory.events"),
+        ("4:cpu,memory:/c\n0::/", "memory/c/memory.oom_control"),
+        ("0::/elsewhere", "memory.events"),
+    ],
+)
+def test_kills_for_lack_of_memory_are_read_where_the_system_counts_them(
+    monkeypatch, tmp_path, membership, place
+):
+    (tmp_path / "self").write_text(membership)
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).write_text("oom 9\noom_kill 3\n")
+    monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+    monkeypatch.setattr(machine, "_MEMBERSHIP", tmp_path / "self")
+    assert machine.oom_kills() == 3
 
 
 def test_a_line_of_the_worker_reaches_the_log_without_control_characters():

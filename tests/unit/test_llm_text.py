@@ -74,3 +74,70 @@ def test_a_stop_string_of_emoji_is_found_across_borders():
     stream = TextStream(["🛑"])
     shown = "".join(stream.feed(bytes([byte])) for byte in "go🛑on".encode())
     assert (shown, stream.stopped) == ("go", True)
+
+
+MIXED = st.text(alphabet="aé漢🦊👩‍🚀", max_size=20)
+MIXED_STOPS = st.lists(st.text(alphabet="aé漢🦊👩‍🚀", min_size=1, max_size=3), max_size=4)
+
+
+def _stream(pieces: list[bytes], stops: list[str]) -> tuple[str, bool]:
+    stream = TextStream(stops)
+    shown = ""
+    for piece in pieces:
+        shown += stream.feed(piece)
+        if stream.stopped:
+            return shown, True
+    return shown + stream.flush(), False
+
+
+def _pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    borders = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return [data[a:b] for a, b in itertools.pairwise(borders)]
+
+
+@given(text=MIXED, stops=MIXED_STOPS, cuts=st.lists(st.integers(0, 99), max_size=12))
+def test_emoji_and_cjk_stop_alike_however_their_bytes_are_cut_into_tokens(text, stops, cuts):
+    expected = _expected(text, stops)
+    stopped = any(stop in text for stop in stops)
+    assert (expected, stopped) == _stream(_pieces(text.encode(), cuts), stops)
+
+
+@given(text=MIXED, lost=st.integers(1, 3), cuts=st.lists(st.integers(0, 99), max_size=6))
+def test_an_answer_cut_off_inside_a_character_ends_before_it(text, lost, cuts):
+    data = f"{text}🦊".encode()[:-lost]
+    assert _stream(_pieces(data, cuts), []) == (text, False)
+
+
+@given(data=st.binary(max_size=40), cuts=st.lists(st.integers(0, 99), max_size=8))
+def test_bytes_that_are_no_text_are_shown_alike_however_they_are_cut(data, cuts):
+    assert _stream([data], []) == _stream(_pieces(data, cuts), [])
+
+
+@pytest.mark.parametrize(
+    ("pieces", "stops", "shown"),
+    [
+        (["one<|end|>two"], ["<|end|>"], "one"),  # inside one token
+        (["one<", "|en", "d|", ">two"], ["<|end|>"], "one"),  # over several
+        (["a\n", "\nUser", ":"], ["\nUser:"], "a\n"),
+        (["aab"], ["ab"], "a"),  # begins again inside a failed beginning
+        (["a", "a", "b"], ["ab"], "a"),
+        (["xabcd"], ["abcd", "bc"], "xa"),  # the one that ends first
+        (["xab"], ["b", "ab"], "x"),  # both end together: the longer
+        (["x", "a", "b"], ["ab", "b"], "x"),
+        (["\u6f22", "\u5b57\u3002"], ["\u3002", "\u5b57\u3002"], "\u6f22"),
+        (["👩", "\u200d", "🚀!"], ["\u200d🚀"], "👩"),
+        (["stop", "stop"], ["stop"], ""),
+    ],
+)
+def test_overlapping_stop_strings_and_those_over_token_borders(pieces, stops, shown):
+    assert _stream([piece.encode() for piece in pieces], stops) == (shown, True)
+
+
+def test_a_character_that_may_begin_a_stop_string_is_held_until_its_last_byte_tells():
+    stream = TextStream(["🛑x"])
+    fed = [stream.feed(piece) for piece in (b"a", "🛑".encode()[:2], "🛑".encode()[2:], b"y")]
+    assert fed == ["a", "", "", "🛑y"]
+
+
+def test_what_was_held_back_for_a_stop_string_is_shown_at_the_end():
+    assert _stream([b"one<|en"], ["<|end|>"]) == ("one<|en", False)

@@ -17,7 +17,7 @@ from xnai.events import (
 )
 from xnai.llm.protocol import Finished, Prefill, Queued, TokenText
 from xnai.pipeline import Pipeline
-from xnai.types import Message, Passage, Scope, Usage
+from xnai.types import Message, Passage, Sampling, Scope, TokenLogprob, Usage
 
 TOWER = Passage("d1", "paris.pdf", 3, 0, 44, "The Eiffel Tower was completed in March 1889.", 0.9)
 ANSWER = [
@@ -176,3 +176,29 @@ async def test_loading_is_told_before_it_is_waited_for():
     events = await collect(Pipeline(ShelfLibrary(), model), question(scope=None))
 
     assert events[0] == Loading("Loading queue")
+
+
+@pytest.mark.parametrize("form", [{"json_schema": "{}"}, {"grammar": 'root ::= "a"'}])
+async def test_an_answer_bound_to_a_form_gets_no_marks_and_is_cited_all_the_same(form):
+    text = '{"answer": "completed in March 1889"}'
+    model = QueueModel([TokenText(text), Finished("stop", Usage())])
+
+    asked = question(sampling=Sampling(stop=("END",), **form))
+    events = await collect(Pipeline(ShelfLibrary([TOWER]), model), asked)
+
+    assert text == "".join(e.text for e in events if isinstance(e, Token))
+    assert [c.file_name for c in events[-1].citations] == ["paris.pdf"]
+    assert events[-1].supported
+    assert model.asked[0].sampling.stop == ("END",)
+
+
+async def test_log_probabilities_pass_even_while_their_text_is_held_back():
+    first, second = TokenLogprob(" [", b" [", -1.0), TokenLogprob("1]", b"1]", -2.0)
+    model = QueueModel(
+        [TokenText(" [", (first,)), TokenText("1]", (second,)), Finished("stop", Usage())]
+    )
+
+    events = await collect(Pipeline(ShelfLibrary([TOWER]), model), question())
+
+    tokens = [event for event in events if isinstance(event, Token)]
+    assert [("", (first,)), ("", (second,))] == [(e.text, e.logprobs) for e in tokens]

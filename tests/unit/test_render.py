@@ -62,6 +62,10 @@ def test_ranks_are_written_as_people_do(number, words):
 
 def test_waiting_names_place_and_estimate():
     assert render.waiting(2, 40) == "Waiting for the model: 2nd in line, about 40 s"
+    assert render.waiting(1, 0.0) == "Waiting for the model: 1st in line, about 1 s"
+    assert render.waiting(1, 3.2) == "Waiting for the model: 1st in line, about 4 s"
+    assert render.waiting(3, 130) == "Waiting for the model: 3rd in line, about 2 min"
+    assert render.waiting(4, None) == "Waiting for the model: 4th in line"
 
 
 def test_sources_name_file_page_and_quote():

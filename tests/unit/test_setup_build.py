@@ -24,6 +24,8 @@ def packages(tmp_path, monkeypatch):
     folder = tmp_path / "site-packages"
     folder.mkdir()
     monkeypatch.setattr(sys, "path", [str(folder)])
+    # Other tests use the engine in this process, and what is imported counts as installed.
+    monkeypatch.delitem(sys.modules, "llama_cpp", raising=False)
     return folder
 
 
@@ -68,7 +70,9 @@ def test_an_engine_whose_installation_was_interrupted_is_not_installed(settings,
     assert not EngineBuild(settings).installed
 
 
-def test_looking_for_the_engine_does_not_import_it(settings):
+def test_looking_for_the_engine_does_not_import_it(settings, monkeypatch):
+    monkeypatch.delitem(sys.modules, "llama_cpp", raising=False)
+
     assert EngineBuild(settings).installed in {True, False}
     assert "llama_cpp" not in sys.modules
 

@@ -109,7 +109,8 @@ async def test_a_listener_that_fails_does_not_stop_the_end(monkeypatch: pytest.M
 
 
 def test_uploads_lie_in_the_data_folder_and_chainlits_own_folder_goes(tmp_path: Path):
-    uploads = session_end.use_files_directory(tmp_path / "data")
+    assert session_end.use_files_directory(tmp_path / "data")
+    uploads = tmp_path / "data" / "uploads"
     assert uploads == tmp_path / "data" / "uploads"
     assert [chainlit.config.FILES_DIRECTORY, chainlit.server.FILES_DIRECTORY] == [uploads] * 2
     assert (tmp_path / ".files").exists() is False

@@ -1,6 +1,7 @@
 """Runs one answer for a client that may go away at any moment."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Self
@@ -8,21 +9,33 @@ from typing import Self
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from xnai.events import Done, Event
+from xnai.errors import SHUTTING_DOWN, XnaiError
+from xnai.events import Done, Event, Question, Token
+from xnai.streams import State, Stream, Streams
 
 
 class LiveAnswer:
     """The pipeline's events in a task of its own, which ends as soon as the client is gone.
 
     The generator lives in one task from first to last step: time limits and locks inside it stay
-    with the task that took them. The queue has no bound: an answer is limited by its tokens, and a
-    slow reader must not hold the model's place.
+    with the task that took them. What waits for a slow reader is one event and the text that came
+    since: an answer is limited by its tokens, and a slow reader must not hold the model's place.
     """
 
-    def __init__(self, events: AsyncGenerator[Event, None], receive: Receive) -> None:
+    def __init__(
+        self,
+        streams: Streams,
+        question: Question,
+        events: AsyncGenerator[Event, None],
+        receive: Receive,
+    ) -> None:
+        self._streams = streams
+        self._question = question
         self._events = events
         self._receive = receive
-        self._queue: asyncio.Queue[Event | Exception] = asyncio.Queue()
+        self._stream: Stream | None = None
+        self._waiting: deque[Event | Exception] = deque()
+        self._filled = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Start the pipeline and the watch over the connection."""
@@ -30,10 +43,14 @@ class LiveAnswer:
         self._watching = asyncio.create_task(self._watch(), name="answer-disconnect")
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, _: object, exc: BaseException | None, __: object) -> None:
         """Cancel what still runs and wait until the generator is closed."""
-        self._running.cancel()
         self._watching.cancel()
+        refused = exc is not None and not isinstance(exc, (ClientDisconnect, OSError))
+        if isinstance(exc, Exception) and refused:
+            self._cancel(State.FAILED)
+        else:
+            self._cancel(State.DISCONNECTED)
         await asyncio.gather(self._running, self._watching, return_exceptions=True)
 
     async def next(self, patience: float) -> Event | None:
@@ -46,32 +63,60 @@ class LiveAnswer:
         """
         try:
             async with asyncio.timeout(patience):
-                item = await self._queue.get()
+                await self._filled.wait()
         except TimeoutError:
             return None
+        item = self._waiting.popleft()
+        if not self._waiting:
+            self._filled.clear()
         if isinstance(item, Exception):
             raise item
         return item
 
     async def _run(self) -> None:
         done: Done | None = None
+        asked = self._question
         try:
             async with aclosing(self._events) as events:
-                async for event in events:
-                    if isinstance(event, Done):
-                        done = event
-                    else:
-                        self._queue.put_nowait(event)
+                stream = Stream("api", owner=asked.user, message=asked.request_id)
+                with self._streams.run(stream) as self._stream:
+                    if asked.scope is not None:
+                        stream.retrieving()
+                    async for event in events:
+                        stream.see(event)
+                        if isinstance(event, Done):
+                            done = event
+                        else:
+                            self._put(event)
         except asyncio.CancelledError:
-            self._queue.put_nowait(ClientDisconnect())
+            self._put(self._why_cancelled())
             raise
         except Exception as exc:  # noqa: BLE001 - handed to the reader, who knows every kind
-            self._queue.put_nowait(exc)
+            self._put(exc)
         else:
             # Told last, so that the model's place is free when the client hears of the end.
-            self._queue.put_nowait(done or RuntimeError("the pipeline ended without Done"))
+            self._put(done or RuntimeError("the pipeline ended without Done"))
+
+    def _put(self, item: Event | Exception) -> None:
+        last = self._waiting[-1] if self._waiting else None
+        if isinstance(item, Token) and isinstance(last, Token):
+            item = Token(last.text + item.text, last.logprobs + item.logprobs)
+            self._waiting.pop()
+        self._waiting.append(item)
+        self._filled.set()
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._running.cancel()
+        self._cancel(State.DISCONNECTED)
+
+    def _cancel(self, reason: State) -> None:
+        if self._stream is None:
+            self._running.cancel()
+        else:
+            self._stream.cancel(reason)
+
+    def _why_cancelled(self) -> Exception:
+        if self._stream is not None and self._stream.reason is State.SHUT_DOWN:
+            return XnaiError(SHUTTING_DOWN, retry_after=5.0)
+        return ClientDisconnect()

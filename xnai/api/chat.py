@@ -1,5 +1,6 @@
 """``POST /v1/chat/completions``."""
 
+import math
 import time
 
 import structlog
@@ -27,10 +28,11 @@ from xnai.events import (
     Token,
     Waiting,
 )
+from xnai.types import TokenLogprob
 
 log = structlog.get_logger(__name__)
 
-KEEP_ALIVE_SECONDS = 10.0
+KEEP_ALIVE_SECONDS = 15.0
 # A response that has begun can no longer carry a status of its own, so it begins only when the
 # model is at work, or when a client has waited this long for a sign of life.
 COMMIT_SECONDS = 5.0
@@ -66,7 +68,7 @@ class ChatCompletions:
         question = await self._question(wire, owner, writer.id)
         events = self._runtime.pipeline.answer(question)
         try:
-            async with LiveAnswer(events, receive) as answer:
+            async with LiveAnswer(self._runtime.streams, question, events, receive) as answer:
                 if wire.stream:
                     stream = _Stream(answer, writer, send, scope[REQUEST_ID])
                     await stream.run(wants_usage=wire.wants_usage)
@@ -109,6 +111,11 @@ class ChatCompletions:
         return XnaiError(error.kind, retry_after=wait, **error.values)
 
 
+def _queued(event: Waiting) -> str:
+    eta = "" if event.eta_seconds is None else f" eta {math.ceil(event.eta_seconds)}"
+    return f"queued {event.position}{eta}"
+
+
 def _refuse_degraded(event: Event) -> None:
     """A program asked for a generated answer: passages alone would pass for one."""
     if isinstance(event, Degraded):
@@ -119,6 +126,7 @@ def _refuse_degraded(event: Event) -> None:
 
 async def _collect(answer: LiveAnswer, writer: CompletionWriter) -> dict[str, object]:
     texts: list[str] = []
+    logprobs: list[TokenLogprob] = []
     while True:
         event = await answer.next(KEEP_ALIVE_SECONDS)
         if event is None:
@@ -126,10 +134,11 @@ async def _collect(answer: LiveAnswer, writer: CompletionWriter) -> dict[str, ob
         _refuse_degraded(event)
         if isinstance(event, Token):
             texts.append(event.text)
+            logprobs += event.logprobs
         elif isinstance(event, Prompted):
             writer.dropped = event.dropped
         elif isinstance(event, Done):
-            return writer.whole(texts, event)
+            return writer.whole(texts, event, logprobs)
 
 
 class _Stream:
@@ -194,9 +203,9 @@ class _Stream:
         _refuse_degraded(event)
         match event:
             case Token():
-                await self._send(self._writer.text(event.text))
+                await self._send(self._writer.text(event.text, event.logprobs))
             case Waiting():
-                await self._send(comment(f"queued {event.position}"))
+                await self._send(comment(_queued(event)))
             case Reading():
                 await self._send(comment(f"reading {event.done}/{event.total}"))
             case Loading():

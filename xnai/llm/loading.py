@@ -12,9 +12,10 @@ from xnai.llm.config import WorkerConfig
 from xnai.llm.files import CheckedModel, ModelFile, ModelFiles
 from xnai.llm.frames import Frame
 from xnai.llm.gguf import NotGgufError, TruncatedError, read_header
-from xnai.llm.launch import requantise
+from xnai.llm.launch import WorkerOptions, requantise
 from xnai.llm.machine import usable_cores
 from xnai.llm.process import WorkerProcess
+from xnai.llm.request import Request
 from xnai.settings import Settings
 
 SPARE_MEMORY = 1_000_000_000  # bytes a worker may allocate beyond twice its estimate
@@ -57,22 +58,22 @@ class Loader:
     """Checks files and starts workers.
 
     Args:
-        settings: threads.
+        settings: threads, slots.
         files: what checks a file, and where the requantised copy is kept.
-        hang_seconds: silence after which a worker is killed.
+        options: how workers are started and watched.
 
     """
 
-    def __init__(self, settings: Settings, files: ModelFiles, hang_seconds: float) -> None:
+    def __init__(self, settings: Settings, files: ModelFiles, options: WorkerOptions) -> None:
         self._settings = settings
         self._files = files
-        self._hang_seconds = hang_seconds
+        self._options = options
 
     async def load(
         self,
         file: ModelFile,
         on_progress: Callable[[float], None],
-        on_figures: Callable[[Frame], None],
+        on_figures: Callable[[Request, Frame], None],
     ) -> WorkerProcess:
         """Check the file, start a worker and wait until it has loaded.
 
@@ -85,7 +86,7 @@ class Loader:
         checked = await asyncio.to_thread(self._files.check, file)
         worker = await WorkerProcess.spawn(
             await self._configure(checked),
-            hang_seconds=self._hang_seconds,
+            self._options,
             on_progress=on_progress,
             on_figures=on_figures,
         )
@@ -104,12 +105,16 @@ class Loader:
             context=checked.context,
             threads=self._settings.threads or usable_cores(),
             memory_limit=2 * checked.needed_bytes + SPARE_MEMORY,
+            slots=checked.capacity.slots,
+            store_bytes=checked.capacity.store_bytes,
         )
         if not checked.file.bundled:
             return config
         target = self._files.requantised_path(checked.file)
         wanted = replace(config, requantise_to=str(target))
-        if await asyncio.to_thread(is_whole, target) or await requantise(wanted):
+        if await asyncio.to_thread(is_whole, target) or await requantise(
+            wanted, self._options.command
+        ):
             return replace(config, model=str(target))
         return config
 

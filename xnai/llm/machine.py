@@ -1,11 +1,13 @@
 """What of this machine the model may use, containers' limits included."""
 
+import contextlib
 import os
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
 _CGROUP = Path("/sys/fs/cgroup")
+_MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def usable_cores() -> int:
@@ -30,6 +32,32 @@ def available_memory() -> int:
         cached = int(stat.get("inactive_file", 0)) + int(stat.get("active_file", 0))
         available = min(available, int(limit) - int(used) + cached)
     return max(0, available)
+
+
+def oom_kills() -> int | None:
+    """How many processes the system has ended for lack of memory; None if it does not say.
+
+    Of this process's control group where there is one to read, else of the whole machine.
+    """
+    for path, name in _oom_counters():
+        with contextlib.suppress(OSError, ValueError):
+            lines = dict(line.split(" ", 1) for line in path.read_text().splitlines())
+            if name in lines:
+                return int(lines[name])
+    return None
+
+
+def _oom_counters() -> list[tuple[Path, str]]:
+    counters = [(_CGROUP / "memory.events", "oom_kill"), (Path("/proc/vmstat"), "oom_kill")]
+    with contextlib.suppress(OSError):
+        for line in _MEMBERSHIP.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers:
+                counters.insert(0, (_CGROUP / path.lstrip("/") / "memory.events", "oom_kill"))
+            elif "memory" in controllers.split(","):
+                place = _CGROUP / "memory" / path.lstrip("/") / "memory.oom_control"
+                counters.insert(0, (place, "oom_kill"))
+    return counters
 
 
 def human_size(count: int) -> str:

@@ -3,52 +3,28 @@
 import asyncio
 import contextlib
 import itertools
+import time
 from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping
 
-from xnai.errors import CATALOGUE, INTERNAL, MODEL_UNSUPPORTED, XnaiError
+from xnai.errors import MODEL_UNSUPPORTED, XnaiError
 from xnai.llm import frames
 from xnai.llm.config import WorkerConfig
-from xnai.llm.launch import explain_exit, log_line, read_line, start
+from xnai.llm.launch import (
+    Cause,
+    Death,
+    WorkerOptions,
+    explain_exit,
+    log_line,
+    read_line,
+    start,
+)
+from xnai.llm.machine import oom_kills
+from xnai.llm.request import CLOSING, Request, WorkerDiedError, WorkerRetiredError
 
-HANG_SECONDS = 10.0
 TICKS = 10  # silence is counted in tenths, so that a pause of the server itself counts once
 STOP_SECONDS = 2.0
-
-
-class WorkerDiedError(Exception):
-    """The worker ended, or was ended, before it answered; the text says how."""
-
-
-class Request:
-    """One request under way; its frames arrive in order."""
-
-    def __init__(self, request_id: int, *, timed: bool) -> None:
-        self.id = request_id
-        self.timed = timed  # whether silence means that the worker hangs
-        self.ticks = 0
-        self._frames: asyncio.Queue[frames.Frame | str] = asyncio.Queue()
-
-    def put(self, frame: frames.Frame | str) -> None:
-        """Append a frame, or the reason of the worker's death."""
-        self.ticks = 0
-        self._frames.put_nowait(frame)
-
-    async def next(self) -> frames.Frame:
-        """The next frame.
-
-        Raises:
-            WorkerDiedError: the worker is gone.
-            XnaiError: the worker refuses the request.
-
-        """
-        frame = await self._frames.get()
-        if isinstance(frame, str):
-            raise WorkerDiedError(frame)
-        if frame["type"] == "error":
-            kind = CATALOGUE.get(str(frame["code"]), INTERNAL)
-            raise XnaiError(kind, **frame["values"])
-        return frame
+CANCEL_SECONDS = 1.0  # a closer waits so long for the worker's word that the place is free
 
 
 class WorkerProcess:
@@ -56,50 +32,61 @@ class WorkerProcess:
 
     Args:
         process: the child, with all three pipes.
-        hang_seconds: silence after which the worker is taken to hang and is killed.
+        options: how long it may be silent.
         on_progress: called with 0 to 1 while the model is read.
-        on_figures: called with the closing frame of every answer, cancelled ones included.
+        on_figures: called with every answer that is over, cancelled ones included, and its
+            closing frame.
 
     """
 
     def __init__(
         self,
         process: Process,
-        hang_seconds: float,
+        options: WorkerOptions,
         on_progress: Callable[[float], None],
-        on_figures: Callable[[frames.Frame], None],
+        on_figures: Callable[[Request, frames.Frame], None],
     ) -> None:
         self._process = process
-        self._hang_seconds = hang_seconds
+        self._options = options
         self._on_progress = on_progress
         self._on_figures = on_figures
+        self._oom_kills = oom_kills()
         self._silent_ticks = 0
-        self._killed_because = ""
+        self._killed_because: Death | None = None
         self._last_line = ""
         self._ids = itertools.count(1)
         self._requests: dict[int, Request] = {}
-        self._ready: asyncio.Future[frames.Frame] = asyncio.get_running_loop().create_future()
-        self.context = 0
+        self._used_at = time.monotonic()
+        self._retired = False
+        loop = asyncio.get_running_loop()
+        self._ready: asyncio.Future[frames.Frame] = loop.create_future()
+        self.context = 0  # tokens of one request
         self.parameters = 0
-        self.dead: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.slots = 1
+        self.dead: asyncio.Future[Death] = loop.create_future()
         self._task = asyncio.create_task(self._run(), name=f"worker-{process.pid}")
 
     @classmethod
     async def spawn(
         cls,
         config: WorkerConfig,
+        options: WorkerOptions,
         *,
-        hang_seconds: float = HANG_SECONDS,
         on_progress: Callable[[float], None] = lambda _: None,
-        on_figures: Callable[[frames.Frame], None] = lambda _: None,
+        on_figures: Callable[[Request, frames.Frame], None] = lambda _, __: None,
     ) -> "WorkerProcess":
         """Start a worker; it loads its model on its own."""
-        return cls(await start(config), hang_seconds, on_progress, on_figures)
+        return cls(await start(config, options.command), options, on_progress, on_figures)
 
     @property
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
+
+    @property
+    def idle_seconds(self) -> float:
+        """For how long it has had nothing to do."""
+        return 0.0 if self._requests else time.monotonic() - self._used_at
 
     async def wait_ready(self, name: str) -> None:
         """Wait until the model is loaded.
@@ -114,40 +101,56 @@ class WorkerProcess:
             raise XnaiError(MODEL_UNSUPPORTED, name=name, reason=frame["reason"])
         self.context = int(frame["context"])
         self.parameters = int(frame["parameters"])
+        self.slots = int(frame["slots"])
 
-    async def request(self, op: str, *, timed: bool, **fields: object) -> Request:
+    def request(self, op: str, *, timed: bool, **fields: object) -> Request:
         """Send a request; ``timed`` ones must be answered before the worker counts as hung.
 
         Raises:
+            WorkerRetiredError: it was stopped on purpose.
             WorkerDiedError: the worker is gone.
 
         """
+        if self._retired:
+            raise WorkerRetiredError(Death("stopped", "it was stopped"))
         if self.dead.done():
             raise WorkerDiedError(self.dead.result())
-        request = Request(next(self._ids), timed=timed)
-        self._requests[request.id] = request
-        self._send({"op": op, "id": request.id, **fields})
-        with contextlib.suppress(ConnectionError):
-            assert self._process.stdin is not None
-            await self._process.stdin.drain()
+        number = next(self._ids)
+        request = Request(number, timed=timed, control=lambda op: self._control(op, number))
+        self._send({"op": op, "id": number, **fields})
+        self._requests[number] = request
         return request
 
     def cancel(self, request: Request) -> None:
         """Stop a request; a worker that does not obey is killed."""
-        if request.id in self._requests:
-            request.timed = True
+        if request.id in self._requests and not request.cancelling:
+            request.timed = request.cancelling = True
             request.ticks = 0
-            self._send({"op": "cancel", "id": request.id})
+            self._control("cancel", request.id)
 
-    def kill(self, reason: str) -> None:
-        """End the worker now; ``reason`` is what its requests will hear."""
-        self._killed_because = self._killed_because or reason
+    async def discard(self, request: Request) -> None:
+        """Cancel a request that nobody reads any more; waits a moment for the end of it.
+
+        ``request.ended`` tells of the end even if that comes later.
+        """
+        request.close()
+        if not request.ended.done():
+            self.cancel(request)
+            await asyncio.wait({request.ended}, timeout=CANCEL_SECONDS)
+
+    def retire(self) -> None:
+        """Take no further requests."""
+        self._retired = True
+
+    def kill(self, words: str, cause: Cause = "hang") -> None:
+        """End the worker now; ``words`` are what its requests will hear."""
+        self._killed_because = self._killed_because or Death(cause, words)
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
     async def stop(self, reason: str) -> None:
         """End the worker: by closing its pipe, then by asking, then by force; waits for its end."""
-        self._killed_because = self._killed_because or reason
+        self._killed_because = self._killed_because or Death("stopped", reason)
         assert self._process.stdin is not None
         self._process.stdin.close()
         for end in (self._process.terminate, self._process.kill, None):
@@ -156,6 +159,9 @@ class WorkerProcess:
                 return
             with contextlib.suppress(ProcessLookupError):
                 end()
+
+    def _control(self, op: str, number: int) -> None:
+        self._send({"op": op, "id": number})
 
     def _send(self, frame: Mapping[str, object]) -> None:
         assert self._process.stdin is not None
@@ -166,18 +172,23 @@ class WorkerProcess:
         """Own the child until it is gone; then tell everyone who waits."""
         watch = asyncio.create_task(self._watch())
         log = asyncio.create_task(self._pump_log())
-        reason = "it was stopped"
+        death = Death("stopped", "it was stopped")
         try:
             await self._pump_frames()
             code = await self._wait_end()
             await log
-            reason = self._killed_because or explain_exit(code, self._last_line)
+            death = self._killed_because or self._explain(code)
         finally:
             for task in (watch, log):
                 task.cancel()
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-            self._tell_death(reason)
+            self._tell_death(death)
+
+    def _explain(self, code: int) -> Death:
+        before, after = self._oom_kills, oom_kills()
+        known = before is not None and after is not None
+        return explain_exit(code, self._last_line, (after or 0) - (before or 0) if known else None)
 
     async def _pump_frames(self) -> None:
         assert self._process.stdout is not None
@@ -185,8 +196,8 @@ class WorkerProcess:
             while frame := await frames.read_async(self._process.stdout):
                 self._silent_ticks = 0
                 self._dispatch(frame)
-        except frames.FrameError as exc:
-            self.kill(f"it sent something unintelligible ({exc})")
+        except (frames.FrameError, LookupError, TypeError, ValueError) as exc:
+            self.kill(f"it sent something unintelligible ({exc!r:.200})", "exit")
 
     async def _wait_end(self) -> int:
         """The exit code; the pipe is closed, so the process ends soon or is made to."""
@@ -199,41 +210,64 @@ class WorkerProcess:
 
     def _dispatch(self, frame: frames.Frame) -> None:
         kind = frame["type"]
-        if kind in {"ready", "failed"}:
-            if not self._ready.done():
-                self._ready.set_result(frame)
+        if kind == "step":
+            for number, text, *logprobs in frame["texts"]:
+                self._show(number, text, logprobs[0] if logprobs else [])
+        elif kind == "text":
+            self._show(frame["id"], frame["text"], frame.get("logprobs") or [])
+        elif kind == "beat":
+            self._check_step(float(frame.get("step_seconds", 0.0)))
         elif kind == "loading":
             self._on_progress(float(frame["progress"]))
-        elif request := self._requests.get(int(frame.get("id", 0))):
-            if kind not in {"prefill", "text"}:
-                del self._requests[request.id]
-            if kind in {"finished", "cancelled"}:
-                self._on_figures(frame)
-            request.put(frame)
+        elif kind in {"ready", "failed"}:
+            if not self._ready.done():
+                self._ready.set_result(frame)
+        else:
+            self._hand_over(frame)
+
+    def _hand_over(self, frame: frames.Frame) -> None:
+        request = self._requests.get(int(frame["id"]))
+        if request is None:
+            return
+        if frame["type"] in CLOSING:
+            del self._requests[request.id]
+            self._used_at = time.monotonic()
+        request.put(frame)
+        if frame["type"] in {"finished", "cancelled"}:
+            self._on_figures(request, frame)
+
+    def _show(self, number: int, text: str, logprobs: list[object]) -> None:
+        if request := self._requests.get(number):
+            request.text(text, logprobs)
+
+    def _check_step(self, seconds: float) -> None:
+        if seconds > self._options.step_seconds:
+            self.kill(f"a step of it took longer than {self._options.step_seconds:g} seconds")
 
     async def _watch(self) -> None:
         """Kill a worker that is silent, or that does not answer a request with a time limit."""
+        limit = self._options.hang_seconds
         while True:
-            await asyncio.sleep(self._hang_seconds / TICKS)
+            await asyncio.sleep(limit / TICKS)
             self._silent_ticks += 1
             if self._silent_ticks > TICKS:
-                self.kill(f"it gave no sign of life for {self._hang_seconds:.0f} seconds")
+                self.kill(f"it gave no sign of life for {limit:g} seconds")
             for request in self._requests.values():
                 request.ticks += request.timed
                 if request.ticks > TICKS:
-                    self.kill(f"it did not respond within {self._hang_seconds:.0f} seconds")
+                    self.kill(f"it did not respond within {limit:g} seconds")
 
     async def _pump_log(self) -> None:
         assert self._process.stderr is not None
         while line := await read_line(self._process.stderr):
             self._last_line = log_line(line, self.pid) or self._last_line
 
-    def _tell_death(self, reason: str) -> None:
+    def _tell_death(self, death: Death) -> None:
         if not self._ready.done():
-            self._ready.set_exception(WorkerDiedError(reason))
+            self._ready.set_exception(WorkerDiedError(death))
             self._ready.exception()  # nobody need wait for it
         if not self.dead.done():
-            self.dead.set_result(reason)
+            self.dead.set_result(death)
         for request in self._requests.values():
-            request.put(reason)
+            request.die(death)
         self._requests.clear()

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
-from xnai.types import Message, Sampling, Usage
+from xnai.types import Message, Sampling, TokenLogprob, Usage
 
 ModelState = Literal["preparing", "loading", "ready", "down"]
 FinishReason = Literal["stop", "length"]
@@ -43,9 +43,14 @@ class Prefill:
 
 @dataclass(frozen=True, slots=True)
 class TokenText:
-    """New text; always whole characters, never part of a stop string."""
+    """New text; always whole characters, never part of a stop string.
+
+    ``logprobs``, if asked for, are those of the tokens since the last event; their text may be
+    ahead of ``text``, which waits for whole characters.
+    """
 
     text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,9 @@ class ModelStatus:
 
     ``detail`` is a sentence for people; ``progress`` (0 to 1) and ``eta_seconds`` are known while
     the engine is prepared; ``retry_in`` is the time to the next attempt while it is down;
-    ``error_code`` names the catalogued error behind ``down``.
+    ``error_code`` names the catalogued error behind ``down``; ``idle``: it was unloaded and is
+    loaded again with the next question, so it counts as ready. ``running`` and ``waiting`` count
+    requests.
     """
 
     state: ModelState
@@ -76,17 +83,48 @@ class ModelStatus:
     eta_seconds: float | None = None
     retry_in: float | None = None
     error_code: str = ""
+    idle: bool = False
+    running: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model that can be chosen; ``context`` is in tokens and 0 until the model was read."""
+    """A model that can be chosen; ``context`` (tokens) and ``parameters`` are 0 while unknown."""
 
     name: str
     path: str
     size: int  # bytes
     context: int = 0
     bundled: bool = False
+    parameters: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatus:
+    """One of several places that answers come from; ``endpoint`` is its host and port.
+
+    ``state`` is ``unknown`` (not asked yet), ``ready``, ``busy`` or ``down``; ``retry_in`` is in
+    seconds.
+    """
+
+    endpoint: str
+    state: str
+    since: float  # seconds since the epoch, UTC
+    detail: str = ""
+    retry_in: float | None = None
+    error_code: str = ""
+    model: str = ""
+    in_flight: int = 0
+
+
+@runtime_checkable
+class HasEndpoints(Protocol):
+    """A language model that is made of several."""
+
+    def endpoints(self) -> list[EndpointStatus]:
+        """Each of them, without waiting."""
+        ...
 
 
 class LanguageModel(Protocol):

@@ -1,10 +1,9 @@
-"""Keeps one worker running: prepares the engine, loads once, restarts, explains."""
+"""Keeps one worker running: prepares the engine, loads once, restarts, unloads, explains."""
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,47 +17,30 @@ from xnai.errors import (
     SHUTTING_DOWN,
     XnaiError,
 )
+from xnai.llm.counters import Counters
 from xnai.llm.files import BUNDLED_NAME, ModelFile, ModelFiles
-from xnai.llm.frames import Frame
+from xnai.llm.flight import Flight
+from xnai.llm.launch import Death
 from xnai.llm.loading import EngineBuild, Loader
-from xnai.llm.process import HANG_SECONDS, WorkerDiedError, WorkerProcess
-from xnai.llm.protocol import ModelState, ModelStatus
+from xnai.llm.process import WorkerProcess
+from xnai.llm.protocol import ModelStatus
+from xnai.llm.request import WorkerDiedError
+from xnai.llm.restarts import Restarts
+from xnai.llm.state import State, Switch
 from xnai.settings import Settings
-from xnai.telemetry import metrics
-
-BACK_OFF = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)  # seconds before each restart in a row
-STABLE_SECONDS = 60.0  # a worker that lived this long begins the row anew
-SWITCHED = "another model was chosen"
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Counters:
-    """What has happened since the start."""
-
-    loads: int = 0
-    restarts: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """The wish for another model, and where the outcome goes."""
-
-    file: ModelFile
-    done: asyncio.Future[None]
 
 
 class Supervisor:
     """The only one that starts workers; one task does it all, so that loads never overlap.
 
     Args:
-        settings: model, context, threads, folders.
+        settings: model, idle_unload.
         build: makes sure that the engine is there.
         files: the models there are.
-        hang_seconds: silence after which a worker is killed.
+        loader: starts workers.
+        counters: counts loads and deaths.
 
     """
 
@@ -67,25 +49,23 @@ class Supervisor:
         settings: Settings,
         build: EngineBuild,
         files: ModelFiles,
-        hang_seconds: float = HANG_SECONDS,
+        loader: Loader,
+        counters: Counters,
     ) -> None:
         self._settings = settings
         self._build = build
         self._files = files
-        self._loader = Loader(settings, files, hang_seconds)
-        self.counters = Counters()
+        self._loader = loader
+        self._counters = counters
         self.on_load: Callable[[], None] = lambda: None
+        self.on_ready: Callable[[int], None] = lambda _: None
         self.context = 0
         self.parameters = 0
         self.file: ModelFile | None = None
-        self._state: ModelState = "loading" if build.installed else "preparing"
-        self._since = time.time()
-        self._error: XnaiError | None = None
-        self._progress: float | None = None
-        self._retry_at: float | None = None
-        self._failures = 0
+        self._state = State("loading" if build.installed else "preparing")
+        self._restarts = Restarts()
         self._kick = asyncio.Event()
-        self._attempt: asyncio.Future[WorkerProcess] | None = None
+        self._flight = Flight()
         self._switch: Switch | None = None
         self._worker: WorkerProcess | None = None
         self._task: asyncio.Task[None] | None = None
@@ -93,34 +73,13 @@ class Supervisor:
     @property
     def status(self) -> ModelStatus:
         """How the model is doing."""
-        eta = None
-        detail = self._error.message if self._error else ""
-        progress = self._progress
-        if self._state == "preparing":
-            detail, progress = self._build.detail, self._build.progress
-            eta = self._build.eta_seconds
-        elif self._state == "loading":
-            detail = f"{self._name} is being loaded."
-        return ModelStatus(
-            state=self._state,
-            name=self._name,
-            since=self._since,
-            detail=detail,
-            progress=progress,
-            eta_seconds=eta,
-            retry_in=self._retry_in,
-            error_code=self._error.code if self._error else "",
-        )
+        return self._state.status(self._name, self._build)
 
     @property
     def _name(self) -> str:
         if self.file is not None:
             return self.file.name
         return Path(self._settings.model).name or BUNDLED_NAME
-
-    @property
-    def _retry_in(self) -> float | None:
-        return None if self._retry_at is None else max(0.0, self._retry_at - time.monotonic())
 
     @property
     def worker_pid(self) -> int | None:
@@ -139,30 +98,35 @@ class Supervisor:
             XnaiError: MODEL_PREPARING, ENGINE_BUILD_FAILED, MODEL_DOWN.
 
         """
-        if self._state == "preparing":
+        if self._state.name == "preparing":
             eta = self._build.eta_seconds
             raise XnaiError(MODEL_PREPARING, retry_after=eta, detail=self._build.detail)
         if self._build.error is not None and not self._build.installed:
             raise self._build.error
-        if self._retry_in is not None and self._error is not None:
-            values = self._error.values
-            raise XnaiError(self._error.kind, retry_after=self._retry_in, **values)
+        error, wait = self._state.error, self._state.retry_in
+        if error is not None and wait:
+            raise XnaiError(error.kind, retry_after=wait, **error.values)
 
-    async def worker(self) -> WorkerProcess:
+    async def worker(self, *, patient: bool = False) -> WorkerProcess:
         """The running worker; waits while it loads, and has a bad file looked at again.
+
+        Args:
+            patient: sit out the pauses between restarts, as who was in line before the death does.
 
         Raises:
             XnaiError: as ``check``, and whatever is wrong with the file.
 
         """
-        self.check()
-        attempt = self._current()
-        if attempt.done() and attempt.result().dead.done():  # a moment before the task notices
-            self._attempt = None
-            attempt = self._current()
-        if self._state == "down":
-            self._kick.set()
-        return await asyncio.shield(attempt)
+        while True:
+            if not (patient and self._state.comes_back):
+                self.check()
+            if self._state.waits_for_a_question:
+                self._kick.set()
+            try:
+                return await self._flight.outcome()
+            except XnaiError:
+                if not (patient and self._state.comes_back):
+                    raise
 
     async def switch(self, file: ModelFile) -> None:
         """Load another model instead; if that fails, the former one is loaded again.
@@ -171,7 +135,7 @@ class Supervisor:
             XnaiError: what is wrong with the file.
 
         """
-        if self._state == "preparing" or self._task is None:
+        if self._state.name == "preparing" or self._task is None:
             self.file = file
             return
         self._switch = Switch(file, asyncio.get_running_loop().create_future())
@@ -180,7 +144,7 @@ class Supervisor:
 
     def answered(self) -> None:
         """Note that the worker does its work: the next restart comes at once."""
-        self._failures = 0
+        self._restarts.answered()
 
     async def close(self) -> None:
         """Stop the worker and all that was begun."""
@@ -188,7 +152,8 @@ class Supervisor:
             self._task.cancel()
             await asyncio.wait({self._task})
         closing = XnaiError(SHUTTING_DOWN)
-        self._settle(error=closing)
+        self._state.become("down", closing)  # nobody need be patient any more
+        self._flight.failed(closing)
         if self._switch is not None and not self._switch.done.done():
             self._switch.done.set_exception(closing)
 
@@ -209,8 +174,8 @@ class Supervisor:
             await self._build.run()
         except XnaiError as exc:
             _log.warning("engine_build_failed", code=exc.code, reason=exc.message)
-            self._set("down", exc)
-            self._settle(error=exc)
+            self._state.become("down", exc)
+            self._flight.failed(exc)
             return False
         return True
 
@@ -220,20 +185,16 @@ class Supervisor:
         if switch is not None:
             self.file = switch.file
         self._kick.clear()
-        self._set("loading")
+        self._state.become("loading")
         try:
             worker = await self._load()
         except (XnaiError, WorkerDiedError, OSError) as exc:
-            error = exc if isinstance(exc, XnaiError) else None
-            if switch is not None:
-                self.file = former
-                reason = XnaiError(MODEL_UNSUPPORTED, name=switch.file.name, reason=str(exc))
-                switch.done.set_exception(error or reason)
-                return 0
-            if error is None:
-                return self._crashed(str(exc))
-            self._failed(error)
-            return None
+            if switch is None:
+                return self._not_loaded(exc)
+            self.file = former
+            reason = XnaiError(MODEL_UNSUPPORTED, name=switch.file.name, reason=str(exc))
+            switch.done.set_exception(exc if isinstance(exc, XnaiError) else reason)
+            return 0
         except Exception:  # noqa: BLE001 - the next question must find someone at home
             _log.exception("model_load_failed")
             self._failed(XnaiError(INTERNAL))
@@ -245,87 +206,87 @@ class Supervisor:
     async def _serve(self, worker: WorkerProcess) -> float | None:
         self._worker = worker
         self.context, self.parameters = worker.context, worker.parameters
-        begun = time.monotonic()
-        self._set("ready")
-        self._settle(worker=worker)
-        kicked = asyncio.create_task(self._kick.wait())
+        self._restarts.started()
+        self._state.become("ready")
+        self.on_ready(worker.slots)
+        self._flight.landed(worker)
+        idle = False
         try:
-            ends: set[asyncio.Future[Any]] = {worker.dead, kicked}
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            idle = await self._watch(worker)
         finally:
-            kicked.cancel()
+            worker.retire()
             self._worker = None
-            self._set("loading")
-            if self._attempt is not None and self._attempt.done():
-                self._attempt = None
-            await worker.stop(SWITCHED)
+            self._state.become("ready" if idle else "loading", idle=idle)
+            self._flight.over()
+            await worker.stop("it was stopped")
+        if idle:
+            _log.info("model_unloaded", model=self._name, idle_seconds=self._settings.idle_unload)
+            return None
         if self._switch is not None:
             return 0
-        if time.monotonic() - begun > STABLE_SECONDS:
-            self._failures = 0
-        self.counters.restarts += 1
-        metrics.model_restarts.inc()
-        return self._crashed(worker.dead.result())
+        death = worker.dead.result()
+        if death.cause == "stopped":
+            return 0
+        self._counters.died(death.cause)
+        return self._crashed(death)
+
+    async def _watch(self, worker: WorkerProcess) -> bool:
+        """Wait until the worker dies or is to stop; True if that is because nobody asks it."""
+        limit = self._settings.idle_unload
+        kicked = asyncio.create_task(self._kick.wait())
+        try:
+            while True:
+                rest = max(0.01, limit - worker.idle_seconds) if limit else None
+                ends: set[asyncio.Future[Any]] = {worker.dead, kicked}
+                await asyncio.wait(ends, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
+                if worker.dead.done() or kicked.done():
+                    return False
+                if limit and worker.idle_seconds >= limit:
+                    return True
+        finally:
+            kicked.cancel()
 
     async def _load(self) -> WorkerProcess:
         """Load the chosen model, else the configured one; raises as ``Loader.load``."""
         begun = time.monotonic()
         if self.file is None:
             self.file = await asyncio.to_thread(self._files.configured)
-        worker = await self._loader.load(self.file, self._on_progress, self._take_figures)
-        self.counters.loads += 1
+        worker = await self._loader.load(self.file, self._state.progressed, self._counters.take)
+        self._counters.loads += 1
         self.on_load()
         seconds = round(time.monotonic() - begun, 2)
-        _log.info("model_loaded", model=self.file.name, seconds=seconds, context=worker.context)
+        _log.info("model_loaded", model=self.file.name, seconds=seconds, slots=worker.slots)
         return worker
+
+    def _not_loaded(self, exc: XnaiError | WorkerDiedError | OSError) -> float | None:
+        if isinstance(exc, XnaiError):
+            self._failed(exc)
+            return None
+        death = exc.death if isinstance(exc, WorkerDiedError) else Death("exit", str(exc))
+        return self._crashed(death)
 
     def _failed(self, error: XnaiError) -> None:
         """The file is no good: down until the next question has it looked at again."""
         _log.warning("model_refused", model=self._name, code=error.code, reason=error.message)
-        self._set("down", error)
-        self._settle(error=error)
+        self._state.become("down", error)
+        self._flight.failed(error)
 
-    def _crashed(self, reason: str) -> float:
-        """The worker is gone: returns the seconds to the next attempt."""
-        delay = BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
-        self._failures += 1
-        _log.warning("worker_died", model=self._name, reason=reason, restart_in=delay)
-        if delay:
-            error = XnaiError(MODEL_DOWN, retry_after=delay, reason=reason)
-            self._set("down", error)
-            self._retry_at = time.monotonic() + delay
-            self._settle(error=error)
-        else:
-            self._set("loading")
-        return delay
-
-    def _set(self, state: ModelState, error: XnaiError | None = None) -> None:
-        self._state, self._error = state, error
-        self._since = time.time()
-        self._progress = self._retry_at = None
-
-    def _current(self) -> "asyncio.Future[WorkerProcess]":
-        if self._attempt is None:
-            self._attempt = asyncio.get_running_loop().create_future()
-        return self._attempt
-
-    def _settle(
-        self, *, worker: WorkerProcess | None = None, error: XnaiError | None = None
-    ) -> None:
-        """Tell those who wait for the attempt how it went."""
-        attempt = self._current()
-        if attempt.done():
-            return
-        if worker is not None:
-            attempt.set_result(worker)
-        elif error is not None:
-            attempt.set_exception(error)
-            attempt.exception()  # nobody need wait for it
-            self._attempt = None
-
-    def _on_progress(self, value: float) -> None:
-        self._progress = value
-
-    def _take_figures(self, figures: Frame) -> None:
-        self.counters.prompt_tokens += int(figures["prompt_tokens"])
-        self.counters.completion_tokens += int(figures["completion_tokens"])
+    def _crashed(self, death: Death) -> float | None:
+        """The worker is gone: returns the seconds to the next attempt, None for when asked."""
+        restart = self._restarts.died()
+        reason = self._restarts.explain(death)
+        wait = restart.delay
+        _log.warning(
+            "worker_died",
+            model=self._name,
+            cause=death.cause,
+            reason=reason,
+            restart_in=wait if restart.automatic else None,
+        )
+        if not wait:
+            self._state.become("loading")
+            return 0
+        error = XnaiError(MODEL_DOWN, retry_after=wait, reason=reason)
+        self._state.become("down", error, retry=restart)
+        self._flight.failed(error)
+        return wait if restart.automatic else None

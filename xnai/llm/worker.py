@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -22,9 +21,15 @@ import llama_cpp.llama_cpp as lib
 
 from xnai.errors import INTERNAL
 from xnai.llm import frames
-from xnai.llm.answer import Answer, Prompter, RefusedError
+from xnai.llm.answer import Answer, Prompter, check_length
 from xnai.llm.config import BEAT_SECONDS, WorkerConfig
+from xnai.llm.context import Context
 from xnai.llm.native import AbortFlag, Model, requantise
+from xnai.llm.prefix_cache import PrefixCache
+from xnai.llm.refused import RefusedError
+from xnai.llm.sampler import Sampler
+from xnai.llm.scheduler import Job
+from xnai.llm.serving import Serving
 from xnai.llm.template import TemplateRefusedError
 from xnai.llm.vocabulary import NativeError
 from xnai.types import Sampling
@@ -55,52 +60,18 @@ class Outbox:
             os._exit(0)
 
 
-class Jobs:
-    """Requests for the main thread, and which of them are cancelled."""
-
-    def __init__(self, abort: AbortFlag) -> None:
-        self._abort = abort
-        self._lock = threading.Lock()
-        self._queue: queue.SimpleQueue[frames.Frame] = queue.SimpleQueue()
-        self._cancelled: set[int] = set()
-        self._current = 0
-
-    def put(self, job: frames.Frame) -> None:
-        """Append a request; ids rise."""
-        self._queue.put(job)
-
-    def cancel(self, job_id: int) -> None:
-        """Stop a request within one step, or keep it from starting."""
-        with self._lock:
-            if job_id == self._current:
-                self._abort.set()
-            elif job_id > self._current:
-                self._cancelled.add(job_id)
-
-    def take(self) -> frames.Frame:
-        """Wait for the next request; it becomes the one that ``cancel`` stops."""
-        job = self._queue.get()
-        with self._lock:
-            self._current = int(job["id"])
-            self._abort.clear()
-            if self._current in self._cancelled:
-                self._cancelled.discard(self._current)
-                self._abort.set()
-        return job
-
-
 def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
     """Load the model, then answer until the server closes the pipe."""
     abort = AbortFlag()
     log = _NativeLog(abort)
-    jobs = Jobs(abort)
-    counts: queue.SimpleQueue[frames.Frame] = queue.SimpleQueue()
-    _thread(_beat, outbox)
-    _thread(_read, inbox, jobs, counts)
-    path = Path(config.model)
+    requests = Requests()
+    _thread(_read, inbox, requests)
+    beat = _Beat(outbox)
+    _thread(beat.run)
     try:
-        model = Model(path, config.context, config.threads, _Progress(outbox), abort)
-        model.warm_up()
+        model = Model(Path(config.model), _Progress(outbox))
+        context = Context(model, config.slots, config.context, config.threads, abort)
+        context.warm_up(max(model.vocabulary.bos, 0))
         with _template_limit(outbox):
             prompter = Prompter(model)
     except NativeError as exc:
@@ -110,12 +81,36 @@ def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
     except TemplateRefusedError as exc:
         outbox.send("failed", reason=f"its chat template cannot be used: {exc}")
         return
-    _thread(_count, model, prompter, counts, outbox)
-    outbox.send("ready", context=model.context, parameters=model.parameters)
-    while True:
-        job = jobs.take()
-        send = partial(outbox.send, id=job["id"])
-        Answer(model, prompter, send).run(job["messages"], Sampling(**job["sampling"]))
+    store = config.store_bytes // context.token_bytes
+    cache = PrefixCache(config.slots, store_tokens=store, partial=context.partial)
+    serving = Serving(context, cache, abort, outbox.send)
+    beat.serving = requests.serving = serving
+    _thread(_prepare, requests, model, prompter, serving, outbox)
+    _thread(_count, requests, model, prompter, outbox)
+    outbox.send("ready", context=context.context, parameters=model.parameters, slots=context.slots)
+    serving.run()
+
+
+class Requests:
+    """Where what the server asks goes: to the tokenising threads or straight to the loop."""
+
+    def __init__(self) -> None:
+        self.completions: queue.SimpleQueue[frames.Frame] = queue.SimpleQueue()
+        self.counts: queue.SimpleQueue[frames.Frame] = queue.SimpleQueue()
+        self.serving: Serving | None = None
+
+    def put(self, frame: frames.Frame) -> None:
+        """Hand a frame on; the server sends requests only after "ready"."""
+        op = frame["op"]
+        if op == "complete":
+            self.completions.put(frame)
+        elif op in {"count", "count_prompt"}:
+            self.counts.put(frame)
+        elif self.serving is not None:
+            if op == "cancel":
+                self.serving.cancel(int(frame["id"]))
+            else:
+                self.serving.pause(int(frame["id"]), paused=op == "pause")
 
 
 @contextlib.contextmanager
@@ -135,30 +130,42 @@ def _template_limit(outbox: Outbox) -> Iterator[None]:
         timer.cancel()
 
 
-def _read(inbox: IO[bytes], jobs: Jobs, counts: "queue.SimpleQueue[frames.Frame]") -> None:
-    """Hand out what the server asks; the end of its pipe is the end of this process."""
+def _read(inbox: IO[bytes], requests: Requests) -> None:
+    """Take what the server asks; the end of its pipe is the end of this process."""
     try:
         while frame := frames.read(inbox):
-            if frame["op"] == "complete":
-                jobs.put(frame)
-            elif frame["op"] == "cancel":
-                jobs.cancel(int(frame["id"]))
-            else:
-                counts.put(frame)
+            requests.put(frame)
     except frames.FrameError as exc:
         log_line("error", str(exc))
     os._exit(0)
 
 
-def _count(
-    model: Model,
-    prompter: Prompter,
-    counts: "queue.SimpleQueue[frames.Frame]",
-    outbox: Outbox,
+def _prepare(
+    requests: Requests, model: Model, prompter: Prompter, serving: Serving, outbox: Outbox
 ) -> None:
-    """Count tokens beside the answer under way."""
+    """Turn requests into prompts beside the steps of the model."""
     while True:
-        frame = counts.get()
+        frame = requests.completions.get()
+        sampling = Sampling(**{**frame["sampling"], "stop": tuple(frame["sampling"]["stop"])})
+        try:
+            tokens = prompter.tokens(frame["messages"])
+            check_length(len(tokens), sampling.max_tokens, serving.context_tokens)
+            sampler = Sampler(sampling, model.vocabulary)
+        except RefusedError as exc:
+            outbox.send("error", id=frame["id"], code=exc.kind.code, values=exc.values)
+        except NativeError as exc:
+            log_line("error", str(exc))
+            outbox.send("error", id=frame["id"], code=INTERNAL.code, values={})
+        else:
+            job = Job(int(frame["id"]), tokens, fresh=sampling.seed is not None)
+            limit = serving.context_tokens
+            serving.add(Answer(job, sampling, sampler, model.vocabulary, limit))
+
+
+def _count(requests: Requests, model: Model, prompter: Prompter, outbox: Outbox) -> None:
+    """Count tokens beside the answers under way."""
+    while True:
+        frame = requests.counts.get()
         try:
             if frame["op"] == "count":
                 result = [model.vocabulary.count(text) for text in frame["texts"]]
@@ -172,10 +179,20 @@ def _count(
             outbox.send("error", id=frame["id"], code=INTERNAL.code, values={})
 
 
-def _beat(outbox: Outbox) -> None:
-    while True:
-        outbox.send("beat")
-        time.sleep(BEAT_SECONDS)
+class _Beat:
+    """Signs of life, and for how long the step under way has taken."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.serving: Serving | None = None
+        self._outbox = outbox
+
+    def run(self) -> None:
+        """Beat for ever."""
+        while True:
+            began = self.serving.step_began if self.serving else 0.0
+            seconds = time.monotonic() - began if began else 0.0
+            self._outbox.send("beat", step_seconds=seconds)
+            time.sleep(BEAT_SECONDS)
 
 
 class _NativeLog:

@@ -4,6 +4,7 @@ import time
 from contextlib import AsyncExitStack, aclosing
 
 import chainlit as cl
+from chainlit.data import get_data_layer
 
 from xnai.events import (
     Degraded,
@@ -18,41 +19,65 @@ from xnai.events import (
     Waiting,
 )
 from xnai.pipeline import Pipeline
+from xnai.streams import State, Stream
 from xnai.types import Citation
-from xnai.ui import render
+from xnai.ui import conversation, offers, render
 from xnai.ui.elements import side_element
 from xnai.ui.steps import ProgressStep, progress_step
 
 _EMIT_INTERVAL = 0.04  # seconds between two messages to the browser while text streams
+_SAVE_INTERVAL = 1.0  # seconds of text that are lost if the server is killed
 
 _CUT_SHORT = "\n\n*The answer reached its longest length (see the settings panel).*"
 
 
 class AnswerView:
-    """Shows one answer while it grows; ``text`` is what the model said so far."""
+    """Shows one answer while it grows.
 
-    def __init__(self, message: cl.Message) -> None:
+    ``text`` is what the model said so far.
+
+    Args:
+        message: where it is shown.
+        question_id: the user's message that is answered.
+        said: what the message holds already, in an answer that is continued.
+
+    """
+
+    def __init__(self, message: cl.Message, question_id: str, said: str = "") -> None:
         self.message = message
-        self.text = ""
+        self.text = said
         self.degraded = False
+        self._question_id = question_id
         self._links = render.LinkBreaker()
+        self.message.content = self._links.feed(said)
         self._buffer = ""
-        self._emitted = 0.0
+        self._emitted = self._saved = 0.0
+        self._known = bool(said)  # whether the message is in the history
+        self._search: ProgressStep | None = None
         self._status: ProgressStep | None = None
         self._steps = AsyncExitStack()
 
-    async def run(self, pipeline: Pipeline, question: Question) -> None:
+    async def run(self, pipeline: Pipeline, question: Question, stream: Stream) -> None:
         """Show an answer to its end; an error of the pipeline is raised after the text is kept."""
         async with self._steps, aclosing(pipeline.answer(question)) as events:
+            if question.scope is not None:
+                stream.retrieving()
+                searching = progress_step("Searching the documents")
+                self._search = await self._steps.enter_async_context(searching)
             async for event in events:
+                stream.see(event)
                 await self._show(event)
 
-    async def close(self, mark: str) -> None:
+    async def close(self, state: State) -> None:
         """Keep the text there is, with a mark that says why it ended."""
         await self._flush()
+        if self.degraded or (state in {State.FAILED, State.TIMED_OUT} and not self.text):
+            mark = ""  # an error message follows
+        else:
+            mark = render.MARKS[state]
         self.message.content = f"{self.message.content}{mark}".strip()
         if self.message.content:
-            await self._settle()
+            await self._settle(state)
 
     async def _show(self, event: Event) -> None:
         match event:
@@ -68,6 +93,7 @@ class AnswerView:
                 self._begin()
                 self.message.content = render.degraded(event.reason, event.retry_in)
                 await self.message.send()
+                self._known = True
             case Token() if not self.degraded:
                 await self._show_text(event.text)
             case Done():
@@ -76,8 +102,8 @@ class AnswerView:
     async def _show_passages(self, event: Retrieved) -> None:
         count = len(event.passages)
         found = f"{count} passage{'s' if count != 1 else ''} in {render.duration(event.seconds)}"
-        async with progress_step("Retrieval") as step:
-            await step.finish(f"Retrieval: {found}", render.passage_list(event.passages))
+        assert self._search is not None
+        await self._search.finish(f"Retrieval: {found}", render.passage_list(event.passages))
 
     async def _show_status(self, event: Loading | Waiting | Reading) -> None:
         match event:
@@ -124,9 +150,24 @@ class AnswerView:
         if self._buffer:
             text, self._buffer = self._buffer, ""
             self._emitted = time.monotonic()
-            if not self.message.content:
+            if not self.message.created_at:
                 self._begin()
             await self.message.stream_token(text)
+            if self._emitted - self._saved >= _SAVE_INTERVAL:
+                await self._save()
+
+    async def _save(self) -> None:
+        """Put the text into the history as it is, for the case that the server is killed."""
+        self._saved = time.monotonic()
+        self.message.metadata = self._metadata(render.RUNNING)
+        layer = get_data_layer()
+        if layer is not None:
+            keep = layer.update_step if self._known else layer.create_step
+            self._known = self.message.persisted = True
+            await keep(self.message.to_dict())
+
+    def _metadata(self, end: str) -> dict[str, str]:
+        return {conversation.END: end, offers.QUESTION: self._question_id}
 
     def _begin(self) -> None:
         # The page orders by this time, and the steps came first.
@@ -144,13 +185,16 @@ class AnswerView:
         shown = render.quotes if self.degraded else render.sources
         self.message.content += shown(event.citations)
         self.message.elements = [citation_element(c) for c in event.citations]
-        await self._settle()
+        await self._settle(State.COMPLETED)
         if self.message.elements:
             await _open_source(self.message.elements[0])
 
-    async def _settle(self) -> None:
+    async def _settle(self, state: State) -> None:
+        self.message.metadata = self._metadata(state)
+        await offers.withdraw(self._question_id)
+        self.message.actions = offers.after(state, self._question_id, self.text)
         # send() persists a new message, update() one that is on the page already.
-        if self.message.persisted:
+        if self._known:
             await self.message.update()
         else:
             await self.message.send()

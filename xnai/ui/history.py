@@ -19,6 +19,7 @@ from chainlit.user import PersistedUser
 
 from xnai.errors import DISK_FULL, SHUTTING_DOWN, XnaiError
 from xnai.ui.auth import acting_user
+from xnai.ui.history_rows import now
 from xnai.ui.history_store import HistoryStore
 from xnai.ui.history_threads import ThreadQuery
 
@@ -47,12 +48,16 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
         data_dir: where the file is.
         on_thread_deleted: called with the id of a thread before it is deleted; what it raises
             leaves the thread where it is, so that it can be deleted again.
+        recover: no other server uses the folder, so what is open was left by one that was killed.
 
     """
 
-    def __init__(self, data_dir: Path, on_thread_deleted: ThreadDeleted) -> None:
+    def __init__(
+        self, data_dir: Path, on_thread_deleted: ThreadDeleted, *, recover: bool = False
+    ) -> None:
         self._path = data_dir / FILE_NAME
         self._on_thread_deleted = on_thread_deleted
+        self._recover = recover
         self._store: HistoryStore | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
         self._held: WeakKeyDictionary[Any, list[Job[None]]] = WeakKeyDictionary()
@@ -220,6 +225,8 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
     def _call(self, job: Job[T]) -> T:
         if self._store is None:
             self._store = HistoryStore(self._path)
+            if self._recover and (closed := self._store.steps.close_open(now())):
+                log.warning("a server was killed while it answered", steps_closed=closed)
         return job(self._store)
 
     async def _settle(self, done: "asyncio.Future[None]") -> None:

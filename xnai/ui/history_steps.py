@@ -10,6 +10,7 @@ from xnai.errors import NOT_FOUND, XnaiError
 from xnai.ui.history_rows import Row, clean, element_row, loads, now, step_row
 from xnai.ui.history_schema import transaction
 from xnai.ui.history_threads import Actor, Threads
+from xnai.ui.render import MARKS, RUNNING
 
 _BELOW = """
 WITH RECURSIVE gone(id) AS (
@@ -70,6 +71,25 @@ class Steps:
         with transaction(self._db):
             self._db.execute(_DELETE_ELEMENTS, ids)
             self._db.execute(_DELETE_STEPS, ids)
+
+    def close_open(self, moment: str) -> int:
+        """End, in words, what a server that was killed left open; returns how many steps."""
+        ended = (
+            "UPDATE steps SET body = json_set(body, '$.end', :now, '$.name', "
+            "CASE type WHEN 'tool' THEN json_extract(body, '$.name') || :words "
+            "ELSE json_extract(body, '$.name') END) "
+            "WHERE type IN ('tool', 'run') AND json_extract(body, '$.end') IS NULL"
+        )
+        marked = (
+            "UPDATE steps SET output = output || :mark, "
+            "body = json_set(body, '$.metadata.end', 'killed') "
+            "WHERE type = 'assistant_message' AND json_extract(body, '$.metadata.end') = :running"
+        )
+        with transaction(self._db):
+            self._db.execute(ended, {"now": moment, "words": " (the server ended)"})
+            count = int(self._db.changes())
+            self._db.execute(marked, {"mark": MARKS["killed"], "running": RUNNING})
+            return count + int(self._db.changes())
 
     def favorites(self, user_id: str) -> list[Row]:
         """Messages that a user marked, newest first."""

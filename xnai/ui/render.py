@@ -1,5 +1,6 @@
 """Words and Markdown of the page; pure functions, so that hostile text is tamed in one place."""
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -14,6 +15,18 @@ _ADDRESSES = re.compile(r"(?i)(:(?=/)|\bwww(?=\.))")
 _JOINER = "\u2060"  # invisible; an address with it in the middle is no address
 _EXCERPT = 400
 SOURCES = "\n\n**Sources**\n"  # what stands before it is the answer itself
+
+# Why an answer is not whole, by the state its stream ended in.
+MARKS = {
+    "stopped": "\n\n*Stopped.*",
+    "disconnected": "\n\n*The page was away for too long: the answer was stopped here.*",
+    "failed": "\n\n*The answer broke off here.*",
+    "timed_out": "\n\n*The answer took longer than allowed and was ended here.*",
+    "shut_down": "\n\n*The server was stopped before the answer was complete.*",
+    "killed": "\n\n*The server ended before the answer was complete.*",
+}
+RUNNING = "running"  # in place of such a state, while there is no end yet
+EARLIER = "\n\n*An earlier answer; there is a newer one below.*"
 
 
 def plain(text: str) -> str:
@@ -51,6 +64,13 @@ class LinkBreaker:
     @staticmethod
     def _broken(text: str) -> str:
         return _unlinked(_LINKS.sub(r"\1 ", text))
+
+
+def spoken(output: str) -> str:
+    """The answer alone, of a message as it is on the page."""
+    for mark in (EARLIER, *MARKS.values()):
+        output = output.removesuffix(mark).removesuffix(mark.strip())
+    return output.split(SOURCES)[0]
 
 
 def place(file_name: str, page: int | None) -> str:
@@ -113,8 +133,14 @@ def quotes(citations: Sequence[Citation]) -> str:
 
 def waiting(position: int, eta_seconds: float | None) -> str:
     """Say the place in the queue."""
-    estimate = f", about {duration(eta_seconds)}" if eta_seconds else ""
+    estimate = "" if eta_seconds is None else f", about {countdown(eta_seconds)}"
     return f"Waiting for the model: {ordinal(position)} in line{estimate}"
+
+
+def countdown(seconds: float) -> str:
+    """Seconds that are counted down while they are read: whole, and never none."""
+    whole = max(1, math.ceil(seconds))
+    return f"{whole} s" if whole < 90 else duration(whole)  # noqa: PLR2004 - as in duration
 
 
 def degraded(reason: XnaiError, retry_in: float | None) -> str:

@@ -26,6 +26,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from xnai.errors import XnaiError
 from xnai.settings import Settings
+from xnai.ui import static
 from xnai.ui.auth import LoginLimiter
 from xnai.ui.payloads import is_canonical_uuid
 
@@ -89,6 +90,7 @@ def _router(settings: Settings) -> APIRouter:
     router.add_api_route("/set-session-cookie", _set_session_cookie, methods=["POST"])
     router.add_api_route("/feedback", _put_feedback, methods=["PUT"])
     router.add_api_route("/feedback", _delete_feedback, methods=["DELETE"])
+    static.add_routes(router)
     router.add_api_route("/login", _Login().submit, methods=["POST"])
     return router
 

@@ -1,7 +1,7 @@
 """Knowing when a Chainlit session is really gone, and where its uploads lie until then.
 
-``on_chat_end`` runs at every blip of the connection; a session ends when Chainlit deletes it: at
-once for a new chat, after ``session_timeout`` otherwise.
+A session outlives blips of its connection; it ends when it is deleted: at once for a new chat,
+after ``XNAI_SESSION_TIMEOUT`` otherwise, see ``lifecycle``.
 """
 
 import contextlib
@@ -32,11 +32,14 @@ _claims: list[FolderClaim] = []  # held until the process ends
 SessionDeleted = Callable[[str, bool], Awaitable[None]]
 
 
-def install(on_session_deleted: SessionDeleted) -> None:
+def install(
+    on_session_deleted: SessionDeleted, forget: Callable[[Any], None] = lambda _: None
+) -> None:
     """Call ``on_session_deleted(thread_id, persisted)`` after a session has really ended.
 
     ``persisted`` tells whether the thread is in the history; if not, nothing of it may stay.
-    Sessions whose thread is still open in another one are not told of.
+    Sessions whose thread is still open in another one are not told of; ``forget`` is called with
+    every session.
     """
     delete: Callable[[Any], Awaitable[None]] = getattr(
         WebsocketSession.delete, "original", WebsocketSession.delete
@@ -45,6 +48,7 @@ def install(on_session_deleted: SessionDeleted) -> None:
     async def delete_and_tell(session: Any) -> None:
         await delete(session)
         chat_contexts.pop(session.id, None)
+        forget(session)
         user_sessions.pop(session.id, None)
         thread_id = str(session.thread_id)
         if any(other.thread_id == thread_id for other in ws_sessions_id.values()):
@@ -66,12 +70,12 @@ async def is_persisted(thread_id: str) -> bool:
     return bool(layer and await layer.get_thread_author(thread_id))
 
 
-def use_files_directory(data_dir: Path) -> Path:
+def use_files_directory(data_dir: Path) -> bool:
     """Keep uploads, and the parts of requests on their way there, below the data folder.
 
     Returns:
-        The folder. Leftovers of processes that were killed are removed from it; while another
-        process uses it too, only those that are too old to be its.
+        Whether no other process uses it. Leftovers of processes that were killed are removed from
+        it; while another process uses it too, only those that are too old to be its.
 
     """
     uploads = data_dir / UPLOADS
@@ -89,7 +93,7 @@ def use_files_directory(data_dir: Path) -> Path:
     spool = data_dir / "tmp"
     spool.mkdir(exist_ok=True, mode=0o700)
     tempfile.tempdir = str(spool)
-    return uploads
+    return claim.alone
 
 
 def _remove_left(uploads: Path, age: float) -> None:

@@ -1,0 +1,151 @@
+"""One request under way in a worker, as the server sees it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from xnai.errors import CATALOGUE, INTERNAL, XnaiError
+from xnai.llm.frames import Frame
+from xnai.llm.launch import Death
+
+UNREAD_LIMIT = 8_192  # characters that may lie unread before the worker is told to pause
+LOGPROBS_SIZE = 64  # characters that one token's probabilities count as
+
+CLOSING = frozenset({"finished", "cancelled", "error", "counts"})
+
+
+class WorkerDiedError(Exception):
+    """The worker ended, or was ended, before it answered; the text says how."""
+
+    def __init__(self, death: Death) -> None:
+        self.death = death
+        super().__init__(death.words)
+
+
+class WorkerRetiredError(WorkerDiedError):
+    """The worker was stopped on purpose before the request went to it; ask for another one."""
+
+
+class Request:
+    """One request under way; its frames arrive in order, text that lies unread as one.
+
+    ``ended`` is done when the worker is through with the request, whether or not anybody reads:
+    with the closing frame, or with None if the worker died. ``proven`` is done with the first text
+    or with the end, whichever comes first.
+
+    Args:
+        request_id: what frames name it by.
+        timed: whether silence means that the worker hangs.
+        control: sends an op such as "pause" for this request.
+
+    """
+
+    def __init__(self, request_id: int, *, timed: bool, control: Callable[[str], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.id = request_id
+        self.timed = timed
+        self.ticks = 0
+        self.cancelling = False
+        self.prefilled = 0  # tokens that were read, those found in the cache left out
+        self.ended: asyncio.Future[Frame | None] = loop.create_future()
+        self.proven: asyncio.Future[None] = loop.create_future()
+        self._control = control
+        self._frames: deque[Frame | Death] = deque()
+        self._texts: list[str] = []
+        self._logprobs: list[object] = []
+        self._unread = 0
+        self._paused = False
+        self._closed = False
+        self._arrived = asyncio.Event()
+
+    def text(self, text: str, logprobs: list[object]) -> None:
+        """Take new text; pauses the worker's end when too much lies unread."""
+        self._prove()
+        self._note_life()
+        if self._closed:
+            return
+        self._texts.append(text)
+        self._logprobs += logprobs
+        self._unread += len(text) + LOGPROBS_SIZE * len(logprobs)
+        if self._unread > UNREAD_LIMIT and not self._paused:
+            self._paused = True
+            self._control("pause")
+        self._arrived.set()
+
+    def put(self, frame: Frame) -> None:
+        """Take any other frame; of prefill frames that lie unread the last is kept."""
+        self._note_life()
+        kind = frame["type"]
+        if kind == "prefill":
+            self.prefilled = int(frame["done"]) - int(frame.get("reused", 0))
+            if self._last_is_prefill():
+                self._frames.pop()
+        elif kind in CLOSING:
+            self._end(frame)
+        if not self._closed:
+            self._append(frame)
+
+    def die(self, death: Death) -> None:
+        """Take note of the worker's death."""
+        self._end(None)
+        self._append(death)
+
+    def close(self) -> None:
+        """Drop what lies unread and what is still to come."""
+        self._closed = True
+        self._frames.clear()
+        self._texts.clear()
+        self._logprobs.clear()
+
+    async def next(self) -> Frame:
+        """The next frame.
+
+        Raises:
+            WorkerDiedError: the worker is gone.
+            XnaiError: the worker refuses the request.
+
+        """
+        while not self._frames and not self._texts:
+            self._arrived.clear()
+            await self._arrived.wait()
+        if not self._frames:
+            frame = self._take_text()
+            if self._paused:
+                self._paused = False
+                self._control("resume")
+            return frame
+        first = self._frames.popleft()
+        if isinstance(first, Death):
+            raise WorkerDiedError(first)
+        if first["type"] == "error":
+            kind = CATALOGUE.get(str(first["code"]), INTERNAL)
+            raise XnaiError(kind, **first["values"])
+        return first
+
+    def _take_text(self) -> Frame:
+        frame: Frame = {"type": "text", "text": "".join(self._texts), "logprobs": self._logprobs}
+        self._texts, self._logprobs, self._unread = [], [], 0
+        return frame
+
+    def _append(self, frame: Frame | Death) -> None:
+        if self._texts:
+            self._frames.append(self._take_text())
+        self._frames.append(frame)
+        self._arrived.set()
+
+    def _last_is_prefill(self) -> bool:
+        last = self._frames[-1] if self._frames and not self._texts else None
+        return isinstance(last, dict) and last["type"] == "prefill"
+
+    def _note_life(self) -> None:
+        if not self.cancelling:  # then only the end of it counts
+            self.ticks = 0
+
+    def _prove(self) -> None:
+        if not self.proven.done():
+            self.proven.set_result(None)
+
+    def _end(self, frame: Frame | None) -> None:
+        self._prove()
+        if not self.ended.done():
+            self.ended.set_result(frame)

@@ -1,0 +1,189 @@
+"""The answers that are being produced now, for the page and for the API, and how each ended.
+
+Only this module starts, finds and cancels one, so that every stream ends in exactly one state.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+import structlog
+
+from xnai.errors import ANSWER_TIMEOUT, SHUTTING_DOWN, XnaiError
+from xnai.events import Done, Event, Prompted, Reading, Retrieved, Token, Waiting
+from xnai.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+_RETRY_AFTER = 5.0  # seconds; a restart takes about that long
+
+
+class State(StrEnum):
+    """Where a stream is; the last six are ends."""
+
+    QUEUED = "queued"
+    RETRIEVING = "retrieving"
+    STREAMING = "streaming"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    DISCONNECTED = "disconnected"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    SHUT_DOWN = "shut_down"
+
+
+LIVE = frozenset({State.QUEUED, State.RETRIEVING, State.STREAMING})
+ENDS = tuple(state for state in State if state not in LIVE)
+
+
+@dataclass(eq=False)
+class Stream:
+    """One answer: whose it is, how far it is, and what ends it.
+
+    ``thread`` is empty for the API, which has no threads; ``started`` is a time of
+    ``time.monotonic()``.
+    """
+
+    kind: Literal["page", "api"]
+    owner: str
+    message: str
+    session: str = ""
+    thread: str = ""
+    state: State = State.QUEUED
+    started: float = field(default_factory=time.monotonic)
+    reason: State | None = None  # the end that was asked for
+    _task: "asyncio.Task[object] | None" = field(default_factory=asyncio.current_task)
+    _sealed: bool = False
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def retrieving(self) -> None:
+        """Note that files are read or documents are searched."""
+        self.state = State.RETRIEVING
+
+    def see(self, event: Event) -> None:
+        """Follow the events of the answer."""
+        match event:
+            case Retrieved() | Waiting():
+                self.state = State.QUEUED
+            case Prompted() | Reading() | Token():
+                self.state = State.STREAMING
+            case Done():
+                self._sealed = True
+
+    def cancel(self, reason: State) -> None:
+        """End the stream for a reason; the first one counts, and none after its last event."""
+        if self.reason is None and not self._sealed and self.state in LIVE:
+            self.reason = reason
+            assert self._task is not None
+            self._task.cancel()
+
+    async def over(self) -> None:
+        """Wait until it has ended."""
+        await self._over.wait()
+
+    def end(self, state: State) -> None:
+        """Note the end; called by the registry, once."""
+        self.state = state
+        self._over.set()
+
+
+class Streams:
+    """The registry; the page has at most one stream for a thread."""
+
+    def __init__(self) -> None:
+        self._running: set[Stream] = set()
+        self._threads: dict[str, Stream] = {}
+        self._closed = False
+        for state in ENDS:
+            metrics.streams_ended.labels(state)
+
+    @property
+    def active(self) -> int:
+        """How many run."""
+        return len(self._running)
+
+    def of_thread(self, thread: str) -> Stream | None:
+        """The stream that runs in a thread of the page."""
+        return self._threads.get(thread)
+
+    @contextmanager
+    def run(self, stream: Stream) -> Iterator[Stream]:
+        """Hold a stream's place while the current task produces it; what the block raises ends it.
+
+        Raises:
+            XnaiError: SHUTTING_DOWN, no stream may start any more.
+
+        """
+        if self._closed:
+            raise XnaiError(SHUTTING_DOWN, retry_after=_RETRY_AFTER)
+        assert stream.thread not in self._threads
+        self._running.add(stream)
+        if stream.thread:
+            self._threads[stream.thread] = stream
+        metrics.streams_active.inc()
+        end = State.COMPLETED
+        try:
+            yield stream
+        except BaseException as exc:
+            end = end_of(stream, exc)
+            raise
+        finally:
+            self._running.discard(stream)
+            self._threads.pop(stream.thread, None)
+            metrics.streams_active.dec()
+            metrics.streams_ended.labels(end).inc()
+            stream.end(end)
+            _log_end(stream)
+
+    def cancel_thread(self, thread: str, reason: State) -> Stream | None:
+        """End the stream of a thread, if there is one; returns it."""
+        stream = self.of_thread(thread)
+        if stream is not None:
+            stream.cancel(reason)
+        return stream
+
+    async def close(self, seconds: float = 0.0) -> None:
+        """Start none any more, let those that run finish for a while, then end them."""
+        self._closed = True
+        if self._running:
+            log.info("waiting for answers to finish", running=self.active, seconds=seconds)
+            await self._wait(seconds)
+        while self._running:
+            for stream in self._running:
+                stream.cancel(State.SHUT_DOWN)
+            await self._wait(1.0)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while self._running:
+                    await next(iter(self._running)).over()
+        except TimeoutError:
+            pass
+
+
+def end_of(stream: Stream, exc: BaseException) -> State:
+    """The state in which an exception leaves a stream."""
+    if stream.reason is not None:
+        return stream.reason
+    if isinstance(exc, XnaiError):
+        by_kind = {ANSWER_TIMEOUT: State.TIMED_OUT, SHUTTING_DOWN: State.SHUT_DOWN}
+        return by_kind.get(exc.kind, State.FAILED)
+    if isinstance(exc, (asyncio.CancelledError, GeneratorExit)):
+        return State.DISCONNECTED  # the server took the handler away from a client that left
+    return State.FAILED
+
+
+def _log_end(stream: Stream) -> None:
+    log.info(
+        "stream ended",
+        state=stream.state.value,
+        kind=stream.kind,
+        message=stream.message,
+        thread=stream.thread,
+        seconds=round(time.monotonic() - stream.started, 3),
+    )

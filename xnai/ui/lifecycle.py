@@ -1,0 +1,174 @@
+"""What happens to answers when pages come, go, come back, and press Stop.
+
+Chainlit never cancels a running handler, resumes a thread anew at every blip of its connection,
+leaves a timer of an hour behind every disconnect, and knows nothing of a second page. Its socket
+handlers are wrapped here, and the one for disconnects is replaced.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from weakref import WeakSet
+
+import structlog
+from chainlit.context import init_ws_context
+from chainlit.data import get_data_layer
+from chainlit.session import WebsocketSession, ws_sessions_id
+from chainlit.user_session import user_sessions
+
+from xnai.settings import Settings
+from xnai.streams import State, Streams
+from xnai.telemetry import metrics
+from xnai.ui.rooms import NAMESPACE, Rooms
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+class Lifecycle:
+    """Wraps the socket's handlers; ``close`` ends the timers.
+
+    Args:
+        settings: ``disconnect_grace`` and ``session_timeout``.
+        streams: the running answers.
+        rooms: who is in which thread.
+
+    """
+
+    def __init__(self, settings: Settings, streams: Streams, rooms: Rooms) -> None:
+        self._grace = settings.disconnect_grace
+        self._timeout = settings.session_timeout
+        self._streams = streams
+        self._rooms = rooms
+        self._resumed: WeakSet[Any] = WeakSet()
+        self._expiries: dict[str, asyncio.Task[None]] = {}
+        self._graces: set[asyncio.Task[None]] = set()
+
+    def install(self, sio: Any) -> None:
+        """Take the handlers over; call it after the guard, whose checks stay in front."""
+        handlers: dict[str, Handler] = sio.handlers[NAMESPACE]
+        handlers["connect"] = self._connect(handlers["connect"])
+        handlers["connection_successful"] = self._connected(handlers["connection_successful"])
+        handlers["edit_message"] = self._edit(handlers["edit_message"])
+        handlers["stop"] = self._stop
+        handlers["disconnect"] = self._disconnect
+        metrics.sessions.set_function(lambda: len(ws_sessions_id))
+
+    def session_ended(self, session: Any) -> None:
+        """Forget a session that was deleted."""
+        self._rooms.leave(session)
+        expiry = self._expiries.pop(session.id, None)
+        if expiry is not None and expiry is not asyncio.current_task():
+            expiry.cancel()
+
+    async def close(self) -> None:
+        """End all timers."""
+        tasks = [*self._expiries.values(), *self._graces]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _connect(self, handler: Handler) -> Handler:
+        async def connect(sid: str, environ: dict[str, Any], auth: object = None) -> Any:
+            accepted = await handler(sid, environ, auth)
+            if session := WebsocketSession.get(sid):
+                if expiry := self._expiries.pop(session.id, None):
+                    expiry.cancel()
+                self._rooms.enter(session)
+            return accepted
+
+        return connect
+
+    def _connected(self, handler: Handler) -> Handler:
+        async def connected(sid: str, *_: object) -> None:
+            session = WebsocketSession.get(sid)
+            if session is None:
+                return
+            if session in self._resumed:
+                # Its thread is on the page already; Chainlit would resume it once more.
+                emitter = init_ws_context(session).emitter
+                await emitter.task_end()
+                await emitter.clear("clear_ask")
+                await emitter.clear("clear_call_fn")
+            else:
+                if session.thread_id_to_resume:
+                    self._resumed.add(session)
+                await handler(sid)
+            await self._rooms.tell_again(session)
+
+        return connected
+
+    def _edit(self, handler: Handler) -> Handler:
+        async def edit(sid: str, *payload: object) -> None:
+            session = WebsocketSession.get(sid)
+            if session is not None:
+                stream = self._streams.cancel_thread(session.thread_id, State.STOPPED)
+                if stream is not None:
+                    await stream.over()
+                session.current_task = asyncio.current_task()  # what Stop is to end
+            await handler(sid, *payload)
+
+        return edit
+
+    async def _stop(self, sid: str, *_: object) -> None:
+        # Chainlit's own says so in a message of its own; the answer that was stopped does that.
+        session = WebsocketSession.get(sid)
+        if session is None:
+            return
+        stream = self._streams.cancel_thread(session.thread_id, State.STOPPED)
+        if stream is None and session.current_task:
+            session.current_task.cancel()
+
+    async def _disconnect(self, sid: str, *_: object) -> None:
+        # None: a newer socket has taken the session over before this one was known to be dead.
+        session = WebsocketSession.get(sid)
+        if session is None:
+            return
+        try:
+            await self._left(session)
+        except Exception:
+            log.exception("a disconnect was not handled to its end")
+
+    async def _left(self, session: Any) -> None:
+        init_ws_context(session)
+        stream = self._streams.of_thread(session.thread_id)
+        if stream is not None and not self._rooms.is_watched(session.thread_id):
+            if session.to_clear:
+                stream.cancel(State.DISCONNECTED)
+                await stream.over()
+            else:
+                self._keep(self._graces, self._cancel_after_grace(session.thread_id))
+        await _save_metadata(session)
+        if session.to_clear:
+            await _delete(session)
+        elif session.id in ws_sessions_id:
+            expiry = asyncio.create_task(self._expire(session), name="session-expiry")
+            self._expiries[session.id] = expiry
+
+    async def _cancel_after_grace(self, thread: str) -> None:
+        await asyncio.sleep(self._grace)
+        if not self._rooms.is_watched(thread):
+            self._streams.cancel_thread(thread, State.DISCONNECTED)
+
+    async def _expire(self, session: Any) -> None:
+        await asyncio.sleep(self._timeout)
+        if ws_sessions_id.get(session.id) is session:
+            await _delete(session)
+
+    @staticmethod
+    def _keep(tasks: set[asyncio.Task[None]], work: Any) -> None:
+        task = asyncio.create_task(work, name="disconnect-grace")
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+
+async def _save_metadata(session: Any) -> None:
+    layer = get_data_layer()
+    if layer and session.thread_id and session.has_first_interaction:
+        await layer.update_thread(thread_id=session.thread_id, metadata=session.to_persistable())
+
+
+async def _delete(session: Any) -> None:
+    user_sessions.pop(session.id, None)
+    await session.delete()

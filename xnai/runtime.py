@@ -12,6 +12,7 @@ from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import DATA_DIR_UNUSABLE, INTERNAL, XnaiError
 from xnai.llm.build import EngineBuild
 from xnai.llm.engine import LocalEngine
+from xnai.llm.fleet import Fleet
 from xnai.llm.protocol import LanguageModel
 from xnai.pipeline import Pipeline
 from xnai.retrieval.embedder import OnnxEmbedder
@@ -60,7 +61,7 @@ class Runtime:
         self.library: DocumentLibrary = Library(
             settings, self._index, self._embedder, HybridSearch(self._index, self._embedder)
         )
-        self.model: LanguageModel = _engine(settings)
+        self.model: LanguageModel = _fleet(settings) if settings.llm_url else _engine(settings)
         self.pipeline = Pipeline(self.library, self.model)
         self._lag = LoopLag()
         self._watchdog = LoopWatchdog()
@@ -107,6 +108,13 @@ class Runtime:
         await self._embedder.close()
         await self._lag.stop()
         await self._watchdog.stop()
+
+
+def _fleet(settings: Settings) -> LanguageModel:
+    fleet = Fleet(settings)
+    metrics.queue_depth.set_function(lambda: fleet.waiting)
+    metrics.requests_running.set_function(lambda: fleet.status.running)
+    return fleet
 
 
 def _engine(settings: Settings) -> LanguageModel:

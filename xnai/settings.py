@@ -50,6 +50,11 @@ class Settings(BaseSettings):
         0, ge=0, le=64, description="Answers generated at the same time. 0: by cores and memory."
     )
     threads: int = Field(0, ge=0, description="CPU threads for the model. 0: all usable cores.")
+    drafting: bool = Field(
+        default=True,
+        description="Guess tokens that repeat prompt or answer, where that is measured to be "
+        "faster. The text stays what it would be.",
+    )
     idle_unload: float = Field(
         0.0,
         ge=0,

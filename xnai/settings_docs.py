@@ -71,7 +71,7 @@ def _default(field: FieldInfo) -> str:
     default = field.default
     if default in ("", (), None, SecretStr("")):
         return "unset"
-    return f"`{default}`"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
 if __name__ == "__main__":

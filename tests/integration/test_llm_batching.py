@@ -88,7 +88,7 @@ async def test_a_long_prompt_does_not_stall_an_answer_that_grows(engine):
 
     async def disturb() -> float:
         begun = time.monotonic()
-        await collect(engine, ask(f"{random.random()} {NOTES} {NOTES}", max_tokens=1))
+        await collect(engine, ask(f"{random.random()} {NOTES} {NOTES} {NOTES}", max_tokens=1))
         return time.monotonic() - begun
 
     _, whole = await asyncio.gather(listen(), disturb())
@@ -127,6 +127,15 @@ async def test_the_same_seed_gives_the_same_text_whatever_the_cache_holds(engine
     first = text_of(await collect(engine, wish))
     await collect(engine, ask(f"{NOTES} Something else."))
     assert first == text_of(await collect(engine, wish))
+
+
+async def test_answers_that_repeat_are_the_same_with_drafts_as_without(engine):
+    verse = "The cat sat on the mat. The dog lay on the rug. The bird sang in the tree. " * 4
+    wish = ask(f"Copy this text: {verse}", max_tokens=60)
+    alone = text_of(await collect(engine, replace(wish, sampling=replace(wish.sampling, seed=1))))
+    together = await asyncio.gather(*(collect(engine, wish) for _ in range(SLOTS)))
+    assert [alone] * SLOTS == [text_of(events) for events in together]
+    assert "The cat sat on the mat. The dog lay on the rug." in alone
 
 
 async def test_another_seed_gives_another_text(engine):

@@ -40,14 +40,17 @@ class Memory:
         assert len(self.slots[run.slot]) == run.start
         self.slots[run.slot] += run.tokens
 
+    def cut(self, slot, length):
+        del self.slots[slot][length:]
+
 
 def scheduler(slots=4, **options):
     cache = PrefixCache(slots, **options)
     return Scheduler(cache, CHUNK), cache, Memory(slots)
 
 
-def make_step(sched, memory, budget=CHUNK):
-    step = sched.plan(budget)
+def make_step(sched, memory, budget=CHUNK, *, pays=False):
+    step = sched.plan(budget, lambda _: pays)
     memory.move(step.moves)
     for run in step.runs:
         memory.read(run)
@@ -150,8 +153,59 @@ def test_a_fresh_request_reuses_nothing_and_waits_for_nobody():
     sched, _, memory = scheduler()
     sched.add(Job(1, [*DOCUMENT, 1]))
     sched.add(Job(2, [*DOCUMENT, 2], fresh=True))
-    step = make_step(sched, memory)
-    assert {1: 0, 2: 0} == {job.id: job.reused for job in step.placed}
+    placed = [job for _ in range(4) for job in make_step(sched, memory).placed]
+    assert {1: 0, 2: 0} == {job.id: job.reused for job in placed}
+
+
+def test_a_prompt_that_a_step_has_no_room_for_shares_what_that_step_reads():
+    sched, _, memory = scheduler()
+    for number in (1, 2):
+        sched.add(Job(number, [*range(20), *[number] * 80]))
+    make_step(sched, memory)
+    assert 20 == make_step(sched, memory).placed[0].reused
+
+
+def writing_answers(sched, memory, prompts, **options):
+    """Answers that have each drawn their first token."""
+    jobs = [Job(number, list(prompt), **options) for number, prompt in enumerate(prompts)]
+    for job in jobs:
+        sched.add(job)
+    make_step(sched, memory)
+    for job in jobs:
+        job.tokens.append(1)
+    return jobs
+
+
+def test_a_draft_is_read_with_the_last_token_if_that_pays():
+    sched, _, memory = scheduler()
+    writing_answers(sched, memory, [[1, 2, 3], [1, 7, 8]])
+    plain, drafted = sched.plan(CHUNK), sched.plan(CHUNK, lambda writing: len(writing) == 2)
+    assert [[1], [1]] == [run.tokens for run in plain.runs]
+    assert [[1, 2], [1, 7]] == [run.tokens for run in drafted.runs]
+    assert [1, 2] == [plain.runs[0].rows, drafted.runs[0].rows]
+
+
+def test_a_wrong_draft_is_forgotten():
+    sched, _, memory = scheduler()
+    (job,) = writing_answers(sched, memory, [[1, 2, 3]])
+    step = make_step(sched, memory, pays=True)
+    job.tokens.append(9)
+    sched.reject(step.runs[0])
+    memory.cut(step.runs[0].slot, job.read)
+    assert [9] == make_step(sched, memory).runs[0].tokens
+
+
+@pytest.mark.parametrize("options", [{"fresh": True}, {"most_tokens": 5}])
+def test_nothing_is_drafted_that_may_change_the_text_or_is_too_long(options):
+    sched, _, memory = scheduler()
+    writing_answers(sched, memory, [[1, 2, 3]], **options)
+    assert [1] == sched.plan(CHUNK, lambda _: True).runs[0].tokens
+
+
+def test_a_recurrent_model_cannot_take_a_draft_back():
+    sched, _, memory = scheduler(partial=False)
+    writing_answers(sched, memory, [[1, 2, 3]])
+    assert [1] == sched.plan(CHUNK, lambda _: True).runs[0].tokens
 
 
 def test_a_paused_answer_keeps_its_slot_and_is_not_read():
@@ -278,10 +332,15 @@ class SchedulerMachine(RuleBasedStateMachine):
     def pause(self, index, paused):
         self.pick(index).paused = paused
 
-    @rule(budget=st.integers(1, 150), token=st.integers(0, 5), aborted=st.booleans())
-    def step(self, budget, token, aborted):
+    @rule(
+        budget=st.integers(1, 150),
+        token=st.integers(0, 5),
+        aborted=st.booleans(),
+        pays=st.booleans(),
+    )
+    def step(self, budget, token, aborted, pays):
         waiting = [job.id for job in self.sched.jobs if job.slot is None]
-        step = self.sched.plan(budget)
+        step = self.sched.plan(budget, lambda _: pays)
         self.stepped = True
         assert step is None or [run.slot for run in step.runs] == sorted(
             run.slot for run in step.runs
@@ -295,15 +354,23 @@ class SchedulerMachine(RuleBasedStateMachine):
         if aborted:
             self.sched.undo(step)
             return
-        prefill = sum(len(run.tokens) for run in step.runs if len(run.tokens) > 1)
+        prefill = sum(len(run.tokens) for run in step.prefills if len(run.tokens) > 2)
         assert prefill <= CHUNK
         for run in step.runs:
             self.memory.read(run)
         self.sched.settle(step)
         for run in step.runs:
             if run.logits:
-                assert run.job.unread == 0
-                run.job.tokens.append(token)
+                self.draw(run, token)
+
+    def draw(self, run, token):
+        assert run.job.unread == -run.drafted
+        run.job.tokens.append(token)
+        if run.drafted and token == run.tokens[-1]:
+            run.job.tokens.append(token)
+        elif run.drafted:
+            self.sched.reject(run)
+            self.memory.cut(run.slot, run.job.read)
 
     @rule()
     def run_dry(self):

@@ -63,28 +63,25 @@ class Answer:
     """One answer as it grows.
 
     Args:
-        job: the prompt, and where the scheduler has it.
+        job: the prompt, how long the answer may become, and where the scheduler has it.
         sampling: when it ends.
         sampler: draws its tokens; freed by ``close``.
         vocabulary: spells them.
-        context: tokens that prompt and answer may have together.
 
     """
 
     def __init__(
-        self, job: Job, sampling: Sampling, sampler: Sampler, vocabulary: Vocabulary, context: int
+        self, job: Job, sampling: Sampling, sampler: Sampler, vocabulary: Vocabulary
     ) -> None:
         self.job = job
         self.reason = ""  # why it is over: stop, length
-        # The last token drawn is shown, not read.
-        self._most_tokens = min(job.prompt_tokens + sampling.max_tokens, context + 1)
         self._sampler = sampler
         self._vocabulary = vocabulary
         self._stream = TextStream(sampling.stop)
         self._begun = time.monotonic()
         self._first_token = 0.0
 
-    def draw(self, context: object, row: int) -> list[object]:
+    def draw(self, context: object, row: int) -> tuple[str, list[object]]:
         """Draw the next token from a row of logits.
 
         Returns what may be shown now, and the log probability if it is asked for; sets ``reason``
@@ -98,16 +95,16 @@ class Answer:
         self._first_token = self._first_token or time.monotonic()
         if self._vocabulary.ends(drawn.token):
             self.reason = "stop"
-            return [self._stream.flush()]
+            return self._stream.flush(), []
         self.job.tokens.append(drawn.token)
         text = self._stream.feed(self._vocabulary.piece(drawn.token))
         if self._stream.stopped or drawn.last:
             self.reason = "stop"
             text += self._stream.flush()
-        elif len(self.job.tokens) >= self._most_tokens:
+        elif len(self.job.tokens) >= self.job.most_tokens:
             self.reason = "length"
             text += self._stream.flush()
-        return [text] if drawn.logprobs is None else [text, [_wire(drawn.logprobs)]]
+        return text, [] if drawn.logprobs is None else [_wire(drawn.logprobs)]
 
     def figures(self) -> dict[str, Any]:
         """What the closing frame says."""

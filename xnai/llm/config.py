@@ -17,6 +17,7 @@ class WorkerConfig:
     memory_limit: int  # bytes that may be allocated; mapped files do not count
     slots: int = 1  # requests that are answered at the same time
     store_bytes: int = 0  # for what is kept of past ones
+    drafting: bool = True  # whether tokens may be guessed where that is faster
     requantise_to: str = ""  # only write this Q8_0 copy of the model and exit
 
     def to_json(self) -> str:

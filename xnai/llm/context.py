@@ -19,6 +19,7 @@ from xnai.llm.prefix_cache import Copy, Drop, Move, Restore, Save, Trim
 from xnai.llm.scheduler import Step
 from xnai.llm.vocabulary import NativeError
 
+MOST_ROWS = 2  # tokens of one sequence that logits are wanted of
 UBATCH = 512  # most tokens that are computed at once
 DECODE_ABORTED = 2
 
@@ -52,8 +53,8 @@ class Context:
         params.n_seq_max = slots
         params.kv_unified = False
         params.n_ubatch = min(UBATCH, context)
-        params.n_batch = params.n_ubatch + slots
-        params.n_outputs_max = slots  # saves the room for the logits of a whole batch
+        params.n_batch = params.n_ubatch + MOST_ROWS * slots
+        params.n_outputs_max = MOST_ROWS * slots  # saves the room for the logits of a whole batch
         params.n_threads = params.n_threads_batch = threads
         params.swa_full = True  # keeps a window's older cells, without which no prefix is reused
         params.no_perf = True
@@ -102,7 +103,7 @@ class Context:
                 copied = None  # it holds something else now
 
     def decode(self, step: Step) -> dict[int, int]:
-        """Read the tokens of a step; returns the row of logits of each slot that wanted them.
+        """Read the tokens of a step; returns the first row of logits of each slot that wanted them.
 
         Raises:
             AbortedError: the flag was set; nothing of this step counts.
@@ -118,6 +119,15 @@ class Context:
         for run in step.runs:
             self._trim(run.slot, run.start)
         raise AbortedError
+
+    def cut(self, slot: int, length: int) -> None:
+        """Keep the first ``length`` tokens of a sequence.
+
+        Raises:
+            NativeError: this model's sequences cannot be cut.
+
+        """
+        self._trim(slot, length)
 
     def warm_up(self, token: int) -> None:
         """Run the model once, which brings the weights into memory; find out what it can do.
@@ -154,9 +164,9 @@ class Context:
             if end > len(self._tokens) or run.start + len(run.tokens) > self.context:
                 raise NativeError(f"{end} tokens at {run.start} of {self.context} do not fit")
             self._put(used, run.slot, run.start, run.tokens)
-            if run.logits:
-                self._logits[end - 1] = 1
-                rows[run.slot] = end - 1
+            if run.rows:
+                self._logits[end - run.rows : end] = 1
+                rows[run.slot] = end - run.rows
             used = end
         self._batch.n_tokens = used
         return rows

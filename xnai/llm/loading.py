@@ -58,7 +58,7 @@ class Loader:
     """Checks files and starts workers.
 
     Args:
-        settings: threads, slots.
+        settings: threads, slots, drafting.
         files: what checks a file, and where the requantised copy is kept.
         options: how workers are started and watched.
 
@@ -107,6 +107,7 @@ class Loader:
             memory_limit=2 * checked.needed_bytes + SPARE_MEMORY,
             slots=checked.capacity.slots,
             store_bytes=checked.capacity.store_bytes,
+            drafting=self._settings.drafting,
         )
         if not checked.file.bundled:
             return config

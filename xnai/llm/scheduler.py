@@ -9,11 +9,13 @@ Continuous batching is that of Orca (Yu et al., OSDI 2022), chunked prefill that
 (Agrawal et al., OSDI 2024).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
+from xnai.llm.lookup import Lookup
 from xnai.llm.prefix_cache import Move, PrefixCache, Slot, common_prefix
 
+NO_LIMIT = 2**31 - 1  # tokens
 WORTH_WAITING = 32  # tokens that another is about to read, for which a prompt holds back
 
 
@@ -21,20 +23,23 @@ WORTH_WAITING = 32  # tokens that another is about to read, for which a prompt h
 class Job:
     """A request: its prompt, and the answer as it grows.
 
-    ``tokens`` are prompt and answer; ``fresh`` has the prompt read from its beginning in chunks of
-    one size, so that the same request gives the same text again.
+    ``tokens`` are prompt and answer, at most ``most_tokens``; ``fresh`` has the prompt read from
+    its first token in chunks of one size and nothing drafted: the same request gives the same text.
     """
 
     id: int
     tokens: list[int]
     fresh: bool = False
+    most_tokens: int = NO_LIMIT
     paused: bool = False
     prompt_tokens: int = 0
     reused: int = 0
     slot: Slot | None = None
+    lookup: Lookup = field(init=False)
 
     def __post_init__(self) -> None:
         self.prompt_tokens = len(self.tokens)
+        self.lookup = Lookup(self.tokens)
 
     @property
     def read(self) -> int:
@@ -49,13 +54,23 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive tokens of one sequence; of the last one logits may be wanted."""
+    """Consecutive tokens of one sequence; of the last one logits may be wanted.
+
+    ``drafted`` of them, the last ones, are guessed: logits are wanted of these too and of the one
+    before them.
+    """
 
     job: Job
     slot: int
     start: int  # position of the first
     tokens: list[int]
     logits: bool
+    drafted: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Of how many tokens logits are wanted."""
+        return self.logits * (1 + self.drafted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +126,33 @@ class Scheduler:
         self._cache.release(job.slot)
         job.slot = None
 
-    def plan(self, budget: int) -> Step | None:
+    def plan(
+        self, budget: int, pays: Callable[[Sequence[Job]], bool] = lambda _: False
+    ) -> Step | None:
         """The next step, with at most ``budget`` prompt tokens beside growing answers.
 
         A prompt that has the model to itself is always read in the same chunks, so that it gives
         the same numbers. None: nothing to do.
+
+        Args:
+            budget: tokens.
+            pays: whether guesses should be read beside the last tokens of answers that grow.
+
         """
-        placed, moves = self._place()
-        writing = [job for job in self._active if job.unread == 1 and not job.paused]
-        reading = [job for job in self._active if job.unread > 1]
-        runs = [_run(job, 1) for job in writing]
+        room = min(budget, self._chunk) if self._writing() else self._chunk
+        placed, moves = self._place(room)
+        writing = self._writing()
         room = min(budget, self._chunk) if writing else self._chunk
-        for job in reading:
-            if room > 0:
+        guesses = [job.lookup.guess() for job in writing]
+        # Sequences that read different numbers of tokens are computed one after the other, so
+        # either all of them draft or none does.
+        drafting = self._may_draft(writing) and pays(writing)
+        runs = [
+            _draft(job, guess) if drafting else _run(job, 1)
+            for job, guess in zip(writing, guesses, strict=True)
+        ]
+        for job in self._active:
+            if job.unread > 1 and room > 0:
                 runs.append(_run(job, room))
                 room -= len(runs[-1].tokens)
         # llama.cpp computes sequences at once only if they follow each other.
@@ -136,17 +165,34 @@ class Scheduler:
             assert run.job.slot is not None
             run.job.slot.length += len(run.tokens)
 
+    def reject(self, run: Run) -> None:
+        """Note that the guess of a step that was settled is wrong; it has to be cut off."""
+        assert run.job.slot is not None
+        run.job.slot.length -= run.drafted
+
     def undo(self, step: Step) -> None:
         """Note that a step was given up and its tokens are not in the cache."""
         for run in step.runs:
             if not self._cache.partial and run.job.slot is not None:
                 run.job.slot.length = 0  # what cannot be cut was cleared
 
-    def _place(self) -> tuple[tuple[Job, ...], tuple[Move, ...]]:
+    def _writing(self) -> list[Job]:
+        return [job for job in self._active if job.unread == 1 and not job.paused]
+
+    def _may_draft(self, writing: Sequence[Job]) -> bool:
+        return self._cache.partial and all(
+            not job.fresh and len(job.tokens) + 1 < job.most_tokens for job in writing
+        )
+
+    def _place(self, room: int) -> tuple[tuple[Job, ...], tuple[Move, ...]]:
+        """Give slots to those that the step has room for: the later, the more is there to share."""
         placed: list[Job] = []
         moves: list[Move] = []
+        room -= sum(job.unread for job in self._active if job.unread > 1)
         free = sum(not slot.busy for slot in self._cache.slots)
         for job in list(self._waiting)[:free]:  # one that holds back keeps its place in the line
+            if room <= 0:
+                break
             if self._is_worth_waiting(job):
                 continue
             placement = self._cache.place(job.tokens, reuse=not job.fresh)
@@ -156,6 +202,7 @@ class Scheduler:
             self._waiting.remove(job)
             self._active.append(job)
             placed.append(job)
+            room -= job.unread
         return tuple(placed), (*moves, *self._close_gaps())
 
     def _close_gaps(self) -> Iterator[Move]:
@@ -189,3 +236,8 @@ def _run(job: Job, room: int) -> Run:
     tokens = job.tokens[start : start + room]
     is_last = start + len(tokens) == len(job.tokens)
     return Run(job, job.slot.number, start, tokens, logits=is_last)
+
+
+def _draft(job: Job, guess: int) -> Run:
+    run = _run(job, 1)
+    return replace(run, tokens=[*run.tokens, guess], drafted=1)

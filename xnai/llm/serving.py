@@ -8,10 +8,11 @@ from typing import Any
 
 from xnai.llm.answer import Answer
 from xnai.llm.context import AbortedError, Context
+from xnai.llm.drafting import Drafting
 from xnai.llm.native import AbortFlag
 from xnai.llm.prefix_cache import PrefixCache
 from xnai.llm.refused import RefusedError
-from xnai.llm.scheduler import Scheduler, Step
+from xnai.llm.scheduler import Run, Scheduler, Step
 
 STEP_SECONDS = 0.25  # what a step may take for others' prompts while answers grow
 LONGEST_STEP = 0.75  # if many wait for their first token and few for their next
@@ -30,12 +31,22 @@ class Serving:
         cache: what they hold.
         abort: gives up the step under way.
         send: takes a frame's type and its fields.
+        drafting: whether tokens may be guessed.
 
     """
 
-    def __init__(self, context: Context, cache: PrefixCache, abort: AbortFlag, send: Send) -> None:
+    def __init__(
+        self,
+        context: Context,
+        cache: PrefixCache,
+        abort: AbortFlag,
+        send: Send,
+        *,
+        drafting: bool = True,
+    ) -> None:
         self._context = context
         self._scheduler = Scheduler(cache, context.chunk)
+        self._drafting = Drafting(enabled=drafting)
         self._partial = cache.partial
         self._abort = abort
         self._send = send
@@ -80,7 +91,7 @@ class Serving:
         while True:
             while not self._inbox.empty():
                 self._inbox.get()()
-            step = self._scheduler.plan(self._budget())
+            step = self._scheduler.plan(self._budget(), self._drafting.pays)
             if step is None:
                 self._inbox.get()()
             else:
@@ -119,12 +130,17 @@ class Serving:
             with self._lock:
                 self._abortable = set()
                 self._abort.clear()
-        tokens = sum(len(run.tokens) for run in prefills)
-        if tokens >= LEAST_BUDGET:
-            seconds = (time.monotonic() - begun) / tokens
-            old = self._token_seconds or seconds
-            self._token_seconds = old + SMOOTHING * (seconds - old)
+        self._note_speed(step, time.monotonic() - begun)
         return rows
+
+    def _note_speed(self, step: Step, seconds: float) -> None:
+        tokens = sum(len(run.tokens) for run in step.prefills)
+        if not tokens:
+            drafted = bool(step.runs[0].drafted)
+            self._drafting.measured(len(step.runs), seconds, drafted=drafted)
+        elif tokens >= LEAST_BUDGET:
+            old = self._token_seconds or seconds / tokens
+            self._token_seconds = old + SMOOTHING * (seconds / tokens - old)
 
     def _draw(self, step: Step, rows: dict[int, int]) -> None:
         texts: list[list[object]] = []
@@ -139,12 +155,12 @@ class Serving:
             if not run.logits:
                 continue
             try:
-                shown = answer.draw(self._context.pointer, rows[run.slot])
+                text, logprobs = self._draw_run(answer, run, rows[run.slot])
             except RefusedError as exc:
                 refused.append((answer, exc))
                 continue
-            if shown[0] or shown[1:]:
-                texts.append([run.job.id, *shown])
+            if text or logprobs:
+                texts.append([run.job.id, text, *([logprobs] if logprobs else [])])
             if answer.reason:
                 over.append(answer)
         if texts:
@@ -153,6 +169,21 @@ class Serving:
             self._end(answer, "finished", reason=answer.reason)
         for answer, refusal in refused:
             self._end(answer, "error", code=refusal.kind.code, values=refusal.values)
+
+    def _draw_run(self, answer: Answer, run: Run, row: int) -> tuple[str, list[object]]:
+        """Draw the next token of an answer, and the one after it if the first was guessed."""
+        job, right = run.job, False
+        try:
+            text, logprobs = answer.draw(self._context.pointer, row)
+            right = not answer.reason and job.lookup.learn(job.tokens[-1])
+        finally:
+            if run.drafted and not right:
+                self._scheduler.reject(run)
+                self._context.cut(run.slot, job.read)
+        if run.drafted and right:
+            more, more_logprobs = answer.draw(self._context.pointer, row + 1)
+            return text + more, logprobs + more_logprobs
+        return text, logprobs
 
     def _tell_prefill(self, answer: Answer) -> None:
         job = answer.job

@@ -83,7 +83,7 @@ def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
         return
     store = config.store_bytes // context.token_bytes
     cache = PrefixCache(config.slots, store_tokens=store, partial=context.partial)
-    serving = Serving(context, cache, abort, outbox.send)
+    serving = Serving(context, cache, abort, outbox.send, drafting=config.drafting)
     beat.serving = requests.serving = serving
     _thread(_prepare, requests, model, prompter, serving, outbox)
     _thread(_count, requests, model, prompter, outbox)
@@ -157,9 +157,14 @@ def _prepare(
             log_line("error", str(exc))
             outbox.send("error", id=frame["id"], code=INTERNAL.code, values={})
         else:
-            job = Job(int(frame["id"]), tokens, fresh=sampling.seed is not None)
-            limit = serving.context_tokens
-            serving.add(Answer(job, sampling, sampler, model.vocabulary, limit))
+            job = Job(
+                int(frame["id"]),
+                tokens,
+                fresh=sampling.seed is not None,
+                # The last token drawn is shown, not read.
+                most_tokens=min(len(tokens) + sampling.max_tokens, serving.context_tokens + 1),
+            )
+            serving.add(Answer(job, sampling, sampler, model.vocabulary))
 
 
 def _count(requests: Requests, model: Model, prompter: Prompter, outbox: Outbox) -> None:

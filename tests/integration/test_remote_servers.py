@@ -170,7 +170,8 @@ async def test_a_schema_binds_the_answer(url):
     schema = json.dumps({**form, "additionalProperties": False})
     async with fleet_of(url) as fleet:
         text = text_of(await collect(fleet, ask(json_schema=schema, max_tokens=60)))
-    assert list(json.loads(text)) == ["city"]
+    # llama_cpp.server lets line breaks into strings.
+    assert list(json.loads(text, strict=False)) == ["city"]
 
 
 async def test_log_probabilities_come_along(url):

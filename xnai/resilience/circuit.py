@@ -2,6 +2,7 @@
 
 from xnai.resilience.config import Config
 from xnai.resilience.states import State
+from xnai.resilience.store import Result
 
 
 class Circuit:
@@ -54,14 +55,14 @@ class Circuit:
         self._tickets.add(self._issued)
         return self._issued
 
-    def release(self, ticket: int, succeeded: bool | None, now: float, reason: str) -> bool:
-        """Take a ticket back with the probe's result (None: it has none); False if it is void."""
+    def release(self, ticket: int, result: Result, now: float, reason: str) -> bool:
+        """Take a ticket back with its probe's result; False if it is void."""
         if ticket not in self._tickets:
             return False
         self._tickets.remove(ticket)
-        if succeeded is False:
+        if result == "failed":
             self.open(now, reason)
-        elif succeeded:
+        elif result == "succeeded":
             self._succeeded += 1
             if self._succeeded >= self._config.probes:
                 self.close(reason)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xnai.resilience.config import Config
 from xnai.resilience.states import Snapshot, State
-from xnai.resilience.store import Ears, Reply, Result, StoreAwayError, Stores
+from xnai.resilience.store import Ears, StoreAwayError, Stores
 
 if TYPE_CHECKING:
     from xnai.resilience.judge import Judge
@@ -93,15 +93,6 @@ class Follower:
             return True
         self._judge.apply(reply.snapshot)
         return reply.held
-
-    async def release(self, known: Snapshot, ticket: str, result: Result, reason: str) -> Reply:
-        """Tell a probe's result; told twice it counts once.
-
-        Raises:
-            StoreAwayError: it could not be told.
-
-        """
-        return await self.store.release(known, ticket, result, reason)
 
     async def sync(self) -> None:
         """Tell what is to be told and take over the fleet's state.

@@ -1,15 +1,14 @@
 """Whether calls are let in: this replica's own circuit, and above it the fleet's state."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from xnai.resilience.circuit import Circuit
 from xnai.resilience.config import Config
-from xnai.resilience.events import Listeners, ProbeEnded, ProbeStarted, Scope, Transition
+from xnai.resilience.events import Listeners, Scope, Transition
 from xnai.resilience.follower import Follower
-from xnai.resilience.probe import Probe
+from xnai.resilience.probe import Probe, Probes
 from xnai.resilience.states import TRIPPED, Snapshot, State
 from xnai.resilience.store import Result, Row, StoreAwayError, Stores
 from xnai.resilience.window import Totals, Window
@@ -64,7 +63,9 @@ class Judge:
         self._told_epoch = 0
         self._asking = 0
         self._ask_at = 0.0
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._probes = Probes(name, config, listeners, self._renew, self._conclude)
+        self.finish = self._probes.finish
+        self.give_back = self._probes.give_back
         self._follower = Follower(name, config, self, stores, clock) if stores else None
 
     def start(self) -> None:
@@ -74,11 +75,7 @@ class Judge:
 
     async def close(self) -> None:
         """End what was begun; results on their way are told."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=1.0)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._probes.close()
         if self._follower is not None:
             await self._follower.close()
 
@@ -178,7 +175,17 @@ class Judge:
             return self._local(now)
         if not self._may_ask(now):
             return _REFUSED
-        return await self._shared()
+        asking = self._probes.spawn(self._ask())
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            asking.add_done_callback(self._unwanted)
+            raise
+
+    def _unwanted(self, asking: "asyncio.Task[Admission]") -> None:
+        """Return a probe whose caller went away while it was asked for."""
+        if not asking.cancelled() and not asking.exception():
+            self._probes.give_back(asking.result().probe)
 
     @property
     def _alone(self) -> bool:
@@ -201,9 +208,10 @@ class Judge:
         self._settle()
         if ticket is None:
             return _REFUSED
-        return self._probing(Probe(str(ticket), self._circuit.epoch, shared=False))
+        probe = Probe(str(ticket), self._circuit.epoch, shared=False)
+        return Admission(self._probes.begin(probe))
 
-    async def _shared(self) -> Admission:
+    async def _ask(self) -> Admission:
         assert self._follower is not None
         self._asking += 1
         try:
@@ -214,70 +222,42 @@ class Judge:
             self._asking -= 1
         self.apply(reply.snapshot)
         if reply.ticket:
-            return self._probing(Probe(reply.ticket, reply.snapshot.epoch, shared=True))
+            probe = Probe(reply.ticket, reply.snapshot.epoch, shared=True)
+            return Admission(self._probes.begin(probe))
         if self.state is State.CLOSED:
             return _ORDINARY
         self._ask_at = self._clock() + _ASK_AGAIN
         return _REFUSED
 
-    def _probing(self, probe: Probe) -> Admission:
-        self._tell(ProbeStarted(self.name, probe.epoch, probe.ticket))
-        probe.holding = self._spawn(self._hold(probe))
-        return Admission(probe)
+    async def _renew(self, probe: Probe) -> bool:
+        assert self._follower is not None
+        return await self._follower.renew(self.fleet, probe.ticket)
 
-    async def _hold(self, probe: Probe) -> None:
-        """Renew the lease as long as the probe may last; then judge it by what it has shown."""
-        limit = self._clock() + self._config.probe_limit
-        pause = self._config.lease / 3
-        while (left := limit - self._clock()) > 0:
-            await asyncio.sleep(min(pause, left))
-            if probe.shared and self._follower is not None:
-                held = await self._follower.renew(self.fleet, probe.ticket)
-                if not held and probe.settle():
-                    self._tell(ProbeEnded(self.name, probe.epoch, probe.ticket, "lost"))
-                    return
-        words = f"the probe took longer than {self._config.probe_limit:g} s"
-        await self._result(probe, probe.begun, "the stream goes on" if probe.begun else words)
-
-    def give_back(self, probe: Probe) -> None:
-        """Return a probe without a result; does not wait."""
-        if not probe.settled:
-            self._spawn(self._result(probe, None, ""))
-
-    async def finish(self, probe: Probe, succeeded: bool, reason: str) -> None:
-        """Tell a probe's result; goes on in the background if the caller is cancelled."""
-        why = "the probes succeeded" if succeeded else f"a probe failed: {reason}"
-        await asyncio.shield(self._spawn(self._result(probe, succeeded, why)))
-
-    async def _result(self, probe: Probe, succeeded: bool | None, reason: str) -> None:
-        if not probe.settle():
-            return
-        words: Result = "returned" if succeeded is None else "succeeded" if succeeded else "failed"
-        held = True
+    async def _conclude(self, probe: Probe, result: Result, reason: str) -> bool:
+        """Use a probe's result; False if it is void."""
         if probe.shared and self._follower is not None:
             try:
-                reply = await self._follower.release(self.fleet, probe.ticket, words, reason)
+                reply = await self._follower.store.release(self.fleet, probe.ticket, result, reason)
             except StoreAwayError:
-                self._conclude(succeeded, reason)
-            else:
-                held = reply.held
-                self.apply(reply.snapshot)
-        else:
-            held = self._circuit.release(int(probe.ticket), succeeded, self._clock(), reason)
+                self._conclude_alone(result, reason)
+                return True
+            self.apply(reply.snapshot)
+            return reply.held
+        held = self._circuit.release(int(probe.ticket), result, self._clock(), reason)
+        if held:
             self._claim(reason)
             self._settle()
-        result = words if held else "lost"
-        self._tell(ProbeEnded(self.name, probe.epoch, probe.ticket, result))
+        return held
 
-    def _conclude(self, succeeded: bool | None, reason: str) -> None:
+    def _conclude_alone(self, result: Result, reason: str) -> None:
         """Use the result of a fleet's probe here, when the store cannot be told."""
-        if succeeded is None or self.fleet.state not in TRIPPED:
+        if result == "returned" or self.fleet.state not in TRIPPED:
             return
         now = self._clock()
         self._circuit.adopt(now, self.fleet.opens, self.fleet.reason)
         ticket = self._circuit.acquire(now)
         if ticket is not None:
-            self._circuit.release(ticket, succeeded, now, reason)
+            self._circuit.release(ticket, result, now, reason)
             self._claim(reason)
         self._settle()
 
@@ -348,9 +328,3 @@ class Judge:
     def resettle(self) -> None:
         """The store came or went: who rules may have changed."""
         self._settle()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task

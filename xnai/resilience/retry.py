@@ -120,7 +120,7 @@ class Retry:
 
         """
         shown = False
-        async for attempt in self._attempts(deadline, lambda: shown):
+        async for attempt in self._attempts(deadline, lambda: shown):  # noqa: B023 - as it is when asked
             with attempt:
                 async with aclosing(open_stream()) as items:
                     async for item in items:

@@ -1,4 +1,4 @@
-"""Valkey and Redis for tests and benches: real servers that end with the process that starts them."""
+"""Valkey and Redis for tests and benches: real servers that end with who started them."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _START_SECONDS = 10.0
-_BATCH = 4096
+_BATCH = 65536
 
 
 def binaries() -> dict[str, str]:
@@ -88,12 +88,19 @@ class RedisServer:
 
     def command(self, *words: str, wait: float = 5.0) -> bytes:
         """Send one command and return the raw reply, all of it that comes at once."""
+        return self.commands([words], wait)[0]
+
+    def commands(self, several: Sequence[Sequence[str]], wait: float = 5.0) -> list[bytes]:
+        """Send commands one after the other on one connection."""
+        replies = []
         with socket.socket(socket.AF_UNIX) as plug:
             plug.settimeout(wait)
             plug.connect(self.socket)
-            body = "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
-            plug.sendall(f"*{len(words)}\r\n{body}".encode())
-            return plug.recv(_BATCH * 16)
+            for words in several:
+                body = "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
+                plug.sendall(f"*{len(words)}\r\n{body}".encode())
+                replies.append(plug.recv(_BATCH))
+        return replies
 
     def signal(self, number: int) -> None:
         assert self.process is not None

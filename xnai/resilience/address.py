@@ -45,8 +45,7 @@ class Address:
             "socket_timeout": timeout,
             "socket_connect_timeout": timeout,
             "protocol": 2,
-            "lib_name": None,
-            "lib_version": None,
+            "driver_info": None,
         }
         retry = Retry(NoBackoff(), 0)
         if self.kind == "cluster":

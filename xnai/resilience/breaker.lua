@@ -87,6 +87,10 @@ local function post(row)
     whole(row.epoch), whole(row.calls), whole(row.failures), whole(row.slow), whole(row.vote),
     whole(now)}, ' '))
   redis.call('PEXPIRE', rows, 10 * args.active)
+  if row.vote == 1 and row.reason ~= c.why then
+    c.why = row.reason
+    redis.call('HSET', hash, 'why', c.why)
+  end
 end
 
 local function read(text)
@@ -117,8 +121,9 @@ local function judge(row)
       redis.call('HDEL', rows, all[i])
     elseif age <= args.active then
       local heard = other.epoch == c.epoch and age <= HEARD
-      if not heard then unheard = unheard + 1 end
-      if (other.calls > 0 or other.vote == 1) and (heard or age <= BUSY) then
+      local calling = other.calls > 0 or other.vote == 1
+      if not (heard and calling) then unheard = unheard + 1 end
+      if calling and (heard or age <= BUSY) then
         active = active + 1
         if other.epoch == c.epoch and is_sick(other) then
           sick = sick + 1
@@ -132,7 +137,7 @@ local function judge(row)
     return true
   end
   if sick > active * args.quorum and (row.edge or (sick > 1 and calls >= args.min_calls)) then
-    open(string.format('%d of %d replicas: %s', sick, active, row.reason))
+    open(string.format('%d of %d replicas: %s', sick, active, c.why or 'their calls fail'))
     save()
   end
 end

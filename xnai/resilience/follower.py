@@ -117,11 +117,10 @@ class Follower:
             elif row.edge:
                 self._edge = False
             self._judge.apply(reply.snapshot)
-        if self.unsynced:
-            if reply.empty:
+            if reply.empty and self.unsynced:
                 await asyncio.sleep(_HEARSAY)
-            self._synced.set()
-            self._serve()
+        self._synced.set()
+        self._serve()
 
     def _serve(self) -> None:
         if self.unsynced:

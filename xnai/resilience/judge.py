@@ -266,11 +266,14 @@ class Judge:
         if self._circuit.state is State.CLOSED:
             self.window = Window(self._config.window, self._clock())
             if self.fleet.state in TRIPPED:
-                self._put(State.CLOSED, reason)
+                # Two transitions, as in the store: what it may yet do of a request that was given
+                # up here, opening it half, is then the older news.
+                steps = 2 if self.fleet.state is State.OPEN else 1
+                self._put(State.CLOSED, reason, steps)
 
-    def _put(self, state: State, reason: str) -> None:
-        fleet, now = self.fleet, self._clock()
-        self.fleet = Snapshot(state, fleet.epoch + 1, fleet.revision + 1, since=now, reason=reason)
+    def _put(self, state: State, reason: str, steps: int = 1) -> None:
+        epoch, revision, now = self.fleet.epoch + steps, self.fleet.revision + 1, self._clock()
+        self.fleet = Snapshot(state, epoch, revision, since=now, reason=reason)
 
     def apply(self, snapshot: Snapshot) -> None:
         """Take over the fleet's state, if it is not older than what is known."""

@@ -27,6 +27,7 @@ NAME = "redis"
 SCRIPT_SECONDS = 0.25  # longest time of a script, whatever Redis does
 _CONNECT_SECONDS = 2.0  # for all that comes before the first message: names, TLS, Sentinels
 _PING_SECONDS = 2.0  # of silence after which the message connection is asked whether it lives
+_STABLE_SECONDS = 0.5  # who is lost sooner has not been back
 _PAUSES = Config(open_time=0.2, open_growth=2, open_longest=5.0, open_jitter=1.0)
 _TROUBLE = (RedisError, OSError, TimeoutError, StoreAwayError, wire.GarbledError)
 
@@ -159,41 +160,45 @@ class RedisLink:
 
     async def _manage(self) -> None:
         while True:
-            cause: BaseException
             try:
-                async with self._session() as messages:
+                async with self._session() as hearing:
                     self._arrived()
-                    await self._listen(messages)
-                cause = self._cause or ConnectionError("the connection was lost")
+                    arrived = time.monotonic()
+                    cause = await self._lost(hearing)
+                if time.monotonic() - arrived < _STABLE_SECONDS:
+                    self._failed(cause)
             except _TROUBLE as exc:
-                cause = exc
-                self._failed(cause)
+                self._failed(exc)
             # What was lost just now may be there again: one attempt at once, and no word of it.
-            now = time.monotonic()
             at_once = random.uniform(0, 0.05)  # noqa: S311 - spreads attempts, no secret
-            pause = self._circuit.until - now if self.state is State.OPEN else at_once
-            await asyncio.sleep(max(0.0, pause))
+            left = self._circuit.until - time.monotonic()
+            await asyncio.sleep(max(0.0, left) if self.state is State.OPEN else at_once)
 
     @asynccontextmanager
-    async def _session(self) -> AsyncIterator[PubSub]:
+    async def _session(self) -> AsyncIterator[asyncio.Task[None]]:
         """Connect, subscribe, sync; the breakers use the store until the block is left."""
         self._broken.clear()
         client = self._address.client(SCRIPT_SECONDS)
         messages: PubSub | None = None
+        hearing: asyncio.Task[None] | None = None
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 if isinstance(client, RedisCluster):
                     await client.initialize()
                 messages = subscriber(client)
                 await self._subscribe(messages)
+            hearing = asyncio.create_task(self._hear_all(messages), name="redis messages")
             self._client, self._cause = client, None
             await asyncio.gather(*(ears.back() for ears in self._all_ears()))
-            yield messages
+            yield hearing
         finally:
             if self._client is client:
                 self._client = None
                 for ears in self._all_ears():
                     ears.lost()
+            if hearing is not None:
+                hearing.cancel()
+                await asyncio.gather(hearing, return_exceptions=True)
             await _close(messages, client)
 
     async def _subscribe(self, messages: PubSub) -> None:
@@ -202,24 +207,22 @@ class RedisLink:
         await messages.subscribe(*self._ears)
         missing = len(self._ears)
         while missing:
-            message = await messages.get_message(timeout=_CONNECT_SECONDS)
+            message = await messages.get_message(timeout=2 * SCRIPT_SECONDS)
             if message is None:
                 raise TimeoutError
             missing -= message["type"] == "subscribe"
             self._hear(message)
 
-    async def _listen(self, messages: PubSub) -> None:
-        """Pass messages on until the connection is lost or a script has failed."""
-        hearing = asyncio.create_task(self._hear_all(messages))
+    async def _lost(self, hearing: asyncio.Task[None]) -> BaseException:
+        """Wait until messages end or a script fails; returns why."""
         broken = asyncio.create_task(self._broken.wait())
         try:
             await asyncio.wait({hearing, broken}, return_when=asyncio.FIRST_COMPLETED)
-            if hearing.done():
-                self._cause = hearing.exception()
         finally:
-            for task in (hearing, broken):
-                task.cancel()
-            await asyncio.gather(hearing, broken, return_exceptions=True)
+            broken.cancel()
+            await asyncio.gather(broken, return_exceptions=True)
+        ended = hearing.exception() if hearing.done() and not hearing.cancelled() else None
+        return self._cause or ended or ConnectionError("the connection was lost")
 
     async def _hear_all(self, messages: PubSub) -> None:
         if not self._ears:

@@ -27,7 +27,10 @@ end
 c.since = tonumber(c.since) or now
 
 -- A clock that was set back must not make an open time or a lease longer.
-if c.due > now + args.longest then c.due = now + args.longest end
+if c.due > now + args.longest then
+  c.due = now + args.longest
+  redis.call('HSET', hash, 'due', string.format('%.0f', c.due))
+end
 redis.call('ZREMRANGEBYSCORE', tickets, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', tickets, now + 2 * args.lease, '+inf')
 
@@ -159,7 +162,7 @@ elseif op == 'acquire' then
     become('half_open', 'the open time is over')
   end
   if c.state == 'half_open' and redis.call('ZCARD', tickets) + c.ok < args.probes then
-    c.fence = c.fence + 1
+    c.fence = math.max(c.fence + 1, now) -- never given twice, even by a store that lost its data
     reply.ticket = whole(c.epoch) .. '-' .. whole(c.fence)
     redis.call('ZADD', tickets, now + args.lease, reply.ticket)
     save()

@@ -102,12 +102,12 @@ class Reference:
         slow = row["slow"] >= RULES["slow_rate"] * row["calls"]
         return row["calls"] > 0 and (failures or slow)
 
-    def acquire(self, now):
+    def acquire(self, now, nonce):
         if self.state == "open" and now >= self.due:
             self.become("half_open", "the open time is over")
         if self.state == "half_open" and len(self.tickets) + self.ok < RULES["probes"]:
-            self.fence = max(self.fence + 1, now)
-            ticket = f"{self.epoch}-{self.fence}"
+            self.fence += 1
+            ticket = f"{self.epoch}-{self.fence}-{nonce}"
             self.tickets[ticket] = now + RULES["lease"]
             return {"ticket": ticket}
         return {}

@@ -12,6 +12,7 @@ from xnai.resilience.redis_store import channel, keys
 
 REPLICAS = ("a", "b", "c", "d")
 COUNTS = st.sampled_from([0, 0, 1, 2, 3, 4, 5, 8])
+PAUSES = st.sampled_from([150, 390, 410, -600_000])
 NAME = "dep"
 
 
@@ -28,7 +29,7 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
         def begin(self):
             client.flushall()
             self.reference = Reference()
-            self.now = 1_000_000
+            self.now = 10**12
             self.known = {
                 who: {
                     "state": "closed", "epoch": 0, "revision": 0, "opens": 0, "wait": 0,
@@ -38,7 +39,7 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
             }  # fmt: skip
             self.tickets = ["0-0"]
             self.revision = (0, 0)
-            self.live = {}
+            self.asked = 0
 
         def ask(self, who, operation, act, **arguments):
             known = dict(self.known[who])
@@ -50,6 +51,8 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
             except ResponseError as exc:
                 raise ScriptError(str(exc)) from exc
             before = self.reference.epoch
+            if seed["epoch"] > before and found["revision"] <= seed["revision"]:
+                raise ScriptError("the seed's revision is lost")
             self.reference.tidy(self.now)
             self.reference.seed(self.now, seed)
             expected = act()
@@ -68,6 +71,12 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
                 raise ScriptError(f"{seen} instead of {wanted}")
             if len(self.reference.tickets) > RULES["probes"]:
                 raise ScriptError("more live tickets than probes are permitted")
+            there = client.zrange(keys(NAME)[2], 0, -1)
+            if {ticket.decode() for ticket in there} != set(self.reference.tickets):
+                raise ScriptError(f"{there} are out instead of {self.reference.tickets}")
+            rows = {who.decode() for who in client.hkeys(keys(NAME)[1])}
+            if rows != set(self.reference.rows):
+                raise ScriptError(f"rows of {rows} instead of {set(self.reference.rows)}")
             order = (found["epoch"], found["revision"])
             if order < self.revision:
                 raise ScriptError("the revision went back")
@@ -98,7 +107,11 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
 
         @rule(who=st.sampled_from(REPLICAS))
         def acquire(self, who):
-            found = self.ask(who, "acquire", lambda: self.reference.acquire(self.now))
+            self.asked += 1
+            nonce = f"n{self.asked}"
+            found = self.ask(
+                who, "acquire", lambda: self.reference.acquire(self.now, nonce), nonce=nonce
+            )
             if "ticket" in found:
                 if found["ticket"] in self.tickets:
                     raise ScriptError("a ticket was given twice")
@@ -115,14 +128,11 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
         )  # fmt: skip
         def release(self, who, data, result):
             ticket = data.draw(st.sampled_from(self.tickets[-3:]))
-            self.ask(
-                who, "release", lambda: self.reference.release(self.now, ticket, result),
-                ticket=ticket, result=result, reason="it failed",
-            )  # fmt: skip
+            self.give_back(who, ticket, result)
 
         @rule(
             who=st.sampled_from(REPLICAS), clear=st.booleans(),
-            state=st.sampled_from(["closed", "forced_open", "disabled", "metrics_only"]),
+            state=st.sampled_from(["closed", "closed", "forced_open", "disabled", "metrics_only"]),
         )  # fmt: skip
         def operate(self, who, state, clear):
             self.ask(
@@ -130,11 +140,92 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
                 state=state, reason="by hand", clear=clear,
             )  # fmt: skip
 
-        @rule(milliseconds=st.sampled_from([1, 99, 150, 399, 400, 900, 2100, 3100, 6000, 31_000]))
+        def make(self, state):
+            """Bring the breaker into a state, from whatever it is in."""
+            if self.reference.state != "closed":
+                self.operate("a", "closed", clear=False)
+            if state != "closed":
+                self.outage(list(REPLICAS))
+            if state == "half_open":
+                self.until_due()
+                self.acquire("a")
+
+        @rule(
+            who=st.sampled_from(REPLICAS), silence=st.sampled_from([50, 150, 1500, 2100, 3100]),
+            others=st.lists(st.sampled_from(REPLICAS), max_size=3, unique=True),
+            calls=st.sampled_from([0, 4]), bad=st.sampled_from([0, 0, 4]), slow=st.booleans(),
+            edge=st.booleans(), final=st.booleans(), late=st.booleans(),
+            mine=st.sampled_from([(8, 8), (1, 1), (8, 0)]),
+        )  # fmt: skip
+        def vote_after(self, who, silence, others, calls, bad, slow, edge, final, late, mine):  # noqa: PLR0913, PLR0917
+            """One replica votes some time after others have told what they see."""
+            self.make("closed")
+            for other in others:
+                seen = (0, bad) if slow else (bad, 0)
+                self.post(other, calls, *seen, vote=False, edge=False, final=False, late=False)
+            self.now += silence
+            self.post(who, *mine, 0, vote=True, edge=edge, final=final, late=late)
+
+        @rule(
+            who=st.sampled_from(REPLICAS),
+            results=st.lists(st.sampled_from(["failed", "succeeded", "returned"]), max_size=6),
+        )
+        def rounds(self, who, results):
+            """Probes one after the other, each as soon as there may be one."""
+            self.make("open")
+            for result in results:
+                self.until_due()
+                self.acquire(who)
+                self.give_back(who, self.tickets[-1], result)
+
+        @rule(result=st.sampled_from(["failed", "succeeded", "returned"]))
+        def crowd(self, result):
+            """All want a probe, one gives its own back, all want one again."""
+            self.make("half_open")
+            first = self.tickets[-1]
+            for who in REPLICAS:
+                self.acquire(who)
+            self.give_back("a", first, result)
+            for who in REPLICAS:
+                self.acquire(who)
+
+        def give_back(self, who, ticket, result):
+            self.ask(
+                who, "release", lambda: self.reference.release(self.now, ticket, result),
+                ticket=ticket, result=result, reason="it failed",
+            )  # fmt: skip
+
+        @rule(who=st.sampled_from(REPLICAS), pauses=st.lists(PAUSES, max_size=4))
+        def hold(self, who, pauses):
+            """A probe that takes long."""
+            self.make("half_open")
+            ticket = self.tickets[-1]
+            for pause in pauses:
+                self.now += pause
+                self.ask(
+                    who, "renew", lambda: self.reference.renew(self.now, ticket), ticket=ticket
+                )
+
+        @rule(
+            who=st.sampled_from(REPLICAS), busy=st.booleans(),
+            state=st.sampled_from(["closed", "open", "half_open"]),
+        )  # fmt: skip
+        def claim(self, who, busy, state):
+            """What a replica found out while the store was away."""
+            if busy:
+                self.make("half_open")
+                who = "a"
+            known = self.known[who]
+            known |= {
+                "epoch": known["epoch"] + 2, "revision": known["revision"] + 1, "state": state,
+                "wait": 700, "opens": 1, "at": self.now,
+            }  # fmt: skip
+            self.acquire(who)
+
+        @rule(milliseconds=st.sampled_from([1, 99, 150, 399, 400, 900, 2100, 3100, 31_000]))
         def wait(self, milliseconds):
             self.now += milliseconds
 
-        @rule()
         def until_due(self):
             self.now = max(self.now, self.reference.due)
 

@@ -77,8 +77,8 @@ end
 -- A replica that knows a later epoch has seen what this store lost.
 local function reseed(seed)
   if seed.epoch <= c.epoch then return end
-  c.revision = math.max(c.revision, seed.revision)
-  c.epoch, c.state, c.reason, c.opens = seed.epoch, seed.state, seed.reason, seed.opens
+  c.epoch, c.revision, c.state = seed.epoch, seed.revision, seed.state
+  c.reason, c.opens = seed.reason, seed.opens
   c.due, c.since, c.ok = now + seed.wait, now - seed.age, 0
   redis.call('DEL', tickets)
   if c.state == 'half_open' then become('open', c.reason) end
@@ -162,8 +162,9 @@ elseif op == 'acquire' then
     become('half_open', 'the open time is over')
   end
   if c.state == 'half_open' and redis.call('ZCARD', tickets) + c.ok < args.probes then
-    c.fence = math.max(c.fence + 1, now) -- never given twice, even by a store that lost its data
-    reply.ticket = whole(c.epoch) .. '-' .. whole(c.fence)
+    -- The caller's part keeps a store that lost its data from giving a ticket twice.
+    c.fence = c.fence + 1
+    reply.ticket = whole(c.epoch) .. '-' .. whole(c.fence) .. '-' .. args.nonce
     redis.call('ZADD', tickets, now + args.lease, reply.ticket)
     save()
   end

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,7 +81,7 @@ class RedisStore:
 
     async def acquire(self, known: Snapshot) -> Reply:
         """See ``Store.acquire``."""
-        return await self._run("acquire", known)
+        return await self._run("acquire", known, nonce=secrets.token_hex(6))
 
     async def renew(self, known: Snapshot, ticket: str) -> Reply:
         """See ``Store.renew``."""

@@ -22,6 +22,14 @@ def redis(request, tmp_path: Path) -> Iterator[RedisServer]:
     server.stop()
 
 
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Valkey alone, for what takes long and depends on the processes, not on the server."""
+    server = RedisServer(binaries()["valkey"], tmp_path / "valkey").start()
+    yield server
+    server.stop()
+
+
 class Replicas:
     """Breakers of one name in several registries, each as a process would have it."""
 

@@ -79,7 +79,7 @@ class Reference:
         live = [(o, now - seen) for o, seen in self.rows.values() if now - seen <= RULES["active"]]
 
         def is_calling(other):
-            return other["calls"] > 0 or other["vote"]
+            return other["calls"] > 0 or other["running"] > 0 or other["vote"]
 
         def is_heard(other, age):
             return other["epoch"] == self.epoch and age <= HEARD

@@ -18,14 +18,22 @@ from xnai.resilience.registry import Breakers
 
 
 def say(**line):
-    print(json.dumps({"at": time.monotonic(), **line}), flush=True)
+    sys.stdout.write(json.dumps({"at": time.monotonic(), **line}) + "\n")
+    sys.stdout.flush()
 
 
 class Voice:
     def on_event(self, event):
         match event:
             case Transition(breaker="dep"):
-                say(event="transition", epoch=event.epoch, state=event.new, scope=event.scope)
+                say_why = event.reason
+                say(
+                    event="transition",
+                    epoch=event.epoch,
+                    state=event.new,
+                    scope=event.scope,
+                    reason=say_why,
+                )
             case ProbeStarted() | ProbeEnded():
                 kind = "started" if isinstance(event, ProbeStarted) else event.result
                 say(event=kind, epoch=event.epoch, ticket=event.ticket)
@@ -47,7 +55,9 @@ async def work(breaker, options, counts):
 
     while True:
         try:
-            await (breaker.call(sick) if options["sick"] else breaker.call(call, options["dependency"]))
+            await (
+                breaker.call(sick) if options["sick"] else breaker.call(call, options["dependency"])
+            )
             counts["well"] += 1
         except BreakerOpenError:
             counts["refused"] += 1

@@ -86,12 +86,13 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
             who=st.sampled_from(REPLICAS), calls=COUNTS, failures=COUNTS, slow=COUNTS,
             vote=st.booleans(), edge=st.booleans(), final=st.booleans(), late=st.booleans(),
         )  # fmt: skip
-        def post(self, who, calls, failures, slow, vote, edge, final, late):  # noqa: PLR0913, PLR0917
+        def post(self, who, calls, failures, slow, vote, edge, final, late, running=0):  # noqa: PLR0913, PLR0917
             row = {
                 "epoch": max(0, self.known[who]["epoch"] - late),
                 "calls": calls,
                 "failures": min(calls, failures),
                 "slow": min(calls, slow),
+                "running": running,
                 "vote": int(vote),
                 "edge": edge and vote,
                 "final": final,
@@ -153,16 +154,19 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
         @rule(
             who=st.sampled_from(REPLICAS), silence=st.sampled_from([50, 150, 1500, 2100, 3100]),
             others=st.lists(st.sampled_from(REPLICAS), max_size=3, unique=True),
-            calls=st.sampled_from([0, 4]), bad=st.sampled_from([0, 0, 4]), slow=st.booleans(),
+            calls=st.sampled_from([0, 4]),
+            running=st.sampled_from([0, 0, 2]), bad=st.sampled_from([0, 0, 4]), slow=st.booleans(),
             edge=st.booleans(), final=st.booleans(), late=st.booleans(),
             mine=st.sampled_from([(8, 8), (1, 1), (8, 0)]),
         )  # fmt: skip
-        def vote_after(self, who, silence, others, calls, bad, slow, edge, final, late, mine):  # noqa: PLR0913, PLR0917
+        def vote_after(  # noqa: PLR0913, PLR0917 - what a story is made of
+            self, who, silence, others, calls, bad, slow, edge, final, late, mine, running
+        ):
             """One replica votes some time after others have told what they see."""
             self.make("closed")
             for other in others:
                 seen = (0, bad) if slow else (bad, 0)
-                self.post(other, calls, *seen, vote=False, edge=False, final=False, late=False)
+                self.post(other, calls, *seen, False, False, False, False, running)  # noqa: FBT003
             self.now += silence
             self.post(who, *mine, 0, vote=True, edge=edge, final=final, late=late)
 

@@ -69,11 +69,11 @@ async def test_healthy_processes_are_not_bothered_by_a_sick_one(redis, tmp_path)
     assert counts[0]["refused"] / (counts[0]["refused"] + counts[0]["failed"]) >= 0.9
 
 
-async def test_the_death_of_a_probes_holder_holds_nobody_up_longer_than_its_lease(redis, tmp_path):
+async def test_the_death_of_a_probes_holder_holds_nobody_up_longer_than_its_lease(valkey, tmp_path):
     config = {**CONFIG, "probes": 1}
     async with Served(tmp_path / "dep") as dependency:
         dependency.well = False
-        async with fleet(redis.url, dependency, config=config) as them:
+        async with fleet(valkey.url, dependency, config=config) as them:
             dependency.seconds = 0.02
             for one in them:
                 await one.has(event="transition", state="open", scope="fleet")
@@ -101,9 +101,9 @@ async def first(processes, **wanted):
     raise AssertionError(wanted)
 
 
-async def test_a_stopped_process_comes_back_to_the_fleets_state(redis, tmp_path):
+async def test_a_stopped_process_comes_back_to_the_fleets_state(valkey, tmp_path):
     async with Served(tmp_path / "dep") as dependency:
-        async with fleet(redis.url, dependency, config=CONFIG) as them:
+        async with fleet(valkey.url, dependency, config=CONFIG) as them:
             await asyncio.sleep(0.3)
             them[0].signal(signal.SIGSTOP)
             dependency.well = False
@@ -121,10 +121,10 @@ async def test_a_stopped_process_comes_back_to_the_fleets_state(redis, tmp_path)
     assert counts["well"] > 0
 
 
-async def test_clocks_ten_minutes_apart_change_nothing(redis, tmp_path):
+async def test_clocks_ten_minutes_apart_change_nothing(valkey, tmp_path):
     each = ({"skew": 600}, {"skew": -600}, {}, {})
     async with Served(tmp_path / "dep") as dependency:
-        async with fleet(redis.url, dependency, each=each, config=CONFIG) as them:
+        async with fleet(valkey.url, dependency, each=each, config=CONFIG) as them:
             await asyncio.sleep(0.3)
             dependency.well = False
             for one in them:

@@ -88,7 +88,7 @@ end
 local function post(row)
   redis.call('HSET', rows, args.replica, table.concat({
     whole(row.epoch), whole(row.calls), whole(row.failures), whole(row.slow), whole(row.vote),
-    whole(now)}, ' '))
+    whole(now), whole(row.running)}, ' '))
   redis.call('PEXPIRE', rows, 10 * args.active)
   if row.vote == 1 and row.reason ~= c.why then
     c.why = row.reason
@@ -100,7 +100,7 @@ local function read(text)
   local part = {}
   for number in string.gmatch(text, '%S+') do part[#part + 1] = tonumber(number) or 0 end
   return {epoch = part[1], calls = part[2], failures = part[3], slow = part[4], vote = part[5],
-    seen = part[6]}
+    seen = part[6], running = part[7] or 0}
 end
 
 local function is_sick(row)
@@ -124,7 +124,7 @@ local function judge(row)
       redis.call('HDEL', rows, all[i])
     elseif age <= args.active then
       local heard = other.epoch == c.epoch and age <= HEARD
-      local calling = other.calls > 0 or other.vote == 1
+      local calling = other.calls > 0 or other.running > 0 or other.vote == 1
       if not (heard and calling) then unheard = unheard + 1 end
       if calling and (heard or age <= BUSY) then
         active = active + 1

@@ -112,8 +112,9 @@ class Breaker:
         judge = self._judge
         if judge.shut or self._judges_results:
             return await self._call(function, *args, **kwargs)
-        # The path of almost every call: two looks at the clock and two additions.
+        # The path of almost every call: two looks at the clock and a few additions.
         window = judge.window
+        window.begun += 1
         began = self._clock()
         try:
             result = await function(*args, **kwargs)
@@ -178,6 +179,8 @@ class Breaker:
                     self.name, judge.state, judge.reason, judge.retry_after(self._clock())
                 )
             probe = admission.probe
+        if probe is None:
+            judge.window.begun += 1
         return Entry(judge.window, probe, self._clock())
 
     async def leave(
@@ -224,7 +227,9 @@ class Breaker:
         return False
 
     def _fell(self, window: Window, exc: BaseException, began: float) -> None:
-        if not self._says_nothing(exc):
+        if self._says_nothing(exc):
+            window.void += 1
+        else:
             self._fail(window, self.config.describe(exc), began)
 
     def _fail(self, window: Window, why: str, began: float) -> None:

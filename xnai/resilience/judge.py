@@ -130,7 +130,8 @@ class Judge:
         """What this replica saw."""
         seen = self.totals()
         vote, why = self.vote, self._circuit.reason
-        return Row(self.fleet.epoch, *seen, vote, edge and vote, final, why)
+        running = self.window.running
+        return Row(self.fleet.epoch, *seen, running, vote, edge and vote, final, why)
 
     def totals(self) -> Totals:
         """What ended within the window."""

@@ -72,6 +72,7 @@ class RedisStore:
             "calls": row.calls,
             "failures": row.failures,
             "slow": row.slow,
+            "running": row.running,
             "vote": int(row.vote),
             "edge": row.edge,
             "final": row.final,

@@ -18,14 +18,15 @@ class StoreAwayError(Exception):
 class Row:
     """What a replica saw of an epoch within the window: totals, so that a lost reply is harmless.
 
-    ``vote``: its own circuit is not closed; ``edge``: since the last row that arrived; ``final``:
-    the others were asked before.
+    ``running`` calls have not ended. ``vote``: its own circuit is not closed; ``edge``: since the
+    last row that arrived; ``final``: the others were asked before.
     """
 
     epoch: int
     calls: int = 0
     failures: int = 0
     slow: int = 0
+    running: int = 0
     vote: bool = False
     edge: bool = False
     final: bool = False

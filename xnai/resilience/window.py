@@ -19,7 +19,8 @@ class Window:
 
     The counters only grow and each slice remembers where they stood when it began, so that a call
     that ends well costs one addition. ``turn`` is when the slice ends; ``troubled`` whether any
-    call within the window failed or was slow; ``streak`` how many failed in a row.
+    call within the window failed or was slow; ``streak`` how many failed in a row. ``begun`` calls
+    count here, of which ``void`` ended neither well nor badly.
 
     Args:
         seconds: length of the window.
@@ -27,14 +28,23 @@ class Window:
 
     """
 
-    __slots__ = ("_marks", "_width", "calls", "failures", "slow", "streak", "troubled", "turn")
+    __slots__ = (
+        *("_marks", "_width", "begun", "calls", "failures", "slow", "streak", "troubled", "turn"),
+        "void",
+    )
 
     def __init__(self, seconds: float, now: float) -> None:
         self._width = seconds / _SLICES
         self._marks: deque[Totals] = deque([Totals(0, 0, 0)], maxlen=_SLICES)
         self.calls = self.failures = self.slow = self.streak = 0
+        self.begun = self.void = 0
         self.troubled = False
         self.turn = now + self._width
+
+    @property
+    def running(self) -> int:
+        """How many calls have not ended."""
+        return self.begun - self.calls - self.void
 
     def advance(self, now: float) -> None:
         """Begin the slice that ``now`` is in; call it when ``now >= turn``."""

@@ -88,6 +88,11 @@ class Breaker:
         return self._judge.state
 
     @property
+    def retry_after(self) -> float | None:
+        """Seconds to the next attempt while it is open, where it is known."""
+        return self._judge.retry_after(self._clock())
+
+    @property
     def judge(self) -> Judge:
         """Its state in detail, and the commands of operators."""
         return self._judge
@@ -175,9 +180,7 @@ class Breaker:
             admission = await judge.admit()
             if admission.refused:
                 self.counts.rejected += 1
-                raise BreakerOpenError(
-                    self.name, judge.state, judge.reason, judge.retry_after(self._clock())
-                )
+                raise BreakerOpenError(self.name, judge.state, judge.reason, self.retry_after)
             probe = admission.probe
         if probe is None:
             judge.window.begun += 1

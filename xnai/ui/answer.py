@@ -14,6 +14,7 @@ from xnai.events import (
     Prompted,
     Question,
     Reading,
+    Reduced,
     Retrieved,
     Token,
     Waiting,
@@ -87,6 +88,9 @@ class AnswerView:
                 await self._show_status(event)
             case Prompted():
                 await self._show_dropped(event)
+            case Reduced():
+                async with progress_step("Notice") as step:
+                    await step.finish(*render.reduced(event.rung, event.reason))
             case Degraded():
                 self.degraded = True
                 await self._end_status()

@@ -152,6 +152,29 @@ def degraded(reason: XnaiError, retry_in: float | None) -> str:
     )
 
 
+_REDUCED = {
+    "text_only": (
+        "Searched by words alone",
+        "Only the words of your documents were compared with the question, not their meaning.",
+    ),
+    "no_documents": (
+        "Answered without your documents",
+        "Your documents could not be searched: the answer below does not come from them.",
+    ),
+    "local_model": (
+        "Answered by the model on this machine",
+        "No model endpoint can be asked at the moment.",
+    ),
+}
+
+
+def reduced(rung: str, reason: XnaiError) -> tuple[str, str]:
+    """Say what an answer has to do without, as title and body of a step."""
+    title, words = _REDUCED[rung]
+    again = f" Next attempt in about {duration(reason.retry_after)}." if reason.retry_after else ""
+    return title, f"{words} {plain(reason.message)}{again}"
+
+
 def failure(exc: XnaiError, request_id: str) -> str:
     """Say what went wrong, what to do, and when to try again."""
     again = f" Try again in about {duration(exc.retry_after)}." if exc.retry_after else ""

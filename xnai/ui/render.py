@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xnai.errors import XnaiError
 from xnai.types import Citation, Document, Passage
@@ -129,6 +130,17 @@ def sources(citations: Sequence[Citation]) -> str:
 def quotes(citations: Sequence[Citation]) -> str:
     """Quote passages in the place of an answer."""
     return "\n\n".join(f"> {plain(c.quote)} [{c.index}]" for c in citations)
+
+
+def marked(passages: Sequence[Passage], citations: Sequence[Citation]) -> str:
+    """Show passages in the place of an answer, in each the sentence that is cited in bold."""
+    rows = []
+    for passage, cited in zip(passages, citations, strict=False):
+        sentence = (cited.start - passage.start, cited.end - passage.start)
+        where = plain(place(cited.file_name, cited.page))
+        shown = excerpt(replace(passage, evidence=sentence))
+        rows.append(f"> {shown} [{cited.index}]\n>\n> *{where}*")
+    return "\n\n".join(rows)
 
 
 def waiting(position: int, eta_seconds: float | None) -> str:

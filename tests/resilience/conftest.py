@@ -1,5 +1,6 @@
 """Real servers, and replicas that share them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class Replicas:
         breaker.registry = registry
         await registry.start()
         await breaker.judge.ready()
+        await asyncio.sleep(0)
         return breaker
 
 

@@ -43,7 +43,7 @@ class Address:
         """A client without retries of its own; ``timeout`` is that of each read and write."""
         common: dict[str, Any] = {
             "socket_timeout": timeout,
-            "socket_connect_timeout": timeout,
+            "socket_connect_timeout": 4 * timeout,
             "protocol": 2,
             "driver_info": None,
         }

@@ -38,7 +38,7 @@ class Follower:
         self._config = config
         self._judge = judge
         self._clock = clock
-        ears = Ears(judge.apply, self._answer, self._back, self._lost)
+        ears = Ears(judge.apply, self._answer, self.sync, judge.resettle)
         self.store = stores.store(name, config, ears)
         self.unsynced = True
         self._synced = asyncio.Event()
@@ -130,13 +130,6 @@ class Follower:
     def _answer(self) -> None:
         """Another replica asks: because the store is empty, or to know who else is sick."""
         self._wake.set()
-
-    async def _back(self) -> None:
-        await self.sync()
-        self._judge.resettle()
-
-    def _lost(self) -> None:
-        self._judge.resettle()
 
     async def _run(self) -> None:
         due = self._clock() + self._pause()

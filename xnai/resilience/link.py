@@ -58,6 +58,7 @@ class RedisLink:
         self._sha = sha(script)
         self._ears: dict[str, list[Ears]] = {}
         self._client: Redis | RedisCluster | None = None
+        self._up = False
         self._broken = asyncio.Event()
         self._cause: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -69,7 +70,7 @@ class RedisLink:
     @property
     def away(self) -> bool:
         """Whether Redis cannot be asked at the moment."""
-        return self._client is None
+        return not self._up
 
     @property
     def state(self) -> State:
@@ -127,7 +128,8 @@ class RedisLink:
             self.counts.rejected += 1
             raise StoreAwayError(self.reason or "Redis is not connected yet")
         try:
-            async with asyncio.timeout(SCRIPT_SECONDS):
+            # Nobody waits for the first ones, and connections are made for them.
+            async with asyncio.timeout(SCRIPT_SECONDS if self._up else _CONNECT_SECONDS):
                 told = wire.parse(await self._evaluate(client, keys, arguments))
                 wire.snapshot(told, 0.0)
         except _TROUBLE as exc:
@@ -152,8 +154,12 @@ class RedisLink:
         if self._client is client and client is not None:
             self._client, self._cause = None, cause
             self._broken.set()
-            for ears in self._all_ears():
-                ears.lost()
+            self._become(up=False)
+
+    def _become(self, *, up: bool) -> None:
+        self._up = up
+        for ears in self._all_ears():
+            ears.moved()
 
     def _all_ears(self) -> list[Ears]:
         return [ears for heard in self._ears.values() for ears in heard]
@@ -194,8 +200,7 @@ class RedisLink:
         finally:
             if self._client is client:
                 self._client = None
-                for ears in self._all_ears():
-                    ears.lost()
+                self._become(up=False)
             if hearing is not None:
                 hearing.cancel()
                 await asyncio.gather(hearing, return_exceptions=True)
@@ -269,6 +274,7 @@ class RedisLink:
         was = self.state
         reason = f"{self._address.shown} answers"
         self._circuit.close(reason)
+        self._become(up=True)
         if was is not State.CLOSED:
             self._say(was, State.CLOSED, reason)
 

@@ -1,5 +1,7 @@
 """What is wrong with Redis, in words of our own: its texts may hold anything."""
 
+import ssl
+
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
@@ -63,9 +65,14 @@ def _slow() -> tuple[type[BaseException], ...]:
 def _connection(exc: BaseException) -> str:
     cause: BaseException | None = exc
     while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "its certificate is not trusted by this machine"
         if isinstance(cause, ConnectionRefusedError | FileNotFoundError):
             return "nothing listens there"
         cause = cause.__cause__ or cause.__context__
-    if isinstance(exc, ConnectionError) and "refused" in str(exc).lower():
+    told = str(exc)[:1000].lower() if isinstance(exc, ConnectionError) else ""
+    if "certificate verify failed" in told:
+        return "its certificate is not trusted by this machine"
+    if "refused" in told:
         return "nothing listens there"
     return "the connection was lost"

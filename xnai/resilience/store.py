@@ -88,13 +88,13 @@ class Ears:
 
     ``snapshot``: the fleet's state changed. ``question``: a replica found the store empty and asks
     who knows more. ``back``: the store can be reached again; it is served once all have returned.
-    ``lost``: it cannot be reached any more.
+    ``moved``: it came back or was lost.
     """
 
     snapshot: Callable[[Snapshot], None]
     question: Callable[[], None]
     back: Callable[[], Awaitable[None]]
-    lost: Callable[[], None]
+    moved: Callable[[], None]
 
 
 class Stores(Protocol):

@@ -3,7 +3,7 @@
   "use strict";
 
   const FAST = 1500; // ms between two looks while something is going on
-  const SLOW = 15000;
+  const SLOW = 5000;
   const BACK = 8000; // that good news stays
 
   const line = document.createElement("div");

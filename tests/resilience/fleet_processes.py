@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
+PATH = os.pathsep.join([str(HERE.parents[1]), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
 
 
 class Served:
@@ -20,6 +21,7 @@ class Served:
         self.well = True
         self.seconds = 0.02
         self.calls = self.running = self.most_running = 0
+        self.at_first_failure = None  # calls under way and calls up to then
 
     async def __aenter__(self):
         self._server = await asyncio.start_unix_server(self._serve, self.path, backlog=1000)
@@ -34,32 +36,38 @@ class Served:
         self.most_running = max(self.most_running, self.running)
         try:
             await asyncio.sleep(self.seconds)
+            if not self.well and self.at_first_failure is None:
+                self.at_first_failure = (self.running, self.calls)
             writer.write(b"o" if self.well else b"x")
             with suppress(OSError):
                 await writer.drain()
+        except asyncio.CancelledError:
+            pass  # the test is over
         finally:
             self.running -= 1
             writer.close()
 
     def forget(self):
         self.calls = self.most_running = 0
+        self.at_first_failure = None
 
 
 class Process:
     """One replica; ``lines`` is what it has printed."""
 
-    def __init__(self):
+    def __init__(self, program=HERE / "replica_process.py"):
         self.lines = []
+        self._program = program
 
     @asynccontextmanager
     async def running(self, **options):
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
-            str(HERE / "replica_process.py"),
+            str(self._program),
             json.dumps(options),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+            env={**os.environ, "PYTHONPATH": PATH},
         )
         reading = asyncio.create_task(self._read())
         try:

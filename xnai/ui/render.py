@@ -133,13 +133,13 @@ def quotes(citations: Sequence[Citation]) -> str:
 
 
 def marked(passages: Sequence[Passage], citations: Sequence[Citation]) -> str:
-    """Show passages in the place of an answer, in each the sentence that is cited in bold."""
+    """Show passages in the place of an answer, in each the sentence that answers best in bold."""
     rows = []
     for passage, cited in zip(passages, citations, strict=False):
-        sentence = (cited.start - passage.start, cited.end - passage.start)
+        sentence = passage.evidence or (cited.start - passage.start, cited.end - passage.start)
         where = plain(place(cited.file_name, cited.page))
         shown = excerpt(replace(passage, evidence=sentence))
-        rows.append(f"> {shown} [{cited.index}]\n>\n> *{where}*")
+        rows.append(f"> {shown} [{cited.index}]\n>\n> {where}")
     return "\n\n".join(rows)
 
 

@@ -2,26 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from xnai.resilience.circuit import Circuit
 from xnai.resilience.config import Config
 from xnai.resilience.events import Listeners, Scope, Transition
 from xnai.resilience.follower import Follower
-from xnai.resilience.probe import Probe, Probes
+from xnai.resilience.probe import Admission, Probe, Probes
 from xnai.resilience.states import TRIPPED, Snapshot, State
 from xnai.resilience.store import Result, Row, StoreAwayError, Stores
+from xnai.resilience.verdict import verdict
 from xnai.resilience.window import Totals, Window
 
 _ASK_AGAIN = 0.1  # seconds before another probe is asked for, after none was to be had
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """Whether a call is let in, and as which probe."""
-
-    probe: Probe | None = None
-    refused: bool = False
 
 
 _ORDINARY = Admission()
@@ -141,27 +133,12 @@ class Judge:
         """Open this replica's circuit if what ended within the window calls for it."""
         if window is not self.window or self.state is not State.CLOSED:
             return
-        reason = self._verdict(window, now, why)
+        reason = verdict(self._config, window, now, why)
         if reason:
             self._circuit.open(now, reason)
             self._settle()
             if self._follower is not None:
                 self._follower.voted()
-
-    def _verdict(self, window: Window, now: float, why: str) -> str:
-        config = self._config
-        calls, failures, slow = window.totals(now)
-        last = f", the last: {why}" if why else ""
-        if config.streak and window.streak >= config.streak:
-            return f"{window.streak} calls in a row failed{last}"
-        if calls < config.min_calls:
-            return ""
-        within = f"of {calls} calls within {config.window:g} s"
-        if failures / calls >= config.failure_rate:
-            return f"{failures} {within} failed{last}"
-        if slow / calls >= config.slow_rate:
-            return f"{slow} {within} took longer than {config.slow_call:g} s"
-        return ""
 
     async def admit(self) -> Admission:
         """Decide on a call while ``shut``."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from xnai.resilience.config import Config
@@ -35,6 +36,14 @@ class Probe:
         if self.holding is not None and self.holding is not asyncio.current_task():
             self.holding.cancel()
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whether a call is let in, and as which probe."""
+
+    probe: Probe | None = None
+    refused: bool = False
 
 
 class Probes:

@@ -257,7 +257,9 @@ async def test_an_open_breaker_says_when_to_come_again(clock, dependency):
     await outcome(it, dependency)
     clock.now += 2
 
-    with pytest.raises(BreakerOpenError, match=r"dep is open, next attempt in 3\.0 s: 1 call in a row failed"):
+    with pytest.raises(
+        BreakerOpenError, match=r"dep is open, next attempt in 3\.0 s: 1 call in a row failed"
+    ):
         await it.call(dependency)
 
 

@@ -65,7 +65,7 @@ async def test_healthy_processes_are_not_bothered_by_a_sick_one(redis, tmp_path)
         counts = [one.found(event="counts")[0] for one in them]
 
     assert [0, 0, 0] == [count["refused"] + count["failed"] for count in counts[1:]]
-    assert all(count["well"] > 100 for count in counts[1:])
+    assert all(count["well"] > 0 for count in counts[1:])
     assert counts[0]["refused"] / (counts[0]["refused"] + counts[0]["failed"]) >= 0.9
 
 

@@ -5,14 +5,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from dependency import Ear
+from dependency import QUICK, Ear
 from redis_server import RedisServer, binaries
 
 from xnai.resilience.breaker import Breaker
 from xnai.resilience.config import Config
 from xnai.resilience.registry import Breakers
-
-QUICK = {"open_time": 0.3, "open_jitter": 0.0, "lease": 0.6, "resync": 0.5}
 
 
 @pytest.fixture(params=sorted(binaries()))

@@ -6,6 +6,8 @@ import time
 from xnai.resilience.breaker import BreakerOpenError
 from xnai.resilience.events import Transition
 
+QUICK = {"open_time": 0.3, "open_jitter": 0.0, "lease": 0.6, "resync": 0.5}
+
 
 class SickError(Exception):
     """What the dependency raises while it is sick."""

@@ -2,8 +2,7 @@
 
 import asyncio
 
-from conftest import QUICK
-from dependency import Dependency, Ear, outcome, until
+from dependency import QUICK, Dependency, Ear, outcome, until
 
 from xnai.resilience.address import parse_address
 from xnai.resilience.breaker import Breaker

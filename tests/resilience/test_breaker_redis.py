@@ -4,9 +4,10 @@ import asyncio
 import json
 import time
 
-from dependency import Dependency, outcome, until
+from dependency import Dependency, Ear, outcome, until
 
 from xnai.resilience.events import ProbeEnded, ProbeStarted
+from xnai.resilience.registry import Breakers
 from xnai.resilience.states import State
 
 
@@ -315,8 +316,6 @@ async def test_a_quiet_fleet_does_not_keep_asking_itself(redis, replicas):
 async def test_one_connection_for_messages_and_few_for_scripts_serve_all_breakers(redis, replicas):
     registry = (await replicas.add(redis.url)).registry
     await registry.close()
-    from xnai.resilience.registry import Breakers  # noqa: PLC0415
-
     many = Breakers(redis.url)
     made = [many.make(f"dep{n}") for n in range(20)]
     await many.start()
@@ -338,12 +337,22 @@ async def test_garbled_messages_harm_nobody(redis, replicas):
     assert await outcome(one, Dependency()) == "well"
 
 
-async def test_garbled_keys_harm_nobody(redis, replicas):
-    redis.command("SET", "cb:{dep}", "somebody else's")
-    one = await replicas.add(redis.url)
+async def test_a_key_of_somebody_else_leaves_one_breaker_to_its_replica_and_harms_no_other(redis):
+    redis.command("SET", "cb:{spoilt}", "somebody else's")
+    ear = Ear()
+    both = [Breakers(redis.url, [ear]) for _ in range(2)]
+    spoilt, sound = [[one.make(name) for one in both] for name in ("spoilt", "sound")]
+    for registry in both:
+        await registry.start()
+    await until(lambda: not any(registry.link.away for registry in both))
     dependency = Dependency()
+    for one in (spoilt[0], sound[0]):
+        dependency.sick = False
+        assert await outcome(one, dependency) == "well"
+        await fail(one, dependency)
+    await until(lambda: sound[1].state is State.OPEN)
+    for registry in both:
+        await registry.close()
 
-    assert await outcome(one, dependency) == "well"
-    await fail(one, dependency)
-    assert one.state is State.OPEN
-    assert ["it refuses the script (ResponseError)"] == one.ear.reasons("redis")
+    assert [State.OPEN, State.CLOSED] == [one.state for one in spoilt]
+    assert [] == ear.reasons("redis")

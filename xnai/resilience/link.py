@@ -18,7 +18,7 @@ from xnai.resilience.circuit import Circuit
 from xnai.resilience.config import Config
 from xnai.resilience.counts import Counts
 from xnai.resilience.events import Listeners, Transition
-from xnai.resilience.link_errors import in_words
+from xnai.resilience.link_errors import in_words, is_of_one
 from xnai.resilience.redis_store import SCRIPT, RedisStore, channel, sha
 from xnai.resilience.states import State
 from xnai.resilience.store import Ears, StoreAwayError
@@ -26,6 +26,7 @@ from xnai.resilience.store import Ears, StoreAwayError
 NAME = "redis"
 SCRIPT_SECONDS = 0.25  # longest time of a script, whatever Redis does
 _CONNECT_SECONDS = 2.0  # for all that comes before the first message: names, TLS, Sentinels
+_END_SECONDS = 0.5  # after which a task is cancelled again
 _PING_SECONDS = 2.0  # of silence after which the message connection is asked whether it lives
 _STABLE_SECONDS = 0.5  # who is lost sooner has not been back
 _PAUSES = Config(open_time=0.2, open_growth=2, open_longest=5.0, open_jitter=1.0)
@@ -58,7 +59,8 @@ class RedisLink:
         self._sha = sha(script)
         self._ears: dict[str, list[Ears]] = {}
         self._client: Redis | RedisCluster | None = None
-        self._up = False
+        self._up = self._closing = False
+        self._spoilt: set[str] = set()  # keys that scripts cannot use
         self._broken = asyncio.Event()
         self._cause: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -112,9 +114,9 @@ class RedisLink:
 
     async def close(self) -> None:
         """Close the connections."""
+        self._closing = True
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await _end(self._task)
 
     async def run(self, keys: tuple[str, ...], arguments: tuple[str, ...]) -> Mapping[str, Any]:
         """Run the script, in a quarter of a second or not at all.
@@ -134,7 +136,10 @@ class RedisLink:
                 wire.snapshot(told, 0.0)
         except _TROUBLE as exc:
             self.counts.failed += 1
-            self._lose(client, exc)
+            if is_of_one(exc):
+                self._refused(keys[0], exc)
+            else:
+                self._lose(client, exc)
             raise StoreAwayError(in_words(exc, SCRIPT_SECONDS)) from exc
         self.counts.succeeded += 1
         return told
@@ -149,6 +154,11 @@ class RedisLink:
         if not isinstance(reply, bytes | str):
             raise wire.GarbledError("no text")
         return reply
+
+    def _refused(self, key: str, exc: BaseException) -> None:
+        if key not in self._spoilt:
+            self._spoilt.add(key)
+            _log.warning("breaker_not_shared", key=key, reason=in_words(exc, SCRIPT_SECONDS))
 
     def _lose(self, client: Redis | RedisCluster | None, cause: BaseException) -> None:
         if self._client is client and client is not None:
@@ -165,7 +175,7 @@ class RedisLink:
         return [ears for heard in self._ears.values() for ears in heard]
 
     async def _manage(self) -> None:
-        while True:
+        while not self._closing:
             try:
                 async with self._session() as hearing:
                     self._arrived()
@@ -195,15 +205,17 @@ class RedisLink:
                 await self._subscribe(messages)
             hearing = asyncio.create_task(self._hear_all(messages), name="redis messages")
             self._client, self._cause = client, None
-            await asyncio.gather(*(ears.back() for ears in self._all_ears()))
+            backs = [ears.back() for ears in self._all_ears()]
+            ends = await asyncio.gather(*backs, return_exceptions=True)
+            if self._client is not client:
+                raise next((end for end in ends if end), ConnectionError())
             yield hearing
         finally:
             if self._client is client:
                 self._client = None
                 self._become(up=False)
             if hearing is not None:
-                hearing.cancel()
-                await asyncio.gather(hearing, return_exceptions=True)
+                await _end(hearing)
             await _close(messages, client)
 
     async def _subscribe(self, messages: PubSub) -> None:
@@ -224,8 +236,7 @@ class RedisLink:
         try:
             await asyncio.wait({hearing, broken}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            broken.cancel()
-            await asyncio.gather(broken, return_exceptions=True)
+            await _end(broken)
         ended = hearing.exception() if hearing.done() and not hearing.cancelled() else None
         return self._cause or ended or ConnectionError("the connection was lost")
 
@@ -288,6 +299,15 @@ class RedisLink:
                 NAME, old, new, "replica", self._circuit.epoch, reason, seconds, self.retry_in
             )
         )
+
+
+async def _end(task: "asyncio.Task[Any]") -> None:
+    """Cancel until it has ended: a timeout inside a library may take a cancellation for its own."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_END_SECONDS)
+    if not task.cancelled():
+        task.exception()
 
 
 async def _close(messages: PubSub | None, client: "Redis | RedisCluster") -> None:

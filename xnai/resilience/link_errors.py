@@ -18,7 +18,7 @@ from redis.sentinel import MasterNotFoundError
 from xnai.resilience import wire
 from xnai.resilience.store import StoreAwayError
 
-_WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+_WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (MasterNotFoundError, "the Sentinels know no master of that name"),
     (AuthenticationError, "it refuses the user or the password"),
     (NoPermissionError, "the user may not do what breakers need"),
@@ -37,6 +37,13 @@ _SCRIPT_WORDS = {
     "LOADING": "it is still loading its data",
     "CLUSTERDOWN": "the cluster is down",
 }
+
+
+def is_of_one(exc: BaseException) -> bool:
+    """Whether only this breaker's keys are unusable, such as one that somebody else has written."""
+    if not isinstance(exc, ResponseError) or isinstance(exc, tuple(kind for kind, _ in _WORDS)):
+        return False
+    return not any(code in str(exc)[:400] for code in _SCRIPT_WORDS)
 
 
 def in_words(exc: BaseException, seconds: float) -> str:

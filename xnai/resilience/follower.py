@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from xnai.resilience.config import Config
+from xnai.resilience.ending import end
 from xnai.resilience.states import Snapshot, State
 from xnai.resilience.store import Ears, StoreAwayError, Stores
 
@@ -58,8 +59,7 @@ class Follower:
     async def close(self) -> None:
         """Stop posting."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
 
     async def ready(self) -> None:
         """Wait for the fleet's state, but not for long."""

@@ -17,6 +17,7 @@ from xnai.resilience.address import Address, subscriber
 from xnai.resilience.circuit import Circuit
 from xnai.resilience.config import Config
 from xnai.resilience.counts import Counts
+from xnai.resilience.ending import end
 from xnai.resilience.events import Listeners, Transition
 from xnai.resilience.link_errors import in_words, is_of_one
 from xnai.resilience.redis_store import SCRIPT, RedisStore, channel, sha
@@ -26,7 +27,6 @@ from xnai.resilience.store import Ears, StoreAwayError
 NAME = "redis"
 SCRIPT_SECONDS = 0.25  # longest time of a script, whatever Redis does
 _CONNECT_SECONDS = 2.0  # for all that comes before the first message: names, TLS, Sentinels
-_END_SECONDS = 0.5  # after which a task is cancelled again
 _PING_SECONDS = 2.0  # of silence after which the message connection is asked whether it lives
 _STABLE_SECONDS = 0.5  # who is lost sooner has not been back
 _PAUSES = Config(open_time=0.2, open_growth=2, open_longest=5.0, open_jitter=1.0)
@@ -116,7 +116,7 @@ class RedisLink:
         """Close the connections."""
         self._closing = True
         if self._task is not None:
-            await _end(self._task)
+            await end([self._task])
 
     async def run(self, keys: tuple[str, ...], arguments: tuple[str, ...]) -> Mapping[str, Any]:
         """Run the script, in a quarter of a second or not at all.
@@ -208,14 +208,14 @@ class RedisLink:
             backs = [ears.back() for ears in self._all_ears()]
             ends = await asyncio.gather(*backs, return_exceptions=True)
             if self._client is not client:
-                raise next((end for end in ends if end), ConnectionError())
+                raise next((exc for exc in ends if exc), ConnectionError())
             yield hearing
         finally:
             if self._client is client:
                 self._client = None
                 self._become(up=False)
             if hearing is not None:
-                await _end(hearing)
+                await end([hearing])
             await _close(messages, client)
 
     async def _subscribe(self, messages: PubSub) -> None:
@@ -236,7 +236,7 @@ class RedisLink:
         try:
             await asyncio.wait({hearing, broken}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _end(broken)
+            await end([broken])
         ended = hearing.exception() if hearing.done() and not hearing.cancelled() else None
         return self._cause or ended or ConnectionError("the connection was lost")
 
@@ -299,15 +299,6 @@ class RedisLink:
                 NAME, old, new, "replica", self._circuit.epoch, reason, seconds, self.retry_in
             )
         )
-
-
-async def _end(task: "asyncio.Task[Any]") -> None:
-    """Cancel until it has ended: a timeout inside a library may take a cancellation for its own."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=_END_SECONDS)
-    if not task.cancelled():
-        task.exception()
 
 
 async def _close(messages: PubSub | None, client: "Redis | RedisCluster") -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from xnai.resilience.config import Config
+from xnai.resilience.ending import end
 from xnai.resilience.events import Listeners, ProbeEnded, ProbeResult, ProbeStarted
 from xnai.resilience.store import Result
 
@@ -95,9 +96,7 @@ class Probes:
             self.give_back(probe)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._config.lease / 10)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(list(self._tasks))
 
     async def _hold(self, probe: Probe) -> None:
         """Renew the lease as long as the probe may last; then judge it by what it has shown."""

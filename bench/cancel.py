@@ -109,7 +109,7 @@ class Bench:
         task.cancel()
         await asyncio.wait({task})
         # Mostly free by now; polled, because no event tells.
-        while (self.engine.waiting if phase == QUEUE else self.engine.running) >= below:  # noqa: ASYNC110
+        while (self.engine.waiting if phase == QUEUE else self.engine.running) >= below:
             await asyncio.sleep(POLL_SECONDS)
         self.cancels[phase].append(time.perf_counter() - began)
 

@@ -96,7 +96,7 @@ async def run(pages: int, folder: Path) -> dict[str, float]:
     await embedder.start()
     await embedder.embed(["warm up"])
     # Made at the first run, in the background.
-    while weights.quantized(folder / "embedding") is None:  # noqa: ASYNC110 - another's file
+    while weights.quantized(folder / "embedding") is None:
         await asyncio.sleep(0.5)
     await asyncio.sleep(2)  # loaded, too
     index = SqliteIndex(folder / "index.sqlite3", embedder.dimensions)

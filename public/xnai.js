@@ -3,7 +3,8 @@
   "use strict";
 
   const FAST = 1500; // ms between two looks while something is going on
-  const SLOW = 15000;
+  const SLOW = 5000;
+  const BACK = 8000; // that good news stays
 
   const line = document.createElement("div");
   line.id = "xnai-status";
@@ -33,14 +34,37 @@
     line.hidden = !text;
   }
 
+  let waiting = false; // the page has said that the model is not asked
+
+  // The breaker that keeps questions from every model there is, if one does.
+  function paused(health) {
+    const breakers = Object.entries(health.breakers ?? {}).filter(
+      ([name]) => name === "model" || name.startsWith("endpoint:"),
+    );
+    const shut = breakers.filter(([, one]) => ["open", "forced_open", "half_open"].includes(one.state));
+    return breakers.length > 0 && shut.length === breakers.length ? shut[0][1] : null;
+  }
+
   function describe(health) {
     const search = health.dependencies.search;
     if (search.state !== "ready") {
       show(search.detail || "Opening the documents", null, search.state === "down");
       return FAST;
     }
+    const pause = paused(health);
+    if (pause) {
+      waiting = true;
+      const next = pause.retry_in == null ? "" : ` Next attempt in about ${Math.ceil(pause.retry_in)} s.`;
+      show(`No answers at the moment, only passages of your documents: ${pause.reason}.${next}`, null, true);
+      return FAST;
+    }
     switch (health.model) {
       case "ready":
+        if (waiting) {
+          waiting = false;
+          show("The model answers again. Ask once more for a full answer.");
+          return BACK;
+        }
         show("");
         return SLOW;
       case "preparing": {

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from xnai.breaker_cli import breaker_cli
 from xnai.client import Client
 from xnai.errors import NOT_FOUND, PORT_TAKEN, SETTING_INVALID, XnaiError
 from xnai.settings import Settings, load_settings, unknown_variables
@@ -110,6 +111,9 @@ def models(as_json: Json = False) -> None:
         return
     for model in found:
         print(f"{model.name:40} {model.path.stat().st_size / 1e6:8.0f} MB  {model.path}")
+
+
+cli.add_typer(breaker_cli, name="breaker")
 
 
 def _check_port(settings: Settings) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -66,6 +67,20 @@ class Client:
                     chunk = json.loads(line.removeprefix("data: "))
                     _refuse(chunk)
                     yield chunk
+
+    def breakers(self) -> list[dict[str, Any]]:
+        """Every circuit breaker of the server."""
+        with self._reaching():
+            rows: list[dict[str, Any]] = _checked(self._http.get("/v1/breakers"))["data"]
+            return rows
+
+    def breaker(self, name: str, action: str = "", reason: str = "") -> dict[str, Any]:
+        """One circuit breaker, after an action if one is given."""
+        path = f"/v1/breakers/{quote(name, safe='')}"
+        with self._reaching():
+            if not action:
+                return _checked(self._http.get(path))
+            return _checked(self._http.post(path, json={"action": action, "reason": reason}))
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:

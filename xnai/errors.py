@@ -204,6 +204,13 @@ BUNDLED_MODEL_UNUSABLE = ErrorKind(
     "The bundled model cannot be used: {reason}.",
     "Run `make setup` again, or put another GGUF file into {folder} and name it in XNAI_MODEL.",
 )
+MODEL_PAUSED = ErrorKind(
+    "model_paused",
+    503,
+    "The language model is not asked at the moment: {reason}.",
+    "It is tried again by itself; documents can still be searched.",
+    retryable=True,
+)
 PROMPT_REFUSED = ErrorKind(
     "prompt_refused",
     400,
@@ -290,6 +297,13 @@ REMOTE_REFUSED = ErrorKind(
     "The model endpoint {endpoint} refused the request (HTTP {status}).",
     "The log of that server says why.",
 )
+REMOTE_PAUSED = ErrorKind(
+    "remote_paused",
+    503,
+    "The model endpoint {endpoint} is not asked at the moment: {reason}.",
+    "It is tried again by itself; documents can still be searched.",
+    retryable=True,
+)
 REMOTE_ALL_DOWN = ErrorKind(
     "remote_all_down",
     503,
@@ -309,6 +323,7 @@ REMOTE_AWAY = (
     REMOTE_MODEL_UNKNOWN,
     REMOTE_BUSY,
     REMOTE_REFUSED,
+    REMOTE_PAUSED,
     REMOTE_ALL_DOWN,
 )
 
@@ -386,6 +401,13 @@ SEARCH_DOWN = ErrorKind(
     503,
     "The documents cannot be searched: {reason}.",
     "Try again; if it stays so, look at /health/ready.",
+    retryable=True,
+)
+SEARCH_PAUSED = ErrorKind(
+    "search_paused",
+    503,
+    "The {part} is not asked at the moment: {reason}.",
+    "It is tried again by itself.",
     retryable=True,
 )
 EMBEDDING_MODEL_MISSING = ErrorKind(

@@ -92,6 +92,19 @@ class Degraded:
 
 
 @dataclass(frozen=True, slots=True)
+class Reduced:
+    """The answer will do without something, and why; it is generated all the same.
+
+    ``text_only``: only the words of the documents were compared, not their meaning.
+    ``no_documents``: the documents could not be searched. ``local_model``: no model endpoint can
+    be asked.
+    """
+
+    rung: Literal["text_only", "no_documents", "local_model"]
+    reason: XnaiError
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The end of every answer; an error raised instead ends it too.
 
@@ -106,4 +119,4 @@ class Done:
     supported: bool = True
 
 
-Event = Loading | Waiting | Retrieved | Prompted | Reading | Token | Degraded | Done
+Event = Loading | Waiting | Retrieved | Prompted | Reading | Token | Reduced | Degraded | Done

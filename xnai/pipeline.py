@@ -15,17 +15,22 @@ from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import (
     ANSWER_TIMEOUT,
     BUNDLED_MODEL_UNUSABLE,
+    EMBEDDING_MODEL_MISSING,
     ENGINE_BUILD_FAILED,
+    INDEX_DAMAGED,
     MODEL_CRASHED,
     MODEL_DOWN,
     MODEL_NOT_FOUND,
     MODEL_NOT_GGUF,
+    MODEL_PAUSED,
     MODEL_PREPARING,
     MODEL_TOO_LARGE,
     MODEL_TRUNCATED,
     MODEL_UNSUPPORTED,
     QUESTION_EMPTY,
     REMOTE_AWAY,
+    SEARCH_DOWN,
+    SEARCH_PAUSED,
     XnaiError,
 )
 from xnai.events import (
@@ -36,6 +41,7 @@ from xnai.events import (
     Prompted,
     Question,
     Reading,
+    Reduced,
     Retrieved,
     Token,
     Waiting,
@@ -43,12 +49,14 @@ from xnai.events import (
 from xnai.llm.protocol import (
     Completion,
     Finished,
+    HasFallback,
     LanguageModel,
     Prefill,
     Queued,
     TokenText,
 )
 from xnai.prompt import FENCES, Prompt, build_prompt, fit_to_strength
+from xnai.retrieval.search import Found
 from xnai.telemetry import metrics
 from xnai.types import Citation, Passage, Usage
 
@@ -60,6 +68,7 @@ _MODEL_AWAY = frozenset(
     kind.code
     for kind in (
         MODEL_PREPARING,
+        MODEL_PAUSED,
         MODEL_DOWN,
         MODEL_CRASHED,
         MODEL_NOT_FOUND,
@@ -72,6 +81,8 @@ _MODEL_AWAY = frozenset(
         *REMOTE_AWAY,
     )
 )
+# Errors of the search after which a question can still be answered without documents.
+_SEARCH_AWAY = frozenset({SEARCH_DOWN, SEARCH_PAUSED, INDEX_DAMAGED, EMBEDDING_MODEL_MISSING})
 _SHOWN_WITHOUT_MODEL = 3
 _SELF_CONTAINED = 2  # content words; with fewer a question says too little to be searched alone
 _POINTER = re.compile(
@@ -112,12 +123,20 @@ class Pipeline:
             raise XnaiError(QUESTION_EMPTY)
         passages: Sequence[Passage] = ()
         if question.scope is not None:
-            passages = await self._within(deadline, question, self._search(question))
+            found, missing = await self._within(deadline, question, self._look(question))
+            passages = found.passages
+            if missing is not None:
+                yield Reduced("no_documents", missing)
+            elif found.text_only is not None:
+                yield Reduced("text_only", found.text_only)
             yield Retrieved(tuple(passages), time.monotonic() - started)
         shown = False
         try:
             async with aclosing(self._generate(question, passages, started, deadline)) as events:
+                reduced: Reduced | None = None
                 async for event in events:
+                    if reduced is None and (reduced := self._reduced()):
+                        yield reduced
                     shown = shown or isinstance(event, Token)
                     yield event
         except XnaiError as exc:
@@ -127,14 +146,28 @@ class Pipeline:
             for degraded in _passages_only(question, passages, exc, started):
                 yield degraded
 
-    async def _search(self, question: Question) -> list[Passage]:
+    async def _look(self, question: Question) -> tuple[Found, XnaiError | None]:
+        """What the search found; if it cannot search, nothing and the reason."""
+        try:
+            return await self._search(question), None
+        except XnaiError as exc:
+            if exc.kind not in _SEARCH_AWAY:
+                raise
+            log.warning("answering without documents", code=exc.code)
+            return Found([]), exc
+
+    async def _search(self, question: Question) -> Found:
         assert question.scope is not None
         query = question.text
         previous = [m.content for m in question.history if m.role == "user"]
         if previous and _points_back(query):
             # "And when was it built?" finds nothing without what was asked before.
             query = f"{previous[-1][:500]}\n{query}"
-        return await self._library.search(query, question.scope, question.passages)
+        return await self._library.find(query, question.scope, question.passages)
+
+    def _reduced(self) -> Reduced | None:
+        reason = self._model.reduced if isinstance(self._model, HasFallback) else None
+        return None if reason is None else Reduced("local_model", reason)
 
     async def _within(self, deadline: float, question: Question, work: Awaitable[T]) -> T:
         try:

@@ -10,11 +10,18 @@ import structlog
 from xnai.documents.library import Library
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import DATA_DIR_UNUSABLE, INTERNAL, XnaiError
+from xnai.guards.build import EMBEDDER, INDEX, MODEL, endpoint, make_breakers, own
+from xnai.guards.fallback import FallbackModel
+from xnai.guards.faults import heals, retry_after, words
+from xnai.guards.model import GuardedModel, PatientModel
+from xnai.guards.search import GuardedEmbedder, GuardedSearch
 from xnai.llm.build import EngineBuild
 from xnai.llm.engine import LocalEngine
 from xnai.llm.fleet import Fleet
 from xnai.llm.protocol import LanguageModel
 from xnai.pipeline import Pipeline
+from xnai.resilience.registry import Breakers
+from xnai.resilience.retry import Retry, RetryConfig
 from xnai.retrieval.embedder import OnnxEmbedder
 from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.sqlite_index import SqliteIndex
@@ -56,16 +63,33 @@ class Runtime:
         self.accepting = True
         self.streams = Streams()
         self.search_state = SearchState()
+        self.breakers = make_breakers(settings)
         self._embedder = OnnxEmbedder(settings)
         self._index = SqliteIndex(settings.data_dir / "index.sqlite3", self._embedder.dimensions)
         self.library: DocumentLibrary = Library(
-            settings, self._index, self._embedder, HybridSearch(self._index, self._embedder)
+            settings, self._index, self._embedder, self._search()
         )
-        self.model: LanguageModel = _fleet(settings) if settings.llm_url else _engine(settings)
+        self.model: LanguageModel = self._make_model()
         self.pipeline = Pipeline(self.library, self.model)
         self._lag = LoopLag()
         self._watchdog = LoopWatchdog()
         self._opening: asyncio.Task[None] | None = None
+
+    def _search(self) -> HybridSearch:
+        embedder = GuardedEmbedder(self._embedder, own(self.breakers, EMBEDDER, self.settings))
+        index = GuardedSearch(self._index, own(self.breakers, INDEX, self.settings))
+        return HybridSearch(index, embedder)
+
+    def _make_model(self) -> LanguageModel:
+        settings = self.settings
+        if not settings.llm_url:
+            return _engine(settings, self.breakers)
+        retrying = RetryConfig(heals, retry_after, words, attempts=2)
+        retry = Retry("endpoints", retrying, listeners=self.breakers.listeners)
+        fleet = PatientModel(_fleet(settings, self.breakers), retry)
+        if not settings.llm_fallback:
+            return fleet
+        return FallbackModel(fleet, _engine(settings, self.breakers))
 
     async def start(self) -> None:
         """Begin opening index and model in the background, so that the page is up at once."""
@@ -73,6 +97,7 @@ class Runtime:
         self._watchdog.start()
         loop = asyncio.get_running_loop()
         metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
+        await self.breakers.start()
         self._opening = asyncio.create_task(self._open())
 
     async def _open(self) -> None:
@@ -104,25 +129,26 @@ class Runtime:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
         await self.model.close()
+        await self.breakers.close()
         await self.library.close()
         await self._embedder.close()
         await self._lag.stop()
         await self._watchdog.stop()
 
 
-def _fleet(settings: Settings) -> LanguageModel:
-    fleet = Fleet(settings)
+def _fleet(settings: Settings, breakers: Breakers) -> LanguageModel:
+    fleet = Fleet(settings, lambda name: endpoint(breakers, name, settings))
     metrics.queue_depth.set_function(lambda: fleet.waiting)
     metrics.requests_running.set_function(lambda: fleet.status.running)
     return fleet
 
 
-def _engine(settings: Settings) -> LanguageModel:
+def _engine(settings: Settings, breakers: Breakers) -> LanguageModel:
     engine = LocalEngine(settings, EngineBuild(settings))
     engine.on_load(metrics.model_loads.inc)
     metrics.queue_depth.set_function(lambda: engine.waiting)
     metrics.requests_running.set_function(lambda: engine.running)
-    return engine
+    return GuardedModel(engine, own(breakers, MODEL, settings))
 
 
 def _check_data_dir(settings: Settings) -> None:

@@ -91,6 +91,35 @@ class Settings(BaseSettings):
     llm_token_timeout: float = Field(
         60.0, gt=0, description="Seconds between two pieces of text from there."
     )
+    llm_fallback: bool = Field(
+        default=False,
+        description="Answer with the local engine while no server of `XNAI_LLM_URL` can; the "
+        "engine is compiled and its model loaded for that.",
+    )
+    redis_url: SecretStr = Field(
+        SecretStr(""),
+        description="Where several replicas of this server share what they know of the servers of "
+        "`XNAI_LLM_URL`: `redis://[user:password@]host[:port][/db]` (`rediss` for TLS, "
+        "`unix:///path`, `redis+sentinel://host,…/service`, `redis+cluster://host,…`). "
+        "Unset: each replica finds out for itself.",
+    )
+    breaker_failures: int = Field(
+        5, ge=1, description="Failures in a row after which a part is not asked for a while."
+    )
+    breaker_failure_rate: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of failures, of at least 10 calls within 30 seconds, after which a part "
+        "is not asked for a while.",
+    )
+    breaker_open_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        description="Seconds that it is not asked; doubled with each attempt that fails, up to "
+        "two minutes.",
+    )
     queue_limit: int = Field(
         64, ge=1, description="Questions that may wait for the model; more are refused with 429."
     )
@@ -193,7 +222,7 @@ def load_settings() -> Settings:
         first = exc.errors()[0]
         name = PREFIX + str(first["loc"][0]).removeprefix(PREFIX.lower()).upper()
         value = first.get("input")
-        if "KEY" in name:
+        if "KEY" in name or name == f"{PREFIX}REDIS_URL":
             value = "***"
         elif isinstance(value, str):
             value = _SECRET.sub("***", value)

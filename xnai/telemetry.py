@@ -4,13 +4,16 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import prometheus_client
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 import xnai
@@ -76,7 +79,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
-        Redact([key.get_secret_value() for key in (*settings.api_keys, settings.llm_api_key)]),
+        Redact(_secrets(settings)),
     ]
     structlog.configure(
         processors=[
@@ -105,6 +108,12 @@ def configure_logging(settings: Settings) -> None:
     logging.captureWarnings(capture=True)
 
 
+def _secrets(settings: Settings) -> list[str]:
+    keys = [key.get_secret_value() for key in (*settings.api_keys, settings.llm_api_key)]
+    password = urlsplit(settings.redis_url.get_secret_value()).password or ""
+    return [*keys, password, unquote(password)]
+
+
 def _renderer(log_format: Literal["console", "json"]) -> Processor:
     if log_format == "json":
         return structlog.processors.JSONRenderer(ensure_ascii=False, default=repr)
@@ -122,6 +131,44 @@ def _adopt_libraries(level: str) -> None:
     if level != "debug":
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class BreakerFigures(NamedTuple):
+    """One breaker's figures; ``state`` is its number, ``calls`` are counted by outcome."""
+
+    name: str
+    state: int
+    calls: Mapping[str, int]
+    open_seconds: float
+
+
+class BreakerCollector(Collector):
+    """Shows what the breakers count for themselves."""
+
+    def __init__(self) -> None:
+        self.figures: Sequence[BreakerFigures] = ()
+
+    def collect(self) -> Iterator[Metric]:
+        """The three families, also while there are no breakers."""
+        state = GaugeMetricFamily(
+            "xnai_breaker_state",
+            "0: closed, 1: open, 2: half-open, 3: forced open, 4: disabled, 5: metrics only.",
+            labels=["name"],
+        )
+        calls = CounterMetricFamily(
+            "xnai_breaker_calls",
+            "Calls through a breaker, by outcome; slow ones are among the others.",
+            labels=["name", "outcome"],
+        )
+        seconds = CounterMetricFamily(
+            "xnai_breaker_open_seconds", "Time that a breaker was not closed.", labels=["name"]
+        )
+        for figures in self.figures:
+            state.add_metric([figures.name], figures.state)
+            seconds.add_metric([figures.name], figures.open_seconds)
+            for outcome, count in figures.calls.items():
+                calls.add_metric([figures.name, outcome], count)
+        yield from (state, calls, seconds)
 
 
 class AnswerWatch:
@@ -202,8 +249,25 @@ class Metrics:
         self.ingest_seconds = Histogram(
             "xnai_ingest_seconds", "Reading one document.", buckets=_SECONDS, registry=registry
         )
-        self.breaker_state = Gauge(
-            "xnai_breaker_state", "0: closed, 1: open.", ["name"], registry=registry
+        self._breakers = BreakerCollector()
+        registry.register(self._breakers)
+        self.breaker_transitions = Counter(
+            "xnai_breaker_transitions",
+            "Changes of a breaker's state, by the new one.",
+            ["name", "state"],
+            registry=registry,
+        )
+        self.breaker_probes = Counter(
+            "xnai_breaker_probes",
+            "Probes of a breaker, by result.",
+            ["name", "result"],
+            registry=registry,
+        )
+        self.retries = Counter(
+            "xnai_retries",
+            "Calls that failed and could be made again: tried, or why they were not.",
+            ["dependency", "result"],
+            registry=registry,
         )
         self.remote_up = Gauge(
             "xnai_remote_up",
@@ -240,6 +304,10 @@ class Metrics:
         Info("xnai_build", "The running version.", registry=registry).info(
             {"version": xnai.__version__}
         )
+
+    def show_breakers(self, figures: Sequence[BreakerFigures]) -> None:
+        """Take in what the breakers have counted up to now."""
+        self._breakers.figures = figures
 
     def error(self, code: str) -> None:
         """Count an error of the catalogue."""

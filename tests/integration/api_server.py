@@ -24,6 +24,7 @@ from xnai.api.installation import no_page_user
 from xnai.errors import FILE_EMPTY, FILE_TOO_LARGE, MODEL_NOT_FOUND, XnaiError
 from xnai.events import Done, Event, Question, Token
 from xnai.llm.protocol import ModelInfo, ModelStatus
+from xnai.resilience.registry import Breakers
 from xnai.settings import Settings
 from xnai.streams import Streams
 from xnai.types import Citation, Document, Usage
@@ -152,6 +153,7 @@ class Program:
     started_at: float = 1000.0
     accepting: bool = True
     streams: Streams = field(default_factory=Streams)
+    breakers: Breakers = field(default_factory=Breakers)
 
 
 def program(folder: Path, **settings: object) -> Program:

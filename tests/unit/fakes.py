@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from xnai.errors import XnaiError
 from xnai.llm.protocol import Completion, CompletionEvent, ModelInfo, ModelStatus
+from xnai.retrieval.search import Found
 from xnai.types import Message, Passage, Scope
 
 
@@ -64,7 +65,14 @@ class ShelfLibrary:
 
     shelf: list[Passage] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
+    away: XnaiError | None = None
+    text_only: XnaiError | None = None
 
     async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
+        return (await self.find(question, scope, limit)).passages
+
+    async def find(self, question: str, scope: Scope, limit: int) -> Found:
         self.queries.append(question)
-        return self.shelf[:limit]
+        if self.away:
+            raise self.away
+        return Found(self.shelf[:limit], self.text_only)

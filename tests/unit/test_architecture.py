@@ -15,11 +15,12 @@ FLOORS = [
     {"watchdog"},
     {"resilience", "retrieval"},
     {"documents", "llm"},
+    {"guards"},
     {"events", "citations", "prompt", "pipeline"},
     {"streams"},
     {"runtime"},
     {"api", "ui"},
-    {"cli", "client"},
+    {"cli", "breaker_cli", "client"},
     {"app"},
 ]
 WITHIN = {
@@ -29,7 +30,8 @@ WITHIN = {
     "prompt": {"events", "citations"},
     "citations": {"events"},
     "api": {"runtime"},
-    "cli": {"client"},
+    "cli": {"client", "breaker_cli"},
+    "breaker_cli": {"client"},
     "watchdog": {"telemetry"},
 }
 CONFINED = {

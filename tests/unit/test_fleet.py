@@ -19,9 +19,12 @@ from remote_server import (
 )
 
 from xnai.errors import XnaiError
+from xnai.guards.build import config
 from xnai.llm.fleet import Fleet
 from xnai.llm.protocol import Completion, Finished, HasEndpoints, Queued, TokenText
 from xnai.pipeline import _MODEL_AWAY
+from xnai.resilience.breaker import Breaker
+from xnai.resilience.states import State
 from xnai.telemetry import metrics
 from xnai.types import Message, Sampling
 
@@ -378,3 +381,48 @@ async def test_a_count_that_cannot_be_is_replaced_by_an_estimate(reply):
         assert await fleet.count_tokens(["four words of text"]) == [9]
         assert await fleet.count_prompt([Message("user", "four words of text")]) == 9 + 8 + 32
     assert sum(request.path == "/tokenize" for request in lying.requests) == 1
+
+
+async def test_an_endpoint_that_breaks_off_again_and_again_is_not_asked_for_a_while():
+    dying = server(chat=saying(SSE, piece("Hel")))
+    made = []
+
+    def breaker_of(name: str) -> Breaker:
+        values = settings(dying.url, breaker_failures=3, breaker_open_seconds=0.3)
+        made.append(Breaker(name, config(values)))
+        return made[-1]
+
+    async with listening(dying):
+        fleet = Fleet(settings(dying.url, **CALM), breaker_of)
+        await fleet._endpoints[0].check()
+        codes = [(await error_of(answer(fleet))).code for _ in range(3)]
+        fleet._endpoints[0].health.probed(None)
+        told = await error_of(fleet.ensure_ready(time.monotonic() + 5))
+        asked = len(dying.requests)
+        refused = await error_of(answer(fleet))
+
+        assert ["remote_broke_off"] * 3 == codes
+        assert ["remote_paused"] * 2 == [told.code, refused.code]
+        assert 0 < told.retry_after <= 0.3
+        assert asked == len(dying.requests)
+        assert "3 calls in a row failed" in fleet.status.detail
+        assert "remote_paused" in _MODEL_AWAY
+
+        dying.chat = saying(SSE, piece("A", "stop"), DONE)
+        await asyncio.sleep(0.35)
+        assert await answer(fleet) == "A"
+        assert made[0].state is State.CLOSED
+        await fleet.close()
+
+
+async def test_a_question_that_is_too_long_opens_no_breaker():
+    long = server(chat=refusing(400, {"error": {"code": "context_length_exceeded"}}))
+    async with listening(long):
+        one = Breaker("dep", config(settings(long.url, breaker_failures=1)))
+        fleet = Fleet(settings(long.url, **CALM), lambda _: one)
+        await fleet._endpoints[0].check()
+        codes = {(await error_of(answer(fleet))).code for _ in range(3)}
+        await fleet.close()
+
+    assert {"question_too_long"} == codes
+    assert one.state is State.CLOSED

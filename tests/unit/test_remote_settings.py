@@ -3,8 +3,8 @@
 import pytest
 
 from xnai.errors import XnaiError
-from xnai.llm.engine import LocalEngine
-from xnai.llm.fleet import Fleet
+from xnai.guards.fallback import FallbackModel
+from xnai.guards.model import GuardedModel, PatientModel
 from xnai.runtime import Runtime
 from xnai.settings import Settings, load_settings
 
@@ -46,4 +46,21 @@ def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(monkeypatch, ke
 def test_addresses_take_the_place_of_the_local_engine(tmp_path):
     remote = Runtime(Settings(_env_file=None, data_dir=tmp_path, llm_url=("http://127.0.0.1:9",)))
     local = Runtime(Settings(_env_file=None, data_dir=tmp_path))
-    assert (type(remote.model), type(local.model)) == (Fleet, LocalEngine)
+    behind = [[breaker.name for breaker in one.breakers] for one in (remote, local)]
+    assert behind == [["embedder", "index", "endpoint:127.0.0.1:9"], ["embedder", "index", "model"]]
+    assert (type(remote.model), type(local.model)) == (PatientModel, GuardedModel)
+
+
+def test_the_local_engine_can_stand_in_for_the_addresses(tmp_path):
+    urls = ("http://127.0.0.1:9",)
+    settings = Settings(_env_file=None, data_dir=tmp_path, llm_url=urls, llm_fallback=True)
+    runtime = Runtime(settings)
+    assert isinstance(runtime.model, FallbackModel)
+    assert runtime.breakers.get("model") is not None
+
+
+@pytest.mark.parametrize("url", ["http://:secret@cache", "redis://:secret@a,b"])
+def test_a_redis_that_is_none_is_refused_without_showing_it(tmp_path, url):
+    with pytest.raises(XnaiError, match="XNAI_REDIS_URL") as caught:
+        Runtime(Settings(_env_file=None, data_dir=tmp_path, redis_url=url))
+    assert "secret" not in str(caught.value)

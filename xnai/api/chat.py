@@ -24,6 +24,7 @@ from xnai.events import (
     Prompted,
     Question,
     Reading,
+    Reduced,
     Retrieved,
     Token,
     Waiting,
@@ -36,7 +37,7 @@ KEEP_ALIVE_SECONDS = 15.0
 # A response that has begun can no longer carry a status of its own, so it begins only when the
 # model is at work, or when a client has waited this long for a sign of life.
 COMMIT_SECONDS = 5.0
-_UNCOMMITTED = (Loading, Retrieved, Prompted, Degraded)
+_UNCOMMITTED = (Loading, Retrieved, Prompted, Reduced, Degraded)
 _UNAVAILABLE = 503
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -122,6 +123,8 @@ def _refuse_degraded(event: Event) -> None:
         reason = event.reason
         wait = reason.retry_after if event.retry_in is None else event.retry_in
         raise XnaiError(reason.kind, retry_after=wait, **reason.values)
+    if isinstance(event, Reduced) and event.rung == "no_documents":
+        raise event.reason  # an answer without the documents would pass for one from them
 
 
 async def _collect(answer: LiveAnswer, writer: CompletionWriter) -> dict[str, object]:
@@ -210,6 +213,8 @@ class _Stream:
                 await self._send(comment(f"reading {event.done}/{event.total}"))
             case Loading():
                 await self._send(comment("loading"))
+            case Reduced():
+                await self._send(comment(f"reduced {event.rung}"))
             case Retrieved():
                 await self._send(comment(f"retrieved {len(event.passages)}"))
             case Prompted():

@@ -9,10 +9,12 @@ from starlette.routing import Route
 
 import xnai
 from xnai.api.auth import Authority
+from xnai.api.breakers import breaker_object
 from xnai.api.errors import REQUEST_ID, error_body, error_headers, require_accepting, require_search
 from xnai.api.protocol import ApiRuntime
 from xnai.errors import MODEL_NOT_FOUND, XnaiError
-from xnai.llm.protocol import HasEndpoints, LanguageModel, ModelInfo, ModelStatus
+from xnai.guards.listener import figures
+from xnai.llm.protocol import HasEndpoints, LanguageModel, ModelInfo
 from xnai.telemetry import metrics
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -81,7 +83,7 @@ class Health:
                 },
             },
             **_endpoints(self._runtime.model),
-            "breakers": {"model": {"state": _breaker(model), "retry_in": model.retry_in}},
+            "breakers": {one.name: breaker_object(one) for one in self._runtime.breakers.status()},
             "version": xnai.__version__,
             "uptime_seconds": round(time.time() - self._runtime.started_at, 1),
         }
@@ -89,8 +91,7 @@ class Health:
     async def metrics(self, request: Request) -> Response:
         """Every figure, for Prometheus."""
         self._authority.owner(request)
-        is_open = _breaker(self._runtime.model.status) == "open"
-        metrics.breaker_state.labels("model").set(int(is_open))
+        metrics.show_breakers(figures(self._runtime.breakers))
         return Response(metrics.text(), headers={**_NO_STORE, "Content-Type": _METRICS_TYPE})
 
     async def models(self, request: Request) -> Response:
@@ -135,7 +136,3 @@ def _endpoints(model: LanguageModel) -> dict[str, object]:
     if not isinstance(model, HasEndpoints):
         return {}
     return {"endpoints": [asdict(endpoint) for endpoint in model.endpoints()]}
-
-
-def _breaker(model: ModelStatus) -> str:
-    return "open" if model.state == "down" else "closed"

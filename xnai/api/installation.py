@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from xnai.api.auth import Authority, PageUser
+from xnai.api.breakers import BreakerRoutes
 from xnai.api.chat import ChatCompletions
 from xnai.api.errors import from_router
 from xnai.api.files import Files
@@ -65,6 +66,7 @@ def create_routes(runtime: ApiRuntime, page_user: PageUser = no_page_user) -> li
         Route("/v1/chat/completions", chat, methods=["POST"]),
         *Files(runtime, authority).routes(),
         *Pages(runtime, authority).routes(),
+        *BreakerRoutes(runtime, authority).routes(),
         *Health(runtime, authority).routes(),
     ]
 

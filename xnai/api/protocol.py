@@ -6,6 +6,7 @@ from typing import Protocol
 from xnai.documents.protocol import DocumentLibrary
 from xnai.events import Event, Question
 from xnai.llm.protocol import LanguageModel
+from xnai.resilience.registry import Breakers
 from xnai.settings import Settings
 from xnai.streams import Streams
 
@@ -58,6 +59,11 @@ class ApiRuntime(Protocol):
     @property
     def pipeline(self) -> Answers:
         """What answers questions."""
+        ...
+
+    @property
+    def breakers(self) -> Breakers:
+        """The circuit breakers."""
         ...
 
     @property

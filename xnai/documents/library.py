@@ -33,6 +33,7 @@ from xnai.errors import (
     XnaiError,
 )
 from xnai.retrieval.protocol import Index
+from xnai.retrieval.search import Found
 from xnai.settings import Settings
 from xnai.telemetry import metrics
 from xnai.types import Document, Passage, Scope
@@ -309,7 +310,12 @@ class Library:
     async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
         """The best passages for a question, best first (hybrid search)."""
         self._require_started()
-        return await self._search.search(question, scope, limit)
+        return (await self.find(question, scope, limit)).passages
+
+    async def find(self, question: str, scope: Scope, limit: int) -> Found:
+        """As ``search``, and whether the meaning was compared too."""
+        self._require_started()
+        return await self._search.find(question, scope, limit)
 
 
 def _failed(document: Document, failure: XnaiError) -> Document:

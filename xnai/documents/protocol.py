@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from xnai.retrieval.protocol import Embedder
+from xnai.retrieval.search import Found
 from xnai.types import Document, Passage, Scope
 
 IngestStage = Literal["parsing", "chunking", "embedding", "storing"]
@@ -32,6 +33,10 @@ class TokenizingEmbedder(Embedder, Protocol):
 
 class Search(Protocol):
     """Finds the best passages for a question."""
+
+    async def find(self, question: str, scope: Scope, limit: int) -> Found:
+        """The best passages, best first, and whether the search was a full one."""
+        ...
 
     async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
         """The best passages, best first."""
@@ -93,6 +98,10 @@ class DocumentLibrary(Protocol):
         self, document: Document, page: int, start: int, end: int, width: int = 1000
     ) -> bytes:
         """A PDF page as PNG with the words of ``[start, end)`` marked."""
+        ...
+
+    async def find(self, question: str, scope: Scope, limit: int) -> Found:
+        """As ``search``, and whether the search was a full one."""
         ...
 
     async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:

@@ -1,8 +1,9 @@
 """Several model endpoints behind the one protocol."""
 
 import asyncio
+import math
 import zlib
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing, suppress
 
 import structlog
@@ -13,6 +14,7 @@ from xnai.errors import (
     REMOTE_ALL_DOWN,
     REMOTE_AWAY,
     REMOTE_BUSY,
+    REMOTE_PAUSED,
     XnaiError,
 )
 from xnai.llm.protocol import (
@@ -27,6 +29,7 @@ from xnai.llm.protocol import (
 from xnai.llm.remote import Endpoint
 from xnai.llm.remote_clock import Closing
 from xnai.llm.remote_errors import printable, unknown_model
+from xnai.resilience.breaker import Breaker, BreakerOpenError
 from xnai.settings import Settings
 from xnai.telemetry import metrics
 from xnai.types import Message
@@ -46,12 +49,14 @@ class Fleet:
 
     Args:
         settings: llm_*, queue_limit (answers under way at each endpoint).
+        breaker_of: the breaker of an endpoint, by its name.
 
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, breaker_of: Callable[[str], Breaker] = Breaker) -> None:
         self._closing = Closing()
         self._endpoints = [Endpoint(url, settings, self._closing) for url in settings.llm_url]
+        self._breakers = {one.name: breaker_of(one.name) for one in self._endpoints}
         self._model = settings.llm_model
         self._limit = settings.queue_limit * len(self._endpoints)
         self._watching: asyncio.Task[None] | None = None
@@ -66,7 +71,7 @@ class Fleet:
             printable(self._model or known[0].info.default or "remote"),
             min(endpoint.health.since for endpoint in known),
             detail=error.message if error else self._detail(),
-            retry_in=min(e.health.retry_in for e in self._endpoints) if error else None,
+            retry_in=error.retry_after if error else None,
             error_code=error.code if error else "",
             running=sum(endpoint.in_flight for endpoint in self._endpoints) - self.waiting,
             waiting=self.waiting,
@@ -217,10 +222,15 @@ class Fleet:
         result = "cancelled"
         metrics.remote_in_flight.labels(endpoint.name).inc()
         try:
-            async with aclosing(endpoint.complete(completion, self._model)) as events:
+            breaker = self._breakers[endpoint.name]
+            stream = breaker.stream(endpoint.complete, completion, self._model)
+            async with aclosing(stream) as events:
                 async for event in events:
                     yield event
             result = "answered"
+        except BreakerOpenError as exc:
+            result = "refused"
+            raise self._paused(endpoint, exc.retry_after) from exc
         except XnaiError:
             result = "failed"
             raise
@@ -229,7 +239,16 @@ class Fleet:
             metrics.remote_answers.labels(endpoint.name, result).inc()
 
     def _usable(self) -> list[Endpoint]:
+        return [e for e in self._able() if not self._breakers[e.name].judge.rejecting]
+
+    def _able(self) -> list[Endpoint]:
         return [e for e in self._endpoints if e.health.usable and e.info.has(self._model)]
+
+    def _paused(self, endpoint: Endpoint, retry_after: float | None = None) -> XnaiError:
+        breaker = self._breakers[endpoint.name]
+        wait = breaker.retry_after if retry_after is None else retry_after
+        reason = breaker.judge.reason
+        return XnaiError(REMOTE_PAUSED, retry_after=wait, endpoint=endpoint.name, reason=reason)
 
     def _choose(self, user: str, tried: Collection[str]) -> Endpoint | None:
         def rank(endpoint: Endpoint) -> tuple[bool, float, int]:
@@ -241,6 +260,8 @@ class Fleet:
 
     def _none_left(self) -> XnaiError:
         """Why nobody can answer: the place where a local engine would step in."""
+        if shut := [self._paused(e) for e in self._able()]:
+            return min(shut, key=lambda error: error.retry_after or math.inf)
         errors = [e.health.error for e in self._endpoints if e.health.error]
         wait = min(endpoint.health.retry_in for endpoint in self._endpoints) or None
         if not errors:

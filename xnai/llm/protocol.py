@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from xnai.errors import XnaiError
 from xnai.types import Message, Sampling, TokenLogprob, Usage
 
 ModelState = Literal["preparing", "loading", "ready", "down"]
@@ -124,6 +125,16 @@ class HasEndpoints(Protocol):
 
     def endpoints(self) -> list[EndpointStatus]:
         """Each of them, without waiting."""
+        ...
+
+
+@runtime_checkable
+class HasFallback(Protocol):
+    """A language model that has another for the time that it cannot answer itself."""
+
+    @property
+    def reduced(self) -> XnaiError | None:
+        """Why the current task is answered by the other one; None if it is not."""
         ...
 
 

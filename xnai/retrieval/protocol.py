@@ -41,6 +41,24 @@ class Embedder(Protocol):
         ...
 
 
+class Searchable(Protocol):
+    """What a search needs of an index; see there."""
+
+    async def search_vectors(
+        self, vector: Vectors, scope: Scope, limit: int
+    ) -> list[tuple[int, float]]:
+        """Nearest chunks by cosine similarity."""
+        ...
+
+    async def search_text(self, query: str, scope: Scope, limit: int) -> list[tuple[int, float]]:
+        """Best chunks by BM25."""
+        ...
+
+    async def passages(self, hits: Sequence[tuple[int, float]]) -> list[Passage]:
+        """The chunks of the given hits."""
+        ...
+
+
 class Index(Protocol):
     """Documents, their chunks and vectors; every method runs off the event loop.
 

@@ -8,7 +8,7 @@ import structlog
 
 from xnai.errors import XnaiError
 from xnai.retrieval.late_interaction import rerank
-from xnai.retrieval.protocol import Embedder, Index, Vectors
+from xnai.retrieval.protocol import Embedder, Searchable, Vectors
 from xnai.types import Passage, Scope
 
 CANDIDATES = 100  # of each search
@@ -35,7 +35,7 @@ class Found:
 class HybridSearch:
     """Searches an index by BM25 and by embedding at once."""
 
-    def __init__(self, index: Index, embedder: Embedder) -> None:
+    def __init__(self, index: Searchable, embedder: Embedder) -> None:
         self._index = index
         self._embedder = embedder
 
@@ -70,7 +70,11 @@ class HybridSearch:
         hits = fuse(rankings)[: max(RERANKED, limit)]
         passages = await self._index.passages(hits)
         if text_only is None:
-            passages = await rerank(self._embedder, query, passages)
+            try:
+                passages = await rerank(self._embedder, query, passages)
+            except XnaiError as error:
+                log.warning("search.text_only", code=error.code)
+                text_only = error
         return Found(passages[:limit], text_only)
 
     async def _vector(self, query: str) -> tuple[Vectors | None, XnaiError | None]:

@@ -1,6 +1,7 @@
 """One answer on the page: pipeline events in, steps and streamed text out."""
 
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, aclosing
 
 import chainlit as cl
@@ -14,13 +15,14 @@ from xnai.events import (
     Prompted,
     Question,
     Reading,
+    Reduced,
     Retrieved,
     Token,
     Waiting,
 )
 from xnai.pipeline import Pipeline
 from xnai.streams import State, Stream
-from xnai.types import Citation
+from xnai.types import Citation, Passage
 from xnai.ui import conversation, offers, render
 from xnai.ui.elements import side_element
 from xnai.ui.steps import ProgressStep, progress_step
@@ -51,6 +53,7 @@ class AnswerView:
         self._links = render.LinkBreaker()
         self.message.content = self._links.feed(said)
         self._buffer = ""
+        self._passages: Sequence[Passage] = ()
         self._emitted = self._saved = 0.0
         self._known = bool(said)  # whether the message is in the history
         self._search: ProgressStep | None = None
@@ -87,6 +90,9 @@ class AnswerView:
                 await self._show_status(event)
             case Prompted():
                 await self._show_dropped(event)
+            case Reduced():
+                async with progress_step("Notice") as step:
+                    await step.finish(*render.reduced(event.rung, event.reason))
             case Degraded():
                 self.degraded = True
                 await self._end_status()
@@ -100,6 +106,7 @@ class AnswerView:
                 await self._finish(event)
 
     async def _show_passages(self, event: Retrieved) -> None:
+        self._passages = event.passages
         count = len(event.passages)
         found = f"{count} passage{'s' if count != 1 else ''} in {render.duration(event.seconds)}"
         assert self._search is not None
@@ -182,8 +189,10 @@ class AnswerView:
                 "\n\n*No sentence of this answer stands in your documents; take it with care. "
                 "The closest passage is below.*"
             )
-        shown = render.quotes if self.degraded else render.sources
-        self.message.content += shown(event.citations)
+        if self.degraded:
+            self.message.content += render.marked(self._passages, event.citations)
+        else:
+            self.message.content += render.sources(event.citations)
         self.message.elements = [citation_element(c) for c in event.citations]
         await self._settle(State.COMPLETED)
         if self.message.elements:

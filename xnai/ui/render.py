@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xnai.errors import XnaiError
 from xnai.types import Citation, Document, Passage
@@ -131,6 +132,17 @@ def quotes(citations: Sequence[Citation]) -> str:
     return "\n\n".join(f"> {plain(c.quote)} [{c.index}]" for c in citations)
 
 
+def marked(passages: Sequence[Passage], citations: Sequence[Citation]) -> str:
+    """Show passages in the place of an answer, in each the sentence that answers best in bold."""
+    rows = []
+    for passage, cited in zip(passages, citations, strict=False):
+        sentence = passage.evidence or (cited.start - passage.start, cited.end - passage.start)
+        where = plain(place(cited.file_name, cited.page))
+        shown = excerpt(replace(passage, evidence=sentence))
+        rows.append(f"> {shown} [{cited.index}]\n>\n> {where}")
+    return "\n\n".join(rows)
+
+
 def waiting(position: int, eta_seconds: float | None) -> str:
     """Say the place in the queue."""
     estimate = "" if eta_seconds is None else f", about {countdown(eta_seconds)}"
@@ -150,6 +162,29 @@ def degraded(reason: XnaiError, retry_in: float | None) -> str:
         f"**No answer was generated.** {plain(reason.message)}{again} "
         "These passages of your documents fit the question best:\n\n"
     )
+
+
+_REDUCED = {
+    "text_only": (
+        "Searched by words alone",
+        "Only the words of your documents were compared with the question, not their meaning.",
+    ),
+    "no_documents": (
+        "Answered without your documents",
+        "Your documents could not be searched: the answer below does not come from them.",
+    ),
+    "local_model": (
+        "Answered by the model on this machine",
+        "No model endpoint can be asked at the moment.",
+    ),
+}
+
+
+def reduced(rung: str, reason: XnaiError) -> tuple[str, str]:
+    """Say what an answer has to do without, as title and body of a step."""
+    title, words = _REDUCED[rung]
+    again = f" Next attempt in about {duration(reason.retry_after)}." if reason.retry_after else ""
+    return title, f"{words} {plain(reason.message)}{again}"
 
 
 def failure(exc: XnaiError, request_id: str) -> str:

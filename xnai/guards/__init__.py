@@ -1,0 +1,1 @@
+"""What the program puts behind circuit breakers, and which errors count against whom."""

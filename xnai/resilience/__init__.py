@@ -1,0 +1,1 @@
+"""Circuit breakers that replicas share through Redis, and retries with a budget."""

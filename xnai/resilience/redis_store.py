@@ -1,0 +1,113 @@
+"""One breaker's store in Redis: a script for each operation."""
+
+import hashlib
+import json
+import random
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from xnai.resilience import wire
+from xnai.resilience.config import Config
+from xnai.resilience.states import Snapshot, State
+from xnai.resilience.store import Reply, Result, Row
+
+SCRIPT = Path(__file__).with_name("breaker.lua").read_text(encoding="utf-8")
+
+
+def keys(name: str) -> tuple[str, str, str]:
+    """State, rows and tickets; the braces put them into one slot of a cluster."""
+    return f"cb:{{{name}}}", f"cb:{{{name}}}:r", f"cb:{{{name}}}:p"
+
+
+def channel(name: str) -> str:
+    """Where transitions are published."""
+    return f"cb:{{{name}}}:ev"
+
+
+def sha(script: str) -> str:
+    """The name that Redis gives a script."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+class Runner(Protocol):
+    """Runs the script, within its time."""
+
+    @property
+    def away(self) -> bool:
+        """Whether it cannot be run at the moment."""
+        ...
+
+    async def run(self, keys: tuple[str, ...], arguments: tuple[str, ...]) -> Mapping[str, Any]:
+        """The script's reply.
+
+        Raises:
+            StoreAwayError: there is none.
+
+        """
+        ...
+
+
+class RedisStore:
+    """``Store`` of one breaker."""
+
+    def __init__(self, runner: Runner, replica: str, name: str, config: Config) -> None:
+        self._runner = runner
+        self._replica = replica
+        self._keys = keys(name)
+        self._channel = channel(name)
+        self._config = config
+
+    @property
+    def away(self) -> bool:
+        """Whether it cannot be asked at the moment."""
+        return self._runner.away
+
+    async def post(self, known: Snapshot, row: Row) -> Reply:
+        """See ``Store.post``."""
+        told = {
+            "epoch": row.epoch,
+            "calls": row.calls,
+            "failures": row.failures,
+            "slow": row.slow,
+            "running": row.running,
+            "vote": int(row.vote),
+            "edge": row.edge,
+            "final": row.final,
+            "reason": wire.printable(row.reason),
+        }
+        return await self._run("post", known, row=told)
+
+    async def acquire(self, known: Snapshot) -> Reply:
+        """See ``Store.acquire``."""
+        return await self._run("acquire", known, nonce=secrets.token_hex(6))
+
+    async def renew(self, known: Snapshot, ticket: str) -> Reply:
+        """See ``Store.renew``."""
+        return await self._run("renew", known, ticket=ticket)
+
+    async def release(self, known: Snapshot, ticket: str, result: Result, reason: str) -> Reply:
+        """See ``Store.release``."""
+        why = wire.printable(reason)
+        return await self._run("release", known, ticket=ticket, result=result, reason=why)
+
+    async def set_state(
+        self, known: Snapshot, state: State, reason: str, *, clear: bool = False
+    ) -> Reply:
+        """See ``Store.set_state``."""
+        why = wire.printable(reason)
+        return await self._run("set", known, state=state.value, reason=why, clear=clear)
+
+    async def _run(self, operation: str, known: Snapshot, **arguments: object) -> Reply:
+        chance = random.random()  # noqa: S311 - jitter, no secret
+        told = {
+            **wire.rules(self._config, chance),
+            "replica": self._replica,
+            "seed": wire.seed(known, time.monotonic()),
+            **arguments,
+        }
+        body = json.dumps(told, ensure_ascii=False)
+        answer = await self._runner.run(self._keys, (operation, self._channel, body))
+        return wire.reply(answer, time.monotonic())

@@ -408,6 +408,13 @@ DISK_FULL = ErrorKind(
     "Free some space, or set XNAI_DATA_DIR to a larger disk.",
 )
 
+EVAL_SET_INVALID = ErrorKind(
+    "eval_set_invalid",
+    500,
+    "{path} cannot be evaluated: {problem}.",
+    "docs/evaluation.md shows the formats of questions and documents.",
+)
+
 CATALOGUE: Mapping[str, ErrorKind] = {
     kind.code: kind for kind in list(globals().values()) if isinstance(kind, ErrorKind)
 }

@@ -18,7 +18,7 @@ FLOORS = [
     {"events", "citations", "prompt", "pipeline"},
     {"streams"},
     {"runtime"},
-    {"api", "ui"},
+    {"api", "ui", "evaluation"},
     {"cli", "client"},
     {"app"},
 ]

@@ -52,7 +52,8 @@ class Chunk:
 class Passage:
     """A chunk that was found, with the score it was ranked by (higher is better).
 
-    ``evidence`` is the span of ``text`` that answers the question best, where it was looked for.
+    ``evidence`` is the span of ``text`` that answers the question best, where it was looked for,
+    with its own score, 0 to 1; ``further_evidence`` holds the span that comes second.
     """
 
     document_id: str
@@ -64,6 +65,8 @@ class Passage:
     score: float
     chunk_id: int = 0
     evidence: tuple[int, int] | None = None
+    evidence_score: float = 0.0
+    further_evidence: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

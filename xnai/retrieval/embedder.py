@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from xnai.errors import SEARCH_DOWN, SHUTTING_DOWN, XnaiError
 from xnai.retrieval import weights
 from xnai.retrieval.protocol import TokenVectors, Vectors
+from xnai.retrieval.token_weights import VocabularyRanks
 from xnai.settings import Settings
 
 DIMENSIONS = 384
@@ -46,6 +47,7 @@ class OnnxEmbedder:
         self._quantizing: asyncio.Task[None] | None = None
         self._is_closed = False
         self._tokenizer: Any = None
+        self._ranks = VocabularyRanks(0)
         self._session: Any = None
         self._questions = ThreadPoolExecutor(_usable_cores(), "embed-question")
         self._documents = ThreadPoolExecutor(_usable_cores(), "embed", initializer=_yield_to_others)
@@ -149,6 +151,7 @@ class OnnxEmbedder:
     def _load_best(self) -> bool:
         """Load the tokenizer and the fastest model there is; whether that is the quantised one."""
         self._tokenizer = _load_tokenizer(weights.verified(weights.TOKENIZER, self._folder))
+        self._ranks = VocabularyRanks.of(self._tokenizer)
         made = weights.quantized(self._folder)
         if made is not None:
             try:
@@ -195,7 +198,9 @@ class OnnxEmbedder:
         plain = [i for i, special in enumerate(encoding.special_tokens_mask) if not special]
         vectors = self._infer(encoding)[plain]
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        return TokenVectors(vectors, tuple(encoding.offsets[i] for i in plain))
+        spans = tuple(encoding.offsets[i] for i in plain)
+        ids = [encoding.ids[i] for i in plain]
+        return TokenVectors(vectors, spans, self._ranks.weights(text, spans, ids))
 
     def _encode(self, text: str) -> Any:
         # The tokenizer takes UTF-8 only; a lone surrogate becomes a question mark.

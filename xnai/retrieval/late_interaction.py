@@ -1,7 +1,8 @@
 """Late interaction: every token of the question looks for its best match in the passage.
 
 MaxSim of ColBERT (Khattab and Zaharia, SIGIR 2020), here with the token vectors of the same model
-that embeds whole chunks. The sentence that matches best is the passage's evidence.
+that embeds whole chunks, and with rare words of the question counting more than common ones. The
+sentence that matches best is the passage's evidence.
 """
 
 import asyncio
@@ -33,27 +34,38 @@ def _ranked(
     asked: TokenVectors, found: Sequence[TokenVectors], passages: list[Passage]
 ) -> list[Passage]:
     scored = [
-        _scored(asked.vectors, tokens, passage)
-        for tokens, passage in zip(found, passages, strict=True)
+        _scored(asked, tokens, passage) for tokens, passage in zip(found, passages, strict=True)
     ]
     return sorted(scored, key=lambda passage: -passage.score)
 
 
-def _scored(asked: Vectors, tokens: TokenVectors, passage: Passage) -> Passage:
-    if not len(asked) or not len(tokens.vectors):
+def _scored(asked: TokenVectors, tokens: TokenVectors, passage: Passage) -> Passage:
+    if not len(asked.vectors) or not len(tokens.vectors):
         return replace(passage, score=0.0)
-    similarity = asked @ tokens.vectors.T
-    best_sentence, span = max(
-        ((_max_sim(similarity[:, columns]), span) for columns, span in _columns(tokens, passage)),
-        key=lambda pair: pair[0],
+    similarity = asked.vectors @ tokens.vectors.T
+    ranked = sorted(
+        (
+            (_max_sim(similarity[:, columns], asked.weights), span)
+            for columns, span in _columns(tokens, passage)
+        ),
+        key=lambda pair: -pair[0],
     )
-    score = SENTENCE_SHARE * best_sentence + (1 - SENTENCE_SHARE) * _max_sim(similarity)
-    return replace(passage, score=max(0.0, score), evidence=span)
+    best, span = ranked[0]
+    whole = _max_sim(similarity, asked.weights)
+    return replace(
+        passage,
+        score=max(0.0, SENTENCE_SHARE * best + (1 - SENTENCE_SHARE) * whole),
+        evidence=span,
+        evidence_score=max(0.0, best),
+        further_evidence=tuple(other for _, other in ranked[1:2]),
+    )
 
 
-def _max_sim(similarity: Vectors) -> float:
-    """Mean over the question's tokens of the best cosine; 0 without tokens."""
-    return float(similarity.max(axis=1).mean()) if similarity.shape[1] else 0.0
+def _max_sim(similarity: Vectors, weights: Vectors | None) -> float:
+    """Weighted mean over the question's tokens of the best cosine; 0 without tokens."""
+    if not similarity.shape[1]:
+        return 0.0
+    return float(np.average(similarity.max(axis=1), weights=weights))
 
 
 def _columns(tokens: TokenVectors, passage: Passage) -> list[tuple[list[int], tuple[int, int]]]:

@@ -17,11 +17,13 @@ class TokenVectors:
     """Contextual vectors of a text's tokens, without the special ones.
 
     ``vectors`` has shape (tokens, dimensions) and rows of unit length; ``spans`` are the tokens'
-    places in the text, in code points.
+    places in the text, in code points; ``weights`` say how much each token tells (they sum to 1;
+    None: each as much as any other).
     """
 
     vectors: Vectors
     spans: tuple[tuple[int, int], ...]
+    weights: NDArray[np.float32] | None = None
 
 
 class Embedder(Protocol):

@@ -96,7 +96,8 @@ class Done:
     """The end of every answer; an error raised instead ends it too.
 
     ``supported`` is False if no sentence of the answer stands in the passages; then the closest
-    passage is cited all the same.
+    passage is cited all the same. ``found`` is False if nothing matched well enough to be put to
+    the model. ``evidence`` quotes the sentences that match the question best, with their places.
     """
 
     reason: FinishReason
@@ -104,6 +105,8 @@ class Done:
     citations: tuple[Citation, ...]
     seconds: float
     supported: bool = True
+    evidence: tuple[Citation, ...] = ()
+    found: bool = True
 
 
 Event = Loading | Waiting | Retrieved | Prompted | Reading | Token | Degraded | Done

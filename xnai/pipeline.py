@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import structlog
 
+from xnai import grounding
 from xnai.citations import Citer, best_sentence, cite, words_of
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import (
@@ -40,6 +41,7 @@ from xnai.events import (
     Token,
     Waiting,
 )
+from xnai.grounding import CopyCiter
 from xnai.llm.protocol import (
     Completion,
     Finished,
@@ -48,9 +50,9 @@ from xnai.llm.protocol import (
     Queued,
     TokenText,
 )
-from xnai.prompt import FENCES, Prompt, build_prompt, fit_to_strength
+from xnai.prompt import FENCES, Prompt, build_prompt
 from xnai.telemetry import metrics
-from xnai.types import Citation, Passage, Usage
+from xnai.types import Citation, Message, Passage, Usage
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -155,13 +157,35 @@ class Pipeline:
             detail = "" if status.idle else status.detail
             yield Loading(detail or f"Loading {status.name}")
         await self._model.ensure_ready(deadline)
-        usable = fit_to_strength(self._model.parameters, passages)
-        prompt = await self._within(deadline, question, build_prompt(self._model, question, usable))
+        if not question.sampling.bound and not grounding.is_found(passages, self._model.parameters):
+            for ending in _not_found(passages, started):
+                yield ending
+            return
+        usable = grounding.fit_to_strength(self._model.parameters, passages)
         evidence_only = usable != list(passages)
+        copying = evidence_only and not question.sampling.bound
+        asked = replace(question, history=_leant_on(question)) if copying else question
+        building = build_prompt(self._model, asked, usable, evidence_only=copying)
+        prompt = await self._within(deadline, question, building)
         yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped, evidence_only)
         # Whatever the model was given, all of the passages may support it.
-        citer = Citer(passages, marks=not question.sampling.bound)
-        completion = _completion(question, prompt, deadline)
+        citer: Citer | CopyCiter = Citer(passages, marks=not question.sampling.bound)
+        if copying:
+            citer = CopyCiter(passages, usable[0])
+        completion = _completion(question, prompt, deadline, copying=copying)
+        answering = self._stream(question, passages, completion, citer, started)
+        async with aclosing(answering) as events:
+            async for event in events:
+                yield event
+
+    async def _stream(
+        self,
+        question: Question,
+        passages: Sequence[Passage],
+        completion: Completion,
+        citer: Citer | CopyCiter,
+        started: float,
+    ) -> AsyncGenerator[Event, None]:
         async with aclosing(self._model.complete(completion)) as stream:
             async for event in stream:
                 match event:
@@ -179,7 +203,8 @@ class Pipeline:
                         seconds = time.monotonic() - started
                         cited = citer.citations or _quoted(question, passages[:1])
                         supported = bool(citer.citations) or not passages
-                        yield Done(event.reason, event.usage, cited, seconds, supported)
+                        quoted = grounding.evidence(passages)
+                        yield Done(event.reason, event.usage, cited, seconds, supported, quoted)
 
 
 def _points_back(question: str) -> bool:
@@ -187,16 +212,37 @@ def _points_back(question: str) -> bool:
     return bool(_POINTER.search(question)) or len(words_of(question)) < _SELF_CONTAINED
 
 
-def _completion(question: Question, prompt: Prompt, deadline: float) -> Completion:
+def _leant_on(question: Question) -> tuple[Message, ...]:
+    """The question before, if this one leans on it."""
+    before = [message for message in question.history if message.role == "user"]
+    return tuple(before[-1:]) if _points_back(question.text) else ()
+
+
+def _completion(
+    question: Question, prompt: Prompt, deadline: float, *, copying: bool
+) -> Completion:
     fences = FENCES if prompt.passages and not question.sampling.bound else ()
     stop = question.sampling.stop + fences
+    sampling = replace(question.sampling, max_tokens=prompt.max_tokens, stop=stop)
+    if copying:
+        sampling = grounding.copying(sampling)
     return Completion(
         request_id=question.request_id,
         user=question.user,
         messages=prompt.messages,
-        sampling=replace(question.sampling, max_tokens=prompt.max_tokens, stop=stop),
+        sampling=sampling,
         deadline=deadline,
     )
+
+
+def _not_found(passages: Sequence[Passage], started: float) -> list[Event]:
+    """Say that the documents do not say, and quote what comes closest."""
+    seconds = time.monotonic() - started
+    closest = grounding.evidence(passages)
+    return [
+        Token(grounding.NOT_FOUND),
+        Done("stop", Usage(), (), seconds, supported=False, evidence=closest, found=False),
+    ]
 
 
 def _quoted(question: Question, passages: Sequence[Passage]) -> tuple[Citation, ...]:

@@ -49,11 +49,20 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a passage: its span in the passage's text, and how well it matches, 0 to 1."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A chunk that was found, with the score it was ranked by (higher is better).
 
-    ``evidence`` is the span of ``text`` that answers the question best, where it was looked for,
-    with its own score, 0 to 1; ``further_evidence`` holds the span that comes second.
+    ``evidence`` is the span of ``text`` that answers the question best, where it was looked for;
+    ``ranked`` has the best few such spans with their scores.
     """
 
     document_id: str
@@ -65,8 +74,7 @@ class Passage:
     score: float
     chunk_id: int = 0
     evidence: tuple[int, int] | None = None
-    evidence_score: float = 0.0
-    further_evidence: tuple[tuple[int, int], ...] = ()
+    ranked: tuple[Sentence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

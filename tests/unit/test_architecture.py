@@ -15,7 +15,7 @@ FLOORS = [
     {"watchdog"},
     {"resilience", "retrieval"},
     {"documents", "llm"},
-    {"events", "citations", "prompt", "pipeline"},
+    {"events", "citations", "grounding", "prompt", "pipeline"},
     {"streams"},
     {"runtime"},
     {"api", "ui", "evaluation"},
@@ -25,7 +25,8 @@ FLOORS = [
 WITHIN = {
     "settings": {"errors"},
     "settings_docs": {"settings"},
-    "pipeline": {"events", "citations", "prompt"},
+    "pipeline": {"events", "citations", "grounding", "prompt"},
+    "grounding": {"citations"},
     "prompt": {"events", "citations"},
     "citations": {"events"},
     "api": {"runtime"},

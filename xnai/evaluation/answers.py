@@ -1,11 +1,11 @@
 """How good the answers are: right, cited by what supports them, and refused when they must be."""
 
-import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 
+from xnai.citations import is_refusal
 from xnai.evaluation.measures import contains, exact, mean, median, token_f1, without_marks
 from xnai.evaluation.sets import EvalQuestion
 from xnai.evaluation.workspace import Progress, Workspace
@@ -14,13 +14,6 @@ from xnai.types import Citation, Passage, Sampling, Scope
 
 MAX_TOKENS = 128
 TIMEOUT = 120.0  # seconds
-
-# How models say that they do not know, besides what the pipeline says itself.
-_REFUSAL = re.compile(
-    r"\b(not|n't|no|nothing|unable|cannot|never)\b[^.]{0,60}\b(say|state|mention|specif|provide|"
-    r"contain|hold|include|information|answer|know|found|find|determine|document)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +35,8 @@ class Row:
     seconds: float
     prompt_tokens: int
     completion_tokens: int
-    best_score: float
+    best_score: float  # of the best passage and of the best sentence
+    best_sentence: float
 
     @property
     def answerable(self) -> bool:
@@ -51,11 +45,6 @@ class Row:
 
 
 Answerer = Callable[[Workspace, EvalQuestion, Scope], Awaitable[Row]]
-
-
-def is_refusal(text: str) -> bool:
-    """Whether an answer says that it does not know, in its first sentence."""
-    return not text.strip() or bool(_REFUSAL.search(text.strip()[:200].split(". ")[0]))
 
 
 async def answer(space: Workspace, question: EvalQuestion, scope: Scope) -> Row:
@@ -92,8 +81,8 @@ def row(
     """Compare an answer with what is known to be right."""
     answers = question.answers or ()
     said = without_marks(text)
-    refused = is_refusal(said)
-    quotes = tuple(citation.quote for citation in done.citations)
+    refused = not done.found or is_refusal(said)
+    quotes = tuple(citation.quote for citation in (*done.citations, *done.evidence))
     right = [c for c in done.citations if contains(_cited_passage(c, passages), answers)]
     contained = not refused and contains(said, answers)
     return Row(
@@ -113,6 +102,7 @@ def row(
         prompt_tokens=done.usage.prompt_tokens,
         completion_tokens=done.usage.completion_tokens,
         best_score=passages[0].score if passages else 0.0,
+        best_sentence=max((p.ranked[0].score for p in passages if p.ranked), default=0.0),
     )
 
 

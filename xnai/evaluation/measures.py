@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
-_MARKS = re.compile(r"\s?\[\d{1,2}\]")
+_MARKS = re.compile(r"\s?\[(?:\d{1,2}|\?)\]")
 
 
 def normalized(text: str) -> str:
@@ -20,7 +20,7 @@ def normalized(text: str) -> str:
 
 
 def without_marks(text: str) -> str:
-    """A text without citation marks such as ``[1]``."""
+    """A text without citation marks such as ``[1]`` and ``[?]``."""
     return _MARKS.sub("", text)
 
 

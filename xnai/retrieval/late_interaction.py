@@ -13,10 +13,11 @@ import numpy as np
 
 from xnai.retrieval.protocol import Embedder, TokenVectors, Vectors
 from xnai.retrieval.sentences import sentences
-from xnai.types import Passage
+from xnai.types import Passage, Sentence
 
 # Whole passages rank by both: the sentence alone forgets what the passage is about.
 SENTENCE_SHARE = 0.5
+RANKED_SENTENCES = 3  # of each passage, kept with their scores
 
 
 async def rerank(embedder: Embedder, question: str, passages: Sequence[Passage]) -> list[Passage]:
@@ -43,21 +44,17 @@ def _scored(asked: TokenVectors, tokens: TokenVectors, passage: Passage) -> Pass
     if not len(asked.vectors) or not len(tokens.vectors):
         return replace(passage, score=0.0)
     similarity = asked.vectors @ tokens.vectors.T
-    ranked = sorted(
-        (
-            (_max_sim(similarity[:, columns], asked.weights), span)
-            for columns, span in _columns(tokens, passage)
-        ),
-        key=lambda pair: -pair[0],
-    )
-    best, span = ranked[0]
+    found = [
+        Sentence(*span, max(0.0, _max_sim(similarity[:, columns], asked.weights)))
+        for columns, span in _columns(tokens, passage)
+    ]
+    ranked = tuple(sorted(found, key=lambda sentence: -sentence.score)[:RANKED_SENTENCES])
     whole = _max_sim(similarity, asked.weights)
     return replace(
         passage,
-        score=max(0.0, SENTENCE_SHARE * best + (1 - SENTENCE_SHARE) * whole),
-        evidence=span,
-        evidence_score=max(0.0, best),
-        further_evidence=tuple(other for _, other in ranked[1:2]),
+        score=max(0.0, SENTENCE_SHARE * ranked[0].score + (1 - SENTENCE_SHARE) * whole),
+        evidence=(ranked[0].start, ranked[0].end),
+        ranked=ranked,
     )
 
 

@@ -177,14 +177,16 @@ class AnswerView:
         await self._flush()
         if event.reason == "length":
             self.message.content += _CUT_SHORT
-        if not event.supported:
+        if not event.supported and event.found:
             self.message.content += (
                 "\n\n*No sentence of this answer stands in your documents; take it with care. "
                 "The closest passage is below.*"
             )
         shown = render.quotes if self.degraded else render.sources
-        self.message.content += shown(event.citations)
-        self.message.elements = [citation_element(c) for c in event.citations]
+        sources = event.citations or event.evidence
+        self.message.content += shown(sources)
+        self.message.content += render.evidence(event.evidence, sources)
+        self.message.elements = [citation_element(c) for c in sources]
         await self._settle(State.COMPLETED)
         if self.message.elements:
             await _open_source(self.message.elements[0])

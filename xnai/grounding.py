@@ -5,6 +5,7 @@ whole passages, so it is given the one sentence that matches best and asked to c
 since it answers whatever it is asked, a search that found little is not put to it at all.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,6 +22,11 @@ LEAST_FOR_SMALL = 0.64
 LEAST_FOR_LARGE = 0.45
 COPY_TOKENS = 64  # a copied answer is shorter
 _COPIED = 0.8  # share of an answer's words that must stand in the evidence
+_LONGEST_COPY = 20  # words; beyond, the model goes round in circles
+_TOKEN = re.compile(r"[\w'\u2019,.-]*\w[\w'\u2019%]*")
+_WORD = re.compile(r"\w+")
+_ENDING = re.compile(r"(?:'s|s|ed|ing)$")
+_SHORT = 4  # letters; shorter words have no ending to take off
 
 
 def is_small(parameters: int) -> bool:
@@ -89,26 +95,60 @@ def copying(sampling: Sampling) -> Sampling:
     )
 
 
-def is_copied(answer: str, evidence_text: str) -> bool:
-    """Whether an answer stands in the evidence: nearly all of its words, and each figure."""
+def is_copied(answer: str, evidence_text: str, question: str) -> bool:
+    """Whether a short answer stands in the evidence and says more than the question did.
+
+    Nearly all of its words must be there, and each figure.
+    """
     words, own = words_of(answer), words_of(evidence_text)
     figures = {word for word in words if any(c.isdigit() for c in word)}
-    return bool(words) and figures <= own and len(words & own) >= _COPIED * len(words)
+    return (
+        len(answer.split()) <= _LONGEST_COPY
+        and figures <= own
+        and len(words & own) >= _COPIED * len(words)
+        and any(_stem(word) not in _stems(question) for word in words)
+    )
+
+
+def news(text: str, question: str) -> tuple[int, int]:
+    """The span of a text without what, at both ends, the question says already.
+
+    Of "The lamp was replaced in 1987." after "When was the lamp replaced?" that is "1987".
+    """
+    asked = _stems(question)
+
+    def is_old(token: str) -> bool:
+        return all(_stem(w) in asked or not words_of(w) for w in _WORD.findall(token.casefold()))
+
+    tokens = [match.span() for match in _TOKEN.finditer(text)]
+    new = [span for span in tokens if not is_old(text[slice(*span)])]
+    return (new[0][0], new[-1][1]) if new else (0, len(text))
+
+
+def _stems(text: str) -> set[str]:
+    return {_stem(word) for word in _WORD.findall(text.casefold())}
+
+
+def _stem(word: str) -> str:
+    return _ENDING.sub("", word) if len(word) > _SHORT else word
 
 
 class CopyCiter:
     """Holds a small model's answer until it is whole, and shows it only if it was copied.
 
     What does not stand in the evidence is replaced by the evidence itself, in quotation marks:
-    measured on SQuAD, the right answer is then shown in 0.70 of the questions instead of 0.47.
+    measured on SQuAD, the right answer is then shown in 0.70 of the questions instead of 0.47. What
+    the question says already is taken off at both ends.
 
     Args:
+        question: what was asked.
         passages: all that were found, the one with the evidence first.
         best: the evidence that the model was given, a part of the first passage.
 
     """
 
-    def __init__(self, passages: Sequence[Passage], best: Passage) -> None:
+    def __init__(self, question: str, passages: Sequence[Passage], best: Passage) -> None:
+        self._question = question
         self._passages = tuple(passages)
         self._best = best
         self._text = ""
@@ -122,14 +162,16 @@ class CopyCiter:
 
     def finish(self) -> str:
         """Give back what is shown, with its mark."""
-        answer = self._text.strip()
-        if is_copied(answer, self._best.text):
+        answer, best = self._text.strip(), self._best
+        if is_copied(answer, best.text, self._question):
             self._citer = Citer(self._passages[:1])
-            return self._citer.feed(answer) + self._citer.finish()
-        start = self._best.start - self._passages[0].start
-        end = self._best.end - self._passages[0].start
-        self._quoted = (cite(1, self._passages[0], start, end),)
-        return f"\u201c{' '.join(self._best.text.split())}\u201d [1]"
+            shown = answer[slice(*news(answer, self._question))]
+            return self._citer.feed(shown) + self._citer.finish()
+        before = best.start - self._passages[0].start
+        self._quoted = (cite(1, self._passages[0], before, before + len(best.text)),)
+        start, end = news(best.text, self._question)
+        quote = " ".join(best.text[start:end].split())
+        return f"\u201c{'… ' if start else ''}{quote}\u201d [1]"
 
     @property
     def citations(self) -> tuple[Citation, ...]:

@@ -171,7 +171,7 @@ class Pipeline:
         # Whatever the model was given, all of the passages may support it.
         citer: Citer | CopyCiter = Citer(passages, marks=not question.sampling.bound)
         if copying:
-            citer = CopyCiter(passages, usable[0])
+            citer = CopyCiter(question.text, passages, usable[0])
         completion = _completion(question, prompt, deadline, copying=copying)
         answering = self._stream(question, passages, completion, citer, started)
         async with aclosing(answering) as events:

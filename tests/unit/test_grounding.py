@@ -66,26 +66,45 @@ def test_the_weaker_the_model_the_surer_the_search_must_be():
 
 def cited(answer: str) -> tuple[str, CopyCiter]:
     (best,) = fit_to_strength(135_000_000, [EVIDENCE])
-    citer = CopyCiter([EVIDENCE], best)
+    citer = CopyCiter("When was the tower built?", [EVIDENCE], best)
     held = "".join(citer.feed(character) for character in answer)
     assert held == ""
     return citer.finish(), citer
 
 
-def test_an_answer_that_was_copied_is_shown_and_cited():
-    text, citer = cited("built in 1954")
+@pytest.mark.parametrize("answer", ["1954", "It was built in 1954", "built in 1954."])
+def test_of_an_answer_that_was_copied_what_is_new_is_shown_and_cited(answer):
+    text, citer = cited(answer)
 
-    assert text == "built in 1954 [1]"
+    assert text == "1954 [1]"
     assert [c.quote for c in citer.citations] == ["It was built in 1954."]
 
 
-@pytest.mark.parametrize("answer", ["built in 1955", "John Smith built the new one", "", "the"])
+@pytest.mark.parametrize(
+    "answer",
+    ["built in 1955", "John Smith built the new one", "", "the tower was built", "1954 " * 30],
+)
 def test_an_answer_that_was_not_copied_gives_way_to_the_evidence(answer):
     text, citer = cited(answer)
 
-    assert text == "\u201cIt was built in 1954.\u201d [1]"
+    assert text == "\u201c… 1954\u201d [1]"
     (citation,) = citer.citations
     assert TEXT[citation.start - 100 : citation.end - 100] == "It was built in 1954."
+
+
+def test_a_text_that_says_nothing_new_stays_whole():
+    text = "The lamp was replaced."
+
+    assert grounding.news(text, "Was the lamp replaced?") == (0, len(text))
+    assert grounding.news("", "Was it?") == (0, 0)
+
+
+def test_what_is_new_in_the_middle_keeps_what_stands_between():
+    text = "Built by Ada in the tower and Bo, it was built."
+
+    start, end = grounding.news(text, "Who built the tower?")
+
+    assert text[start:end] == "Ada in the tower and Bo"
 
 
 def test_a_copy_is_short_greedy_and_ends_with_its_line():

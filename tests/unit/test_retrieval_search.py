@@ -30,7 +30,7 @@ class ListIndex:
         return [(chunk, 1.0) for chunk in self.by_words]
 
     async def passages(self, hits):
-        return [Passage("d", "f", None, 0, 1, "t", score, chunk) for chunk, score in hits]
+        return [Passage("d", "f", None, 0, 1, f"t{c}", score, c) for c, score in hits]
 
 
 class UnitEmbedder:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import structlog
 
 from xnai.errors import XnaiError
+from xnai.retrieval.arrange import joined, without_repeats
 from xnai.retrieval.late_interaction import rerank
 from xnai.retrieval.protocol import Embedder, Index, Vectors
 from xnai.types import Passage, Scope
 
 CANDIDATES = 100  # of each search
 RERANKED = 10  # of the fused ones
+SPARE = 10  # candidates that take the places of repetitions
 RANK_CONSTANT = 10  # measured best on SciFact and SQuAD, where the paper's 60 is for long lists
 MAX_CHARACTERS = 2000  # of a question; what is cut lies in the middle
 
@@ -67,11 +69,12 @@ class HybridSearch:
         finally:
             by_words.cancel()
             await asyncio.gather(by_words, return_exceptions=True)
-        hits = fuse(rankings)[: max(RERANKED, limit)]
-        passages = await self._index.passages(hits)
+        count = max(RERANKED, limit)
+        candidates = await self._index.passages(fuse(rankings)[: count + SPARE])
+        passages = without_repeats(candidates)[:count]
         if text_only is None:
             passages = await rerank(self._embedder, query, passages)
-        return Found(passages[:limit], text_only)
+        return Found(await joined(self._index, passages, limit), text_only)
 
     async def _vector(self, query: str) -> tuple[Vectors | None, XnaiError | None]:
         """The query's vector, or the reason why there is none."""

@@ -408,6 +408,13 @@ DISK_FULL = ErrorKind(
     "Free some space, or set XNAI_DATA_DIR to a larger disk.",
 )
 
+MODEL_FOLDER_INVALID = ErrorKind(
+    "model_folder_invalid",
+    503,
+    "{setting}={path} cannot be used: {problem}.",
+    "Name a folder with model.onnx, tokenizer.json and config.json, or unset it for the bundled "
+    "model.",
+)
 EVAL_SET_INVALID = ErrorKind(
     "eval_set_invalid",
     500,

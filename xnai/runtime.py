@@ -9,13 +9,15 @@ import structlog
 
 from xnai.documents.library import Library
 from xnai.documents.protocol import DocumentLibrary
+from xnai.documents.reembed import reembed, settle
 from xnai.errors import DATA_DIR_UNUSABLE, INTERNAL, XnaiError
 from xnai.llm.build import EngineBuild
 from xnai.llm.engine import LocalEngine
 from xnai.llm.fleet import Fleet
 from xnai.llm.protocol import LanguageModel
 from xnai.pipeline import Pipeline
-from xnai.retrieval.embedder import OnnxEmbedder
+from xnai.retrieval.cross_encoder import reranker
+from xnai.retrieval.embedders import Embedders
 from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.sqlite_index import SqliteIndex
 from xnai.settings import Settings
@@ -56,11 +58,13 @@ class Runtime:
         self.accepting = True
         self.streams = Streams()
         self.search_state = SearchState()
-        self._embedder = OnnxEmbedder(settings)
+        self._embedder = Embedders(settings)
         self._index = SqliteIndex(settings.data_dir / "index.sqlite3", self._embedder.dimensions)
-        self.library: DocumentLibrary = Library(
-            settings, self._index, self._embedder, HybridSearch(self._index, self._embedder)
-        )
+        search = HybridSearch(self._index, self._embedder, reranker(settings))
+        library = Library(settings, self._index, self._embedder, search)
+        self.library: DocumentLibrary = library
+        self._turn = library.turn
+        self._reembedding: asyncio.Task[None] | None = None
         self.model: LanguageModel = _fleet(settings) if settings.llm_url else _engine(settings)
         self.pipeline = Pipeline(self.library, self.model)
         self._lag = LoopLag()
@@ -78,7 +82,7 @@ class Runtime:
     async def _open(self) -> None:
         try:
             await self._embedder.start()
-            await self._index.start()
+            is_changing = await settle(self._index, self._embedder)
             await self.library.start()
         except XnaiError as exc:
             log.error("documents cannot be searched", code=exc.code, reason=exc.message)
@@ -88,8 +92,21 @@ class Runtime:
             self.search_state.become("down", INTERNAL.message, INTERNAL.code)
         else:
             self.search_state.become("ready")
+            if is_changing:
+                work = reembed(self._index, self._embedder, self._turn, self._tell_reembedding)
+                self._reembedding = asyncio.create_task(work, name="reembed")
+                self._reembedding.add_done_callback(self._reembedded)
         # The engine's build wants all cores: searching comes first.
         await self.model.start()
+
+    def _tell_reembedding(self, done: int, total: int) -> None:
+        self.search_state.detail = f"Embedding the documents anew: {done} of {total}"
+
+    def _reembedded(self, task: asyncio.Task[None]) -> None:
+        self.search_state.detail = ""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("documents could not be embedded anew", reason=str(error))
+            self.search_state.detail = f"The documents could not be embedded anew: {error}"
 
     async def drain(self) -> None:
         """Refuse new questions; let the answers that run finish for a while, then end them."""
@@ -100,9 +117,10 @@ class Runtime:
         """Refuse new questions, end what runs, close everything in the reverse order."""
         self.accepting = False
         await self.streams.close()
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.gather(self._opening, return_exceptions=True)
+        for task in (self._opening, self._reembedding):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await self.model.close()
         await self.library.close()
         await self._embedder.close()

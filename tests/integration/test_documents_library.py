@@ -65,8 +65,11 @@ async def test_a_document_is_read_embedded_and_found(library, add):
 
 
 async def test_every_passage_is_the_slice_of_its_pages_text(library, add):
-    lines = [f"Line {n} speaks of subject {n % 7} at some length." for n in range(50)]
-    document = await add(pdf([lines] * 4))
+    pages = [
+        [f"Line {n} speaks of subject {n * page} at some length {page}." for n in range(50)]
+        for page in range(11, 15)
+    ]
+    document = await add(pdf(pages))
     await followed(library, document.id)
     passages = await library.search("subject at some length", Scope("o"), 20)
     texts = {n: await library.page_text(document.id, n) for n in range(1, 5)}

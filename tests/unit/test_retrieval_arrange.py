@@ -61,7 +61,7 @@ async def test_passages_far_apart_on_other_pages_or_of_changed_documents_stay_ap
 
     assert len(await joined(PageIndex(), apart, 4)) == 2
     assert len(await joined(PageIndex(), pages, 4)) == 2
-    assert [p.text for p in await joined(PageIndex("short"), changed, 4)] == [PAGE[:30]]
+    assert len(await joined(PageIndex("short"), changed, 4)) == 2
 
 
 async def test_a_neighbour_below_the_limit_still_joins_and_nothing_else_does():

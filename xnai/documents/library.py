@@ -69,7 +69,7 @@ class Library:
         self._files = OriginalFiles(folder, settings.upload_max_mb * _MEGABYTE)
         self._images = PageImages(settings.data_dir / "page_images", settings.parse_memory_mb)
         self._jobs = Jobs(self._ingest)
-        self._turn = asyncio.Semaphore(1)  # one at a time embeds: the cores are few
+        self.turn = asyncio.Semaphore(1)  # one at a time embeds: the cores are few
         self._admission = asyncio.Lock()
         self._chunker: Chunker | None = None
         self._claim: FolderClaim | None = None
@@ -161,7 +161,7 @@ class Library:
 
     async def _ingest(self, document_id: str, tell: Callable[[IngestProgress], None]) -> Document:
         tell(IngestProgress("parsing", 0, 0))
-        async with self._turn:
+        async with self.turn:
             record = await self._index.get(document_id)
             if record is None:
                 raise XnaiError(NOT_FOUND, what="document", name=document_id)

@@ -12,14 +12,16 @@ import structlog
 
 from xnai.documents.chunk import Chunker
 from xnai.documents.library import Library
-from xnai.errors import XnaiError
+from xnai.documents.reembed import settle
+from xnai.errors import SEARCH_DOWN, XnaiError
 from xnai.evaluation.sets import EvalDocument, EvalSet
 from xnai.llm.build import EngineBuild
 from xnai.llm.engine import LocalEngine
 from xnai.llm.fleet import Fleet
 from xnai.llm.protocol import LanguageModel
 from xnai.pipeline import Pipeline
-from xnai.retrieval.embedder import OnnxEmbedder
+from xnai.retrieval.cross_encoder import reranker
+from xnai.retrieval.embedders import Embedders
 from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.sqlite_index import SqliteIndex
 from xnai.settings import Settings
@@ -38,9 +40,9 @@ class Workspace:
     def __init__(self, settings: Settings, folder: Path) -> None:
         own = settings.model_copy(update={"data_dir": folder, "documents_max": 1_000_000})
         self.settings = settings
-        self.embedder = OnnxEmbedder(settings)
+        self.embedder = Embedders(settings)
         self._index = SqliteIndex(folder / "index.sqlite3", self.embedder.dimensions)
-        search = HybridSearch(self._index, self.embedder)
+        search = HybridSearch(self._index, self.embedder, reranker(settings))
         self.library = Library(own, self._index, self.embedder, search)
         self.model: LanguageModel = (
             Fleet(settings) if settings.llm_url else LocalEngine(settings, EngineBuild(settings))
@@ -53,7 +55,8 @@ class Workspace:
         """Open what searches; the model is started by ``load_model``."""
         await self.embedder.start()
         await self.embedder.ready()
-        await self._index.start()
+        if await settle(self._index, self.embedder):
+            raise XnaiError(SEARCH_DOWN, reason="the index kept is of another embedding model")
         await self.library.start()
 
     async def load_model(self, seconds: float) -> None:

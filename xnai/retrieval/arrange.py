@@ -41,12 +41,14 @@ async def joined(index: Index, passages: Sequence[Passage], limit: int) -> list[
     result: list[Passage] = []
     for passage in passages:
         near = next((i for i, other in enumerate(result) if _are_neighbours(other, passage)), None)
-        if near is None:
-            if len(result) < limit:
-                result.append(passage)
-            continue
-        text = await index.page_text(passage.document_id, passage.page)
-        result[near] = _join(result[near], passage, text) or result[near]
+        one = None
+        if near is not None:
+            page = await index.page_text(passage.document_id, passage.page)
+            one = _join(result[near], passage, page)
+        if near is not None and one is not None:
+            result[near] = one
+        elif len(result) < limit:
+            result.append(passage)
     return result
 
 
@@ -54,7 +56,7 @@ def _are_neighbours(one: Passage, other: Passage) -> bool:
     if (one.document_id, one.page) != (other.document_id, other.page):
         return False
     first, second = sorted((one, other), key=lambda passage: passage.start)
-    near = -1 <= second.start - first.end <= _GAP
+    near = 0 <= second.start - first.end <= _GAP
     return near and second.end - first.start <= _JOINED_CHARACTERS
 
 

@@ -38,8 +38,20 @@ class Embedder(Protocol):
         """Vectors of shape (len(texts), dimensions)."""
         ...
 
+    async def embed_question(self, text: str) -> Vectors:
+        """The vector of a question, of shape (dimensions,); some models tell the two apart."""
+        ...
+
     async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         """Vectors of each text's tokens, for late interaction."""
+        ...
+
+
+class Reranker(Protocol):
+    """Orders passages anew by reading each together with the question."""
+
+    async def rerank(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+        """The passages, best first, with scores from 0 to 1."""
         ...
 
 

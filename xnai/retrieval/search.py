@@ -9,7 +9,7 @@ import structlog
 from xnai.errors import XnaiError
 from xnai.retrieval.arrange import joined, without_repeats
 from xnai.retrieval.late_interaction import rerank
-from xnai.retrieval.protocol import Embedder, Index, Vectors
+from xnai.retrieval.protocol import Embedder, Index, Reranker, Vectors
 from xnai.types import Passage, Scope
 
 CANDIDATES = 100  # of each search
@@ -37,9 +37,10 @@ class Found:
 class HybridSearch:
     """Searches an index by BM25 and by embedding at once."""
 
-    def __init__(self, index: Index, embedder: Embedder) -> None:
+    def __init__(self, index: Index, embedder: Embedder, reranker: Reranker | None = None) -> None:
         self._index = index
         self._embedder = embedder
+        self._reranker = reranker
 
     async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
         """The best passages, best first; see ``find``."""
@@ -74,12 +75,14 @@ class HybridSearch:
         passages = without_repeats(candidates)[:count]
         if text_only is None:
             passages = await rerank(self._embedder, query, passages)
+        if self._reranker is not None:
+            passages = await self._reranker.rerank(query, passages)
         return Found(await joined(self._index, passages, limit), text_only)
 
     async def _vector(self, query: str) -> tuple[Vectors | None, XnaiError | None]:
         """The query's vector, or the reason why there is none."""
         try:
-            return (await self._embedder.embed([query]))[0], None
+            return await self._embedder.embed_question(query), None
         except XnaiError as error:
             log.warning("search.text_only", code=error.code)
             return None, error

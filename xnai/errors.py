@@ -381,6 +381,12 @@ DOCUMENT_FAILED = ErrorKind(
     "{name!r} could not be read: {reason}",
     "Leave it out, or delete it and upload a readable copy.",
 )
+DOCUMENTS_TOO_LONG = ErrorKind(
+    "documents_too_long",
+    413,
+    "These documents have {count:,} passages; a question about whole documents reads {limit:,}.",
+    "Choose fewer documents, or ask about something in them.",
+)
 SEARCH_DOWN = ErrorKind(
     "search_down",
     503,

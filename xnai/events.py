@@ -71,6 +71,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """A question about a whole document: ``done`` of ``total`` parts were read."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """New text of the answer; citation marks such as ``[1]`` are part of it.
 
@@ -109,4 +117,4 @@ class Done:
     found: bool = True
 
 
-Event = Loading | Waiting | Retrieved | Prompted | Reading | Token | Degraded | Done
+Event = Loading | Waiting | Retrieved | Prompted | Reading | Parts | Token | Degraded | Done

@@ -1,17 +1,17 @@
 """One question turned into a stream of events."""
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import structlog
 
-from xnai import grounding
-from xnai.citations import Citer, best_sentence, cite, words_of
+from xnai import grounding, whole_document
+from xnai.citations import Citer, best_sentence, cite
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import (
     ANSWER_TIMEOUT,
@@ -41,6 +41,7 @@ from xnai.events import (
     Token,
     Waiting,
 )
+from xnai.follow_up import leant_on
 from xnai.grounding import CopyCiter
 from xnai.llm.protocol import (
     Completion,
@@ -52,7 +53,7 @@ from xnai.llm.protocol import (
 )
 from xnai.prompt import FENCES, Prompt, build_prompt
 from xnai.telemetry import metrics
-from xnai.types import Citation, Message, Passage, Usage
+from xnai.types import Citation, Passage, Usage
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -75,12 +76,6 @@ _MODEL_AWAY = frozenset(
     )
 )
 _SHOWN_WITHOUT_MODEL = 3
-_SELF_CONTAINED = 2  # content words; with fewer a question says too little to be searched alone
-_POINTER = re.compile(
-    r"^\W*(and|but|or|so|also|what about|how about)\b"
-    r"|\b(it|its|they|them|their|he|him|his|she|her|this|that|these|those|there|then|one)\b",
-    re.IGNORECASE,
-)
 
 
 class Pipeline:
@@ -113,12 +108,17 @@ class Pipeline:
         if not question.text.strip():
             raise XnaiError(QUESTION_EMPTY)
         passages: Sequence[Passage] = ()
+        kind = _whole(question)
         if question.scope is not None:
-            passages = await self._within(deadline, question, self._search(question))
-            yield Retrieved(tuple(passages), time.monotonic() - started)
+            looking = self._library.everything(question.scope) if kind else self._search(question)
+            passages = await self._within(deadline, question, looking)
+            yield Retrieved(tuple(passages[: question.passages]), time.monotonic() - started)
         shown = False
+        answering = self._generate
+        if kind and passages:
+            answering = partial(self._read_whole, kind)
         try:
-            async with aclosing(self._generate(question, passages, started, deadline)) as events:
+            async with aclosing(answering(question, passages, started, deadline)) as events:
                 async for event in events:
                     shown = shown or isinstance(event, Token)
                     yield event
@@ -131,11 +131,9 @@ class Pipeline:
 
     async def _search(self, question: Question) -> list[Passage]:
         assert question.scope is not None
-        query = question.text
-        previous = [m.content for m in question.history if m.role == "user"]
-        if previous and _points_back(query):
-            # "And when was it built?" finds nothing without what was asked before.
-            query = f"{previous[-1][:500]}\n{query}"
+        # "And when was it built?" finds nothing without what was asked before.
+        before = [f"{message.content[:500]}\n" for message in leant_on(question)]
+        query = "".join([*before, question.text])
         return await self._library.search(query, question.scope, question.passages)
 
     async def _within(self, deadline: float, question: Question, work: Awaitable[T]) -> T:
@@ -144,6 +142,31 @@ class Pipeline:
                 return await work
         except TimeoutError as exc:
             raise XnaiError(ANSWER_TIMEOUT, seconds=question.timeout) from exc
+
+    async def _read_whole(
+        self,
+        kind: whole_document.Kind,
+        question: Question,
+        passages: Sequence[Passage],
+        started: float,
+        deadline: float,
+    ) -> AsyncGenerator[Event, None]:
+        """Answer about all of the documents, in one prompt or part by part."""
+        await self._model.ensure_ready(deadline)
+        if await self._within(deadline, question, whole_document.fits(self._model, passages)):
+            prompt = await build_prompt(self._model, question, passages)
+            yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped)
+            completion = _completion(question, prompt, deadline, copying=False)
+            events = self._stream(question, passages, completion, Citer(passages), started)
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+            return
+        reading = whole_document.MapReduce(self._model, question, kind, deadline)
+        async with aclosing(reading.answer(passages)) as mapped:
+            async for event in mapped:
+                yield event
+        yield reading.done(time.monotonic() - started)
 
     async def _generate(
         self,
@@ -164,7 +187,7 @@ class Pipeline:
         usable = grounding.fit_to_strength(self._model.parameters, passages)
         evidence_only = usable != list(passages)
         copying = evidence_only and not question.sampling.bound
-        asked = replace(question, history=_leant_on(question)) if copying else question
+        asked = replace(question, history=leant_on(question)) if copying else question
         building = build_prompt(self._model, asked, usable, evidence_only=copying)
         prompt = await self._within(deadline, question, building)
         yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped, evidence_only)
@@ -207,15 +230,11 @@ class Pipeline:
                         yield Done(event.reason, event.usage, cited, seconds, supported, quoted)
 
 
-def _points_back(question: str) -> bool:
-    """Whether a question leans on the one before: by a pronoun, an "and", or by saying little."""
-    return bool(_POINTER.search(question)) or len(words_of(question)) < _SELF_CONTAINED
-
-
-def _leant_on(question: Question) -> tuple[Message, ...]:
-    """The question before, if this one leans on it."""
-    before = [message for message in question.history if message.role == "user"]
-    return tuple(before[-1:]) if _points_back(question.text) else ()
+def _whole(question: Question) -> whole_document.Kind | None:
+    """What is asked of whole documents, if it is; an answer bound to a form is of one piece."""
+    if question.scope is None or question.sampling.bound:
+        return None
+    return whole_document.kind_of(question.text)
 
 
 def _completion(

@@ -24,6 +24,7 @@ from xnai.documents.protocol import IngestProgress, Search, TokenizingEmbedder
 from xnai.documents.worker import Limits
 from xnai.errors import (
     BAD_REQUEST,
+    DOCUMENTS_TOO_LONG,
     FILE_NO_TEXT,
     INTERNAL,
     NOT_FOUND,
@@ -40,6 +41,7 @@ from xnai.types import Document, Passage, Scope
 _log = structlog.get_logger(__name__)
 
 _MEGABYTE = 1_000_000
+MAX_PARTS = 2000  # passages that are read for a question about whole documents
 _NOT_MARKDOWN = {sniff.PDF, sniff.TEXT, sniff.CSV}
 
 T = TypeVar("T")
@@ -310,6 +312,15 @@ class Library:
         """The best passages for a question, best first (hybrid search)."""
         self._require_started()
         return await self._search.search(question, scope, limit)
+
+    async def everything(self, scope: Scope) -> list[Passage]:
+        """All passages in scope, see ``DocumentLibrary.everything``."""
+        self._require_started()
+        found = await self._index.everything(scope, MAX_PARTS + 1)
+        if len(found) > MAX_PARTS:
+            count = await self._index.count(scope)
+            raise XnaiError(DOCUMENTS_TOO_LONG, count=count, limit=MAX_PARTS)
+        return found
 
 
 def _failed(document: Document, failure: XnaiError) -> Document:

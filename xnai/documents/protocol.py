@@ -99,6 +99,15 @@ class DocumentLibrary(Protocol):
         """The best passages for a question, best first (hybrid search)."""
         ...
 
+    async def everything(self, scope: Scope) -> list[Passage]:
+        """All passages in scope in their order, for a question about whole documents.
+
+        Raises:
+            XnaiError: DOCUMENTS_TOO_LONG.
+
+        """
+        ...
+
     async def start(self) -> None:
         """Open the index and take up documents whose ingest was interrupted."""
         ...

@@ -106,6 +106,10 @@ class Index(Protocol):
         """The chunks of the given hits in their order, with their scores."""
         ...
 
+    async def everything(self, scope: Scope, limit: int) -> list[Passage]:
+        """The first chunks in scope in the order of documents and their texts."""
+        ...
+
     async def count(self, scope: Scope | None = None) -> int:
         """Number of chunks."""
         ...

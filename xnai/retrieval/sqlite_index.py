@@ -192,6 +192,19 @@ class SqliteIndex:
         """The chunks of the given hits in their order, with their scores."""
         return await self._connections.read(lambda c: records.passages(c, hits))
 
+    async def everything(self, scope: Scope, limit: int) -> list[Passage]:
+        """The first chunks in scope in the order of documents and their texts."""
+
+        def work(connection: apsw.Connection) -> list[Passage]:
+            rows: Any = connection.execute(
+                "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id "  # noqa: S608
+                f"WHERE {_IN_SCOPE} ORDER BY d.created_at, d.id, c.id LIMIT :limit",
+                _scope_values(scope) | {"limit": limit},
+            )
+            return records.passages(connection, [(chunk_id, 0.0) for (chunk_id,) in rows])
+
+        return await self._connections.read(work)
+
     async def count(self, scope: Scope | None = None) -> int:
         """Number of chunks."""
         query, values = "SELECT count(*) FROM chunks", {}

@@ -11,6 +11,7 @@ from xnai.events import (
     Done,
     Event,
     Loading,
+    Parts,
     Prompted,
     Question,
     Reading,
@@ -83,7 +84,7 @@ class AnswerView:
         match event:
             case Retrieved():
                 await self._show_passages(event)
-            case Loading() | Waiting() | Reading():
+            case Loading() | Waiting() | Reading() | Parts():
                 await self._show_status(event)
             case Prompted():
                 await self._show_dropped(event)
@@ -105,7 +106,7 @@ class AnswerView:
         assert self._search is not None
         await self._search.finish(f"Retrieval: {found}", render.passage_list(event.passages))
 
-    async def _show_status(self, event: Loading | Waiting | Reading) -> None:
+    async def _show_status(self, event: Loading | Waiting | Reading | Parts) -> None:
         match event:
             case Loading():
                 title = event.detail
@@ -114,6 +115,8 @@ class AnswerView:
             case Reading():
                 share = event.done / max(1, event.total)
                 title = f"Reading {event.total:,} tokens: {share:.0%}"
+            case Parts():
+                title = f"Read {event.done:,} of {event.total:,} parts of the documents"
         if self._status is None:
             self._status = await self._steps.enter_async_context(progress_step(title))
         await self._status.show(title)

@@ -15,8 +15,10 @@ from typing import Literal
 
 from xnai.citations import Citer, cite, is_refusal, words_of
 from xnai.events import Done, Event, Parts, Question, Token
-from xnai.grounding import is_small
+from xnai.grounding import is_copied, is_small
 from xnai.llm.protocol import Completion, Finished, LanguageModel, TokenText
+from xnai.patterns import pattern_of
+from xnai.retrieval.sentences import sentences
 from xnai.types import Citation, Message, Passage, Usage
 
 Kind = Literal["summary", "list"]
@@ -28,6 +30,8 @@ SHARE_OF_CONTEXT = 0.5  # that a document or the notes may fill to be given whol
 SMALL_WHOLE_TOKENS = 300  # what a small model can make use of at once
 _SAME = 0.8  # share of words that make two lines of a list the same
 
+_SHORT = 120  # characters of a sentence; of such ones a summary of a part has two
+_ENDED = re.compile(r"[.!?\u3002][\"')\]\u201d]*$")
 _SUMMARY = re.compile(
     r"^\W*/(?:summary|summarise|summarize)\b|\b(?:summari[sz]e|sum up|summary of|tl;?dr|"
     r"overview of|(?:key|main) points of|gist of)\b",
@@ -141,9 +145,15 @@ class MapReduce:
         """How many parts are done, and the notes of the next one in order as soon as it is."""
         gate = asyncio.Semaphore(PARALLEL)
 
+        form = pattern_of(self._text) if self._kind == "list" else None
+
         async def read(part: Sequence[Passage]) -> list[Note]:
+            if form is not None:
+                return [Note(found, p) for p in part for found in form.findall(p.text)]
             async with gate:
                 text = await self._ask("\n".join(passage.text for passage in part))
+                if is_small(self._model.parameters):
+                    return _copied_notes(text, part[0], self._kind)
                 return _notes(text, part, self._kind)
 
         tasks = [asyncio.create_task(read(part)) for part in parts]
@@ -176,7 +186,7 @@ class MapReduce:
             user=self._question.user,
             messages=(
                 Message("system", _TASKS[self._kind]),
-                *(shown if is_small(self._model.parameters) else ()),
+                *(shown if is_small(self._model.parameters) and self._kind == "list" else ()),
                 Message("user", _put(text, self._text)),
             ),
             sampling=replace(
@@ -246,6 +256,28 @@ def _notes(text: str, part: Sequence[Passage], kind: Kind) -> list[Note]:
         if "[1]" in best[1]:
             notes.append(Note(line, best[0]))
     return notes
+
+
+def _copied_notes(text: str, passage: Passage, kind: Kind) -> list[Note]:
+    """What a small model copied and did not make up; without that its first sentence, if a summary.
+
+    Of a summary two sentences are enough: such a model does not know when to stop.
+    """
+    plain = " ".join(passage.text.split())
+    if kind == "list":
+        lines = [_ITEM.sub("", line).strip() for line in text.splitlines()]
+        return [Note(line, passage) for line in lines if line and _stands_in(line, plain)]
+    spans = [text[start:end] for start, end in sentences(" ".join(text.split()))]
+    kept = [said for said in spans if _ENDED.search(said) and is_copied(said, plain, "")]
+    if not kept:
+        kept = [plain[start:end] for start, end in sentences(plain)]
+    return [Note(said, passage) for said in kept[: 2 if len(kept[0]) < _SHORT else 1]]
+
+
+def _stands_in(line: str, text: str) -> bool:
+    """Whether a line stands in a text as it is, apart from case and a stop at its end."""
+    wanted = line.casefold().rstrip(".,;")
+    return bool(re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", text.casefold()))
 
 
 def _shortened(text: str, group: Sequence[Note]) -> Note:

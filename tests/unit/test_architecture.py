@@ -10,7 +10,7 @@ SOURCES = sorted([*(ROOT / "xnai").rglob("*.py"), ROOT / "app.py"])
 
 # A room may import the rooms of lower floors and those named in WITHIN, nothing else of xnai.
 FLOORS = [
-    {"errors", "types", "settings", "settings_docs"},
+    {"errors", "types", "settings", "settings_docs", "patterns"},
     {"telemetry"},
     {"watchdog"},
     {"resilience", "retrieval"},

@@ -53,7 +53,7 @@ class ReadingModel(QueueModel):
             self.closed += 1
 
 
-def question(text: str = "List all dates.", **more) -> Question:
+def question(text: str = "List all events.", **more) -> Question:
     return Question(text, "r1", "u1", **{"scope": Scope("thread:1"), **more})
 
 
@@ -178,3 +178,14 @@ async def test_summaries_of_many_parts_are_summarised_again():
     assert text.startswith("- The tower was built in 1954.")
     assert text.count("\n") == 1
     assert events[-1].citations
+
+
+async def test_what_has_a_fixed_form_is_found_without_asking_the_model():
+    model = ReadingModel()
+
+    events = await collect(model, LOG, question("List all dates."))
+
+    text = "".join(e.text for e in events if isinstance(e, Token))
+    assert text == "- 1954 [1]\n- October 1987 [2]\n"
+    assert model.asked == []
+    assert [c.page for c in events[-1].citations] == [1, 3]

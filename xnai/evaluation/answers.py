@@ -119,16 +119,19 @@ async def answers(
     space: Workspace,
     questions: Sequence[EvalQuestion],
     progress: Progress,
-    answerer: Answerer = answer,
-    label: str = "answers",
-) -> list[Row]:
-    """Answer one question after the other."""
-    rows = []
+    answerers: Sequence[Answerer],
+) -> list[list[Row]]:
+    """Answer one question after the other, each by every answerer in turn.
+
+    In turn, so that what else the machine does slows all of them alike.
+    """
+    rows: list[list[Row]] = [[] for _ in answerers]
     asked = [question for question in questions if question.answers is not None]
     for done, question in enumerate(asked):
-        progress(label, done, len(asked))
-        rows.append(await answerer(space, question, space.scope()))
-    progress(label, len(asked), len(asked))
+        progress("answers", done, len(asked))
+        for own, answerer in zip(rows, answerers, strict=True):
+            own.append(await answerer(space, question, space.scope()))
+    progress("answers", len(asked), len(asked))
     return rows
 
 

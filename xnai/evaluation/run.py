@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xnai.evaluation.answers import answers, as_json, summary
+from xnai.evaluation.answers import answer, answers, as_json, summary
 from xnai.evaluation.plain import plain_answer
 from xnai.evaluation.ranking import rankings
 from xnai.evaluation.sets import Part, load
@@ -62,11 +62,10 @@ async def evaluate(settings: Settings, plan: Plan, progress: Progress) -> dict[s
             return result
         await space.load_model(_MODEL_SECONDS)
         result["model"] = space.model.status.name
-        rows = await answers(space, asked, progress)
-        result["answers"] = summary(rows)
-        result["rows"] = as_json(rows)
-        if plan.plain:
-            plain = await answers(space, asked, progress, plain_answer, "plain answers")
-            result["plain"] = summary(plain)
-            result["plain_rows"] = as_json(plain)
+        rows = await answers(
+            space, asked, progress, [answer, plain_answer] if plan.plain else [answer]
+        )
+        for group, own in zip(("answers", "plain"), rows, strict=False):
+            result[group] = summary(own)
+            result[f"{group}_rows"] = as_json(own)
     return result

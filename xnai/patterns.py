@@ -7,15 +7,17 @@ _MONTH = (
     r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
 _YEAR = r"(?:1[0-9]{3}|20[0-9]{2})"
+_BARE_YEAR = r"(?<![\w#$.,-])(?:1[5-9][0-9]{2}|20[0-9]{2})(?![\w-]|[.,][0-9])|(?<=\bin )1[0-9]{3}\b"
 _DAY = r"(?:3[01]|[12]?[0-9])(?:st|nd|rd|th)?"
 _DATE = (
     rf"\b{_DAY}\.?\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?\b|\b{_MONTH}\s+{_DAY}(?:,?\s+{_YEAR})?\b|"
     rf"\b{_MONTH}\s+{_YEAR}\b|\b{_YEAR}-[01]?[0-9]-[0-3]?[0-9]\b|"
-    rf"\b[0-3]?[0-9][./][0-3]?[0-9][./](?:{_YEAR}|[0-9]{{2}})\b|\b{_YEAR}\b"
+    rf"\b[0-3]?[0-9][./][0-3]?[0-9][./](?:{_YEAR}|[0-9]{{2}})\b|{_BARE_YEAR}"
 )
 _SUM = (
-    r"[$\u20ac\u00a3\u00a5]\s?[0-9](?:[0-9.,]*[0-9])?(?:\s(?:million|billion))?|"
-    r"\b[0-9][0-9.,]*\s?(?:(?:million|billion)\s)?(?:(?:USD|EUR|GBP|dollars|euros?|pounds)\b|[\u20ac\u00a3])"
+    r"[$\u20ac\u00a3\u00a5]\s?[0-9](?:[0-9.,]{0,20}[0-9])?(?:\s(?:million|billion))?|"
+    r"\b[0-9](?:[0-9.,]{0,20}[0-9])?\s?(?:(?:million|billion)\s)?"
+    r"(?:(?:USD|EUR|GBP|dollars|euros?|pounds)\b|[\u20ac\u00a3])"
 )
 _KINDS = {
     r"dates?|years?": _DATE,

@@ -42,7 +42,7 @@ _log = structlog.get_logger(__name__)
 
 _MEGABYTE = 1_000_000
 MAX_PARTS = 2000  # passages that are read for a question about whole documents
-_NOT_MARKDOWN = {sniff.PDF, sniff.TEXT, sniff.CSV}
+_NOT_MARKDOWN = {sniff.PDF, sniff.TEXT, sniff.MAIL}
 
 T = TypeVar("T")
 

@@ -26,6 +26,8 @@ PART_CHARACTERS = 32_000  # of one line, so that the parent's event loop decodes
 _NOTE_PAGES = 20  # named in a note
 _RESERVE = 4 * 2**20  # bytes kept for saying that memory has run out
 
+_MARKED_UP = {"text/html", "message/rfc822", "application/epub+zip"}
+
 Send = Callable[[Mapping[str, object]], None]
 Request = Mapping[str, Any]
 
@@ -36,7 +38,7 @@ def _load_libraries(media_type: str) -> None:
         import pypdfium2  # noqa: F401, PLC0415
     elif media_type.endswith(".sheet"):
         import openpyxl  # type: ignore[import-untyped]  # noqa: F401, PLC0415
-    elif media_type == "text/html" or "officedocument" in media_type:
+    elif media_type in _MARKED_UP or "officedocument" in media_type:
         import markitdown  # noqa: F401, PLC0415
 
 
@@ -60,10 +62,23 @@ def _pages(request: Request, unreadable: list[int], send: Send) -> Iterable[Page
         if media_type.endswith(".presentation"):
             return office.pptx_pages(path)
         return office.xlsx_pages(path, limit)
+    if media_type.endswith("/epub+zip"):
+        from xnai.documents import epub  # noqa: PLC0415
+
+        return epub.epub_pages(path, limit)
+    return [_page(path, media_type, limit)]
+
+
+def _page(path: Path, media_type: str, limit: int) -> Page:
+    """Read what has but one page."""
+    if media_type == "message/rfc822":
+        from xnai.documents import mail  # noqa: PLC0415
+
+        return mail.mail_page(path, limit)
     from xnai.documents import plain  # noqa: PLC0415
 
-    read = plain.html_page if media_type == "text/html" else plain.text_page
-    return [read(path, limit)]
+    readers = {"text/html": plain.html_page, "text/csv": plain.csv_page}
+    return readers.get(media_type, plain.text_page)(path, limit)
 
 
 def _send_page(page: Page, send: Send) -> None:
@@ -105,7 +120,7 @@ def _parse(request: Request, send: Send) -> None:
     if len(unreadable) == count and count:
         raise Failure(FILE_DAMAGED, reason="none of its pages can be read")
     if len(empty) == count or not characters:
-        text_only = request["media_type"].startswith("text/")
+        text_only = request["media_type"].startswith(("text/", "message/"))
         raise Failure(FILE_EMPTY if text_only else FILE_NO_TEXT)
     send({"notes": _notes([n for n in empty if n not in unreadable], unreadable)})
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from xnai.documents import sniff
+from xnai.documents import sniff, versions
 from xnai.documents.chunk import Chunker
 from xnai.documents.claim import FolderClaim
 from xnai.documents.files import OriginalFiles, Received
@@ -124,6 +124,9 @@ class Library:
         async with self._files.receive(name, source) as received:
             media_type = await asyncio.to_thread(sniff.media_type, received.path, name)
             async with self._admission:
+                known = await versions.same(self._index, owner, received)
+                if known is not None:
+                    return known
                 await self._refuse_too_many(owner)
                 return await _uninterrupted(self._keep(owner, media_type, received))
 
@@ -174,7 +177,9 @@ class Library:
             )
             try:
                 await _uninterrupted(self._index.put_document(document))
-                return await self._read(document, tell)
+                processed = await self._read(document, tell)
+                for former in await versions.older(self._index, processed):
+                    await self.delete(former.id)
             except asyncio.CancelledError:
                 await self._interrupted(document)
                 raise
@@ -185,6 +190,8 @@ class Library:
                 failure = exc
             except Exception as exc:  # noqa: BLE001 - nothing may be left as "processing"
                 failure = self._unexpected(document, exc)
+            else:
+                return processed
             metrics.document("error")
             await self._index.put_document(_failed(document, failure))
             raise failure

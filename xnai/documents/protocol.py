@@ -46,6 +46,9 @@ class DocumentLibrary(Protocol):
     ) -> Document:
         """Copy a file in (status ``uploaded``); size and owner limits are checked on the way.
 
+        Of content that the owner has already, the document there is returned. A document replaces
+        those that the owner had under the same name, as soon as it is processed.
+
         Raises:
             XnaiError: FILE_EMPTY, FILE_TOO_LARGE, TOO_MANY_FILES, DISK_FULL, and
                 FILE_TYPE_UNSUPPORTED by content, before anything is kept.

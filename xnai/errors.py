@@ -348,7 +348,8 @@ FILE_NO_TEXT = ErrorKind(
     "file_no_text",
     422,
     "{name!r} has no text, only pictures (a scan?).",
-    "Run text recognition (OCR) over it and attach the result.",
+    "Install the program tesseract (Debian, Ubuntu: sudo apt install tesseract-ocr), which reads "
+    "pictures of text, and attach it again; or attach a copy that has text.",
 )
 FILE_TEXT_TOO_LONG = ErrorKind(
     "file_text_too_long",

@@ -1,7 +1,9 @@
 """Documents as people have them: with headers on each page, divided words, tables, mail, books."""
 
 from email.message import EmailMessage
+from io import BytesIO
 
+import pypdfium2
 import pytest
 from documents_files import epub, pdf, xlsx
 
@@ -150,3 +152,32 @@ async def test_a_book_without_contents_is_damaged(read):
         await read(whole.replace(b"META-INF/container.xml", b"META-INF/contained.xml"), "b.epub")
 
     assert caught.value.code == "file_damaged"
+
+
+def scan(lines: list[str]) -> bytes:
+    """A PDF whose one page is a picture of text."""
+    drawn = pypdfium2.PdfDocument(pdf([lines]))[0].render(scale=3).to_pil()
+    buffer = BytesIO()
+    drawn.save(buffer, "PDF", resolution=216)
+    return buffer.getvalue()
+
+
+async def test_the_text_of_a_scan_is_recognised_and_that_is_noted(tmp_path):
+    path = tmp_path / "scan"
+    path.write_bytes(scan(["The lamp was replaced in October.", "The keepers bake bread."]))
+    reading = Reading(path, sniff.PDF, "scan.pdf", 10_000, AMPLE)
+
+    (page,) = await read_all(reading)
+
+    assert "The lamp was replaced in October." in page.text
+    assert reading.notes == ("Page 1 is a picture; its text was recognised (OCR).",)
+
+
+async def test_without_the_program_for_it_a_scan_is_refused_with_its_name(read, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(XnaiError) as caught:
+        await read(scan(["The lamp was replaced."]), "scan.pdf")
+
+    assert caught.value.code == "file_no_text"
+    assert "apt install tesseract-ocr" in caught.value.hint

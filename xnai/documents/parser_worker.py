@@ -42,18 +42,22 @@ def _load_libraries(media_type: str) -> None:
         import markitdown  # noqa: F401, PLC0415
 
 
-def _pdf_pages(path: Path, unreadable: list[int], send: Send) -> Iterator[Page]:
+def _pdf_pages(
+    path: Path, unreadable: list[int], recognised: list[int], send: Send
+) -> Iterator[Page]:
     from xnai.documents import pdf  # noqa: PLC0415 - each format loads its own library
 
     document = pdf.open_pdf(path)
     send({"pages": len(document)})
-    return pdf.pages(document, unreadable)
+    return pdf.pages(document, unreadable, recognised)
 
 
-def _pages(request: Request, unreadable: list[int], send: Send) -> Iterable[Page]:
+def _pages(
+    request: Request, unreadable: list[int], recognised: list[int], send: Send
+) -> Iterable[Page]:
     path, media_type, limit = Path(request["path"]), request["media_type"], request["characters"]
     if media_type.endswith("/pdf"):
-        return _pdf_pages(path, unreadable, send)
+        return _pdf_pages(path, unreadable, recognised, send)
     if "officedocument" in media_type:
         from xnai.documents import office  # noqa: PLC0415
 
@@ -94,8 +98,10 @@ def _listed(numbers: list[int]) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def _notes(empty: list[int], unreadable: list[int]) -> list[str]:
+def _notes(empty: list[int], unreadable: list[int], recognised: list[int]) -> list[str]:
     notes = []
+    if recognised:
+        notes.append(f"Page {_listed(recognised)} is a picture; its text was recognised (OCR).")
     if empty:
         notes.append(f"No text was found on page {_listed(empty)} (pictures only?).")
     if unreadable:
@@ -107,7 +113,8 @@ def _parse(request: Request, send: Send) -> None:
     limit, characters, count = request["characters"], 0, 0
     empty: list[int] = []
     unreadable: list[int] = []
-    for page in _pages(request, unreadable, send):
+    recognised: list[int] = []
+    for page in _pages(request, unreadable, recognised, send):
         count += 1
         characters += len(page.text)
         if characters > limit:
@@ -122,7 +129,8 @@ def _parse(request: Request, send: Send) -> None:
     if len(empty) == count or not characters:
         text_only = request["media_type"].startswith(("text/", "message/"))
         raise Failure(FILE_EMPTY if text_only else FILE_NO_TEXT)
-    send({"notes": _notes([n for n in empty if n not in unreadable], unreadable)})
+    empty = [number for number in empty if number not in unreadable]
+    send({"notes": _notes(empty, unreadable, recognised)})
 
 
 def _render(request: Request, send: Send, output: BinaryIO) -> None:

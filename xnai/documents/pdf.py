@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from xnai.documents import furniture
+from xnai.documents import furniture, ocr
 from xnai.documents.failures import Failure
 from xnai.errors import FILE_DAMAGED, FILE_ENCRYPTED
 from xnai.types import Page
@@ -108,10 +108,11 @@ def open_pdf(path: Path) -> Any:
     return document
 
 
-def pages(document: Any, unreadable: list[int]) -> Iterator[Page]:
+def pages(document: Any, unreadable: list[int], recognised: list[int]) -> Iterator[Page]:
     """Read a document page by page; numbers of pages that cannot be read go to a list.
 
-    Headers, footers and page numbers that are repeated become spaces.
+    Headers, footers and page numbers that are repeated become spaces. A page without text is read
+    by text recognition where that is installed, and its number goes to the other list.
     """
     looked_at = {index: _text(document, index) for index in furniture.sample(len(document))}
     repeated = furniture.repeated_lines([text for text in looked_at.values() if text])
@@ -119,7 +120,18 @@ def pages(document: Any, unreadable: list[int]) -> Iterator[Page]:
         text = looked_at.pop(index) if index in looked_at else _text(document, index)
         if text is None:
             unreadable.append(index + 1)
+        if text is not None and not text.strip() and ocr.is_installed():
+            text = _recognised(document, index)
+            recognised += [index + 1] if text else []
         yield Page(index + 1, furniture.blanked(text or "", repeated))
+
+
+def _recognised(document: Any, index: int) -> str:
+    page = document[index]
+    try:
+        return ocr.text_of(page)
+    finally:
+        page.close()
 
 
 def _text(document: Any, index: int) -> str | None:

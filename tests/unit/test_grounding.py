@@ -87,7 +87,7 @@ def test_of_an_answer_that_was_copied_what_is_new_is_shown_and_cited(answer):
 def test_an_answer_that_was_not_copied_gives_way_to_the_evidence(answer):
     text, citer = cited(answer)
 
-    assert text == "\u201c… 1954\u201d [1]"
+    assert text == "No exact answer found. Closest: \u201c… 1954\u201d [1]"
     (citation,) = citer.citations
     assert TEXT[citation.start - 100 : citation.end - 100] == "It was built in 1954."
 

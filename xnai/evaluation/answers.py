@@ -10,6 +10,7 @@ from xnai.evaluation.measures import contains, exact, mean, median, token_f1, wi
 from xnai.evaluation.sets import EvalQuestion
 from xnai.evaluation.workspace import Progress, Workspace
 from xnai.events import Done, Question, Retrieved, Token
+from xnai.grounding import HEDGE
 from xnai.types import Citation, Passage, Sampling, Scope
 
 MAX_TOKENS = 128
@@ -26,6 +27,7 @@ class Row:
     text: str
     quotes: tuple[str, ...]
     refused: bool
+    hedged: bool
     exact: float
     f1: float
     contained: bool
@@ -81,7 +83,8 @@ def row(
     """Compare an answer with what is known to be right."""
     answers = question.answers or ()
     said = without_marks(text)
-    refused = not done.found or is_refusal(said)
+    hedged = said.startswith(HEDGE)
+    refused = not done.found or (is_refusal(said) and not hedged)
     quotes = tuple(citation.quote for citation in (*done.citations, *done.evidence))
     right = [c for c in done.citations if contains(_cited_passage(c, passages), answers)]
     contained = not refused and contains(said, answers)
@@ -92,6 +95,7 @@ def row(
         text=text,
         quotes=quotes,
         refused=refused,
+        hedged=hedged,
         exact=0.0 if refused else exact(said, answers),
         f1=0.0 if refused else token_f1(said, answers),
         contained=contained,
@@ -146,19 +150,22 @@ def summary(rows: Sequence[Row]) -> dict[str, float]:
         "exact_match": mean([r.exact for r in known]),
         "token_f1": mean([r.f1 for r in known]),
         "contained": mean([r.contained for r in known]),
+        "contained_unhedged": mean([r.contained and not r.hedged for r in known]),
         "contained_or_quoted": mean([r.contained_or_quoted for r in known]),
         "citation_precision": sum(r.right_citations for r in known if not r.refused) / cited
         if cited
         else 0.0,
         "citation_recall": mean([r.right_citations > 0 for r in known]),
         "false_refusals": mean([r.refused for r in known]),
+        "hedged": mean([r.hedged for r in known]),
         "seconds": median([r.seconds for r in rows]),
         "prompt_tokens": mean([r.prompt_tokens for r in rows]),
         "completion_tokens": mean([r.completion_tokens for r in rows]),
     }
     if unknown:
         figures["true_refusals"] = mean([r.refused for r in unknown])
-        figures["false_answers"] = 1 - figures["true_refusals"]
+        figures["hedged_unanswerable"] = mean([r.hedged for r in unknown])
+        figures["false_answers"] = mean([not (r.refused or r.hedged) for r in unknown])
     return figures
 
 

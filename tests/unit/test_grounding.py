@@ -41,8 +41,11 @@ def test_a_sentence_counts_with_its_passage():
     first = passage("aaaaaaaaa.bbbbbbbbb.", 0.6, 0.5, score=0.6)
     second = passage("ccccccccc.", 0.65, score=0.5)
 
-    assert [c.quote for c in grounding.evidence([first, second])] == ["aaaaaaaaa.", "ccccccccc."]
-    assert [c.index for c in grounding.evidence([first, second])] == [1, 2]
+    found = grounding.evidence([first, second])
+
+    assert [c.quote for c in found] == ["aaaaaaaaa.", "ccccccccc.", "bbbbbbbbb."]
+    assert [c.index for c in found] == [1, 2, 1]
+    assert len(grounding.evidence([first, second], 1)) == 1
 
 
 def test_passages_that_were_not_compared_by_sentences_have_no_evidence():

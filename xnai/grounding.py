@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xnai.citations import Citer, cite, words_of
-from xnai.retrieval.sentences import with_neighbours
 from xnai.types import Citation, Passage, Sampling
 
 LARGE_MODEL = 1_000_000_000  # weights; above, whole passages help more than they distract
@@ -68,14 +67,13 @@ def is_found(passages: Sequence[Passage], parameters: int) -> bool:
 def fit_to_strength(parameters: int, passages: Sequence[Passage]) -> list[Passage]:
     """What of the passages a model of that many weights can make use of.
 
-    A small model gets the sentence that answers best, with its neighbours if they are short ("Its
-    lamp was replaced in 1987." needs the sentence before), and nothing that could lead it astray.
-    A large one gets the passages whole.
+    A small model gets the sentence that answers best, and nothing that could lead it astray. A
+    large one gets the passages whole.
     """
     if not is_small(parameters) or not passages or passages[0].evidence is None:
         return list(passages)
     best = passages[0]
-    start, end = with_neighbours(best.text, passages[0].evidence)
+    start, end = passages[0].evidence
     sentence = replace(
         best,
         text=best.text[start:end],
@@ -146,7 +144,7 @@ class CopyCiter:
     Args:
         question: what was asked.
         passages: all that were found, the one with the evidence first.
-        best: what the model was given, the evidence in the first passage with its neighbours.
+        best: the evidence that the model was given, a part of the first passage.
 
     """
 
@@ -170,12 +168,10 @@ class CopyCiter:
             self._citer = Citer(self._passages[:1])
             shown = answer[slice(*news(answer, self._question))]
             return self._citer.feed(shown) + self._citer.finish()
-        first = self._passages[0]
-        span = first.evidence or (0, len(first.text))
-        self._quoted = (cite(1, first, *span),)
-        sentence = first.text[slice(*span)]
-        start, end = news(sentence, self._question)
-        quote = " ".join(sentence[start:end].split())
+        before = best.start - self._passages[0].start
+        self._quoted = (cite(1, self._passages[0], before, before + len(best.text)),)
+        start, end = news(best.text, self._question)
+        quote = " ".join(best.text[start:end].split())
         return f"{HEDGE} \u201c{'… ' if start else ''}{quote}\u201d [1]"
 
     @property

@@ -19,11 +19,10 @@ def passage(text: str, *scores: float, score: float = 0.5) -> Passage:
     return Passage("d", "a.pdf", 2, 0, len(text), text, score, ranked=ranked)
 
 
-def test_a_small_model_gets_the_sentence_that_answers_best_and_short_neighbours():
+def test_a_small_model_gets_the_sentence_that_answers_best():
     (only,) = fit_to_strength(135_000_000, [EVIDENCE, OTHER])
 
-    assert "The tower is old. It was built in 1954." in only.text
-    assert 100 < len(only.text) <= 240
+    assert only.text == "It was built in 1954."
     assert (only.page, only.end - only.start) == (2, len(only.text))
     assert TEXT[only.start - 100 : only.end - 100] == only.text
 

@@ -1,6 +1,6 @@
 import pytest
 
-from xnai.retrieval.sentences import sentences
+from xnai.retrieval.sentences import in_context, sentences
 
 
 def split(text):
@@ -37,3 +37,20 @@ def test_a_paragraph_ends_even_after_an_abbreviation():
 
 def test_a_text_that_is_a_stop_alone_is_one_sentence():
     assert split(". x") == [".", "x"]
+
+
+def test_a_sentence_that_points_back_has_the_one_before_it():
+    text = "The tower is old. Its lamp is new. Bread is baked. They eat it."
+
+    assert [text[a:b] for a, b in in_context(text)] == [
+        "The tower is old.",
+        "The tower is old. Its lamp is new.",
+        "Bread is baked.",
+        "Bread is baked. They eat it.",
+    ]
+
+
+def test_a_first_sentence_and_one_after_a_long_one_stay_alone():
+    text = f"It is old. {'A very long sentence ' * 30}. Its lamp is new."
+
+    assert [text[a:b] for a, b in in_context(text)][::2] == ["It is old.", "Its lamp is new."]

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from xnai.retrieval.protocol import Embedder, TokenVectors, Vectors
-from xnai.retrieval.sentences import sentences
+from xnai.retrieval.sentences import in_context
 from xnai.types import Passage, Sentence
 
 # Whole passages rank by both: the sentence alone forgets what the passage is about.
@@ -66,7 +66,7 @@ def _max_sim(similarity: Vectors, weights: Vectors | None) -> float:
 
 
 def _columns(tokens: TokenVectors, passage: Passage) -> list[tuple[list[int], tuple[int, int]]]:
-    spans = sentences(passage.text) or [(0, len(passage.text))]
+    spans = in_context(passage.text) or [(0, len(passage.text))]
     starts = np.array([start for start, _ in tokens.spans])
     return [
         (np.flatnonzero((starts >= start) & (starts < end)).tolist(), (start, end))

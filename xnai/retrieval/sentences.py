@@ -14,6 +14,10 @@ _ABBREVIATED = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_ABBREVIATION = 8  # characters
+_POINTS_BACK = re.compile(
+    r"\W{0,2}(?:it|its|he|his|she|her|they|their|this|these|that|those|such|there|both)\b",
+    re.IGNORECASE,
+)
 _LINE = re.compile(r"[^\n]+")
 _SHORT_LINE = 0.6  # of the widest: such a line ends by itself, not at the margin
 _LONGEST_SENTENCE = 400  # characters; beyond, the lines of a table were taken for one sentence
@@ -28,6 +32,20 @@ def sentences(text: str) -> list[tuple[int, int]]:
         spans += _lines_joined(text, start, match.start())
         start = match.end()
     return spans + _lines_joined(text, start, len(text))
+
+
+def in_context(text: str) -> list[tuple[int, int]]:
+    """Spans of the sentences; one that begins by pointing back has the one before it too.
+
+    "Its lamp was replaced in 1987." says little without the sentence that says whose lamp.
+    """
+    spans = sentences(text)
+    return [
+        (before[0], end)
+        if before and _POINTS_BACK.match(text, start) and end - before[0] <= _LONGEST_SENTENCE
+        else (start, end)
+        for before, (start, end) in zip([None, *spans], spans, strict=False)
+    ]
 
 
 def with_neighbours(text: str, evidence: tuple[int, int]) -> tuple[int, int]:

@@ -31,7 +31,9 @@ async def rankings(
     asked = [q for q in questions if q.answers is None or q.answerable]
     for done, question in enumerate(asked):
         progress("searches", done, len(asked))
-        passages = await space.library.search(question.text, space.scope(), DEPTH)
+        # A document may be found by several of its passages, and counts once.
+        count = 2 * DEPTH if wanted.by_document else DEPTH
+        passages = await space.library.search(question.text, space.scope(), count)
         rank = _by_document if wanted.by_document else _by_passage
         results.append(rank(space, question, passages))
     progress("searches", len(asked), len(asked))

@@ -50,6 +50,10 @@ class KnownVectors:
         """Look the vectors up."""
         return np.stack([self._vectors[text] for text in texts])
 
+    async def embed_question(self, text: str) -> Vectors:
+        """Look the vector up."""
+        return self._vectors[text]
+
 
 def unit(vectors: NDArray[np.float32]) -> Vectors:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -160,3 +160,30 @@ def runaway_pdf(first: str) -> bytes:
             b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
         ]
     return _assembled(objects + forms, b"")
+
+
+def epub(
+    chapters: Sequence[tuple[str, str]], *, reading_order: Sequence[int] | None = None
+) -> bytes:
+    """A book with a table of contents and chapters of a title and a paragraph."""
+    order = range(len(chapters)) if reading_order is None else reading_order
+    items = "".join(f'<item id="c{n}" href="text/c%20{n}.xhtml"/>' for n in range(len(chapters)))
+    spine = '<itemref idref="nav"/>' + "".join(f'<itemref idref="c{n}"/>' for n in order)
+    parts = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": '<container><rootfiles><rootfile full-path="OPS/book.opf"/>'
+        "</rootfiles></container>",
+        "OPS/book.opf": '<package><manifest><item id="nav" properties="nav" href="nav.xhtml"/>'
+        f"{items}</manifest><spine>{spine}</spine></package>",
+        "OPS/nav.xhtml": "<html><body><ol><li>Contents</li></ol></body></html>",
+    }
+    for number, (title, words) in enumerate(chapters):
+        parts[f"OPS/text/c {number}.xhtml"] = (
+            '<?xml version="1.0" encoding="utf-8"?><!DOCTYPE html><html><body>'
+            f"<h1>{escape(title)}</h1><p>{escape(words)}</p></body></html>"
+        )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name, content in parts.items():
+            target.writestr(name, content)
+    return buffer.getvalue()

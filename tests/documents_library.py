@@ -47,6 +47,9 @@ class GatedEmbedder:
             for row, text in zip(vectors, texts, strict=True)
         ]
 
+    async def embed_question(self, text: str) -> Vectors:
+        return (await self.embed([text]))[0]
+
     async def embed(self, texts: Sequence[str]) -> Vectors:
         self.batches.append(len(texts))
         self.running += 1

@@ -2,7 +2,8 @@
 
 Small models rarely write ``[1]`` themselves, and when they do they guess. So the marks are set
 here: as soon as a sentence of the answer is complete it is compared with the passages, and the
-one that shares most of its words is cited. Marks that the model wrote are taken out.
+one that shares most of its words is cited. A sentence that no passage supports is marked ``[?]``.
+Marks that the model wrote are taken out.
 """
 
 import re
@@ -19,8 +20,16 @@ _ABBREVIATED = re.compile(
 )
 _WORD = re.compile(r"\w+", re.UNICODE)
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_MARK = re.compile(r"\s?\[\d{1,2}\]")
-_OPEN_MARK = re.compile(r"\s?\[\d{0,2}$|\s$")
+UNSUPPORTED = "[?]"
+_MARK = re.compile(r"\s?\[(?:\d{1,2}|\?)\]")
+_OPEN_MARK = re.compile(r"\s?\[(?:\d{0,2}|\?)$|\s$")
+# "The documents do not say.": what is not there cannot be cited.
+_REFUSAL = re.compile(
+    r"\b(?:not|n't|no|nothing|unable|cannot|never)\b[^.]{0,60}?\b(?:say|state|mention|specif\w+|"
+    r"provide\w*|contain\w*|hold|include\w*|information|answer\w*|know\w*|found|find|determine|"
+    r"documents?)\b",
+    re.IGNORECASE,
+)
 _COMMON = frozenset(
     """a an and are as at be by can could did do does for from had has have he her his i if in is it
     its me my not of on or our she so than that the their them there they this to was we were what
@@ -113,7 +122,7 @@ class Citer:
         sentence, self._sentence = self._sentence, ""
         best = self._best_passage(words_of(sentence))
         if best is None:
-            return ""
+            return f" {UNSUPPORTED}" if _is_claim(sentence) else ""
         index, support = best
         quote = self._best_quote(index, words_of(sentence), support)
         if index not in self._quotes or quote.support > self._quotes[index].support:
@@ -121,21 +130,44 @@ class Citer:
         return f" [{index}]"
 
     def _best_passage(self, words: frozenset[str]) -> tuple[int, float] | None:
-        if len(words) < _MIN_WORDS and not any(w.isdigit() for w in words):
+        if not words:
             return None
+        # A single word is cited only where it stands as it is.
+        needed = _SUPPORT if len(words) >= _MIN_WORDS else 1.0
         # A figure that a passage does not have is what a model invents most easily.
         figures = {word for word in words if any(c.isdigit() for c in word)}
         shares = [len(words & own) / len(words) if figures <= own else 0.0 for own in self._words]
         best = max(range(len(shares)), key=lambda i: (shares[i], -i))
-        return (best + 1, shares[best]) if shares[best] >= _SUPPORT else None
+        return (best + 1, shares[best]) if shares[best] >= needed else None
 
     def _best_quote(self, index: int, words: frozenset[str], support: float) -> _Quote:
-        text = self._passages[index - 1].text
+        passage = self._passages[index - 1]
+        text = passage.text
         start, end = max(
             sentences(text) or [(0, len(text))],
-            key=lambda span: len(words & words_of(text[span[0] : span[1]])),
+            # Of two that say the same, the one that answers the question.
+            key=lambda span: (
+                len(words & words_of(text[span[0] : span[1]])),
+                span == passage.evidence,
+            ),
         )
         return _Quote(support, start, end)
+
+
+def _shared(words: frozenset[str], text: str, span: tuple[int, int]) -> int:
+    return len(words & words_of(text[span[0] : span[1]]))
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an answer says in its first sentence that it does not know, or says nothing."""
+    first = text.strip()[:300].partition(". ")[0]
+    return not first or bool(_REFUSAL.search(first))
+
+
+def _is_claim(sentence: str) -> bool:
+    """Whether a sentence says something that a passage could support."""
+    says = len(words_of(sentence)) >= _MIN_WORDS
+    return says and not sentence.rstrip().endswith(":") and not is_refusal(sentence)
 
 
 def cite(index: int, passage: Passage, start: int, end: int) -> Citation:

@@ -13,6 +13,7 @@ import typer
 from xnai.breaker_cli import breaker_cli
 from xnai.client import Client
 from xnai.errors import NOT_FOUND, PORT_TAKEN, SETTING_INVALID, XnaiError
+from xnai.evaluation.command import evaluate_command
 from xnai.settings import Settings, load_settings, unknown_variables
 
 cli = typer.Typer(
@@ -22,6 +23,7 @@ cli = typer.Typer(
     help="Private document chat that runs on one ordinary machine.",
 )
 
+cli.command("eval")(evaluate_command)
 APP = Path(__file__).resolve().parent.parent / "app.py"
 
 

@@ -363,7 +363,8 @@ FILE_NO_TEXT = ErrorKind(
     "file_no_text",
     422,
     "{name!r} has no text, only pictures (a scan?).",
-    "Run text recognition (OCR) over it and attach the result.",
+    "Install the program tesseract (Debian, Ubuntu: sudo apt install tesseract-ocr), which reads "
+    "pictures of text, and attach it again; or attach a copy that has text.",
 )
 FILE_TEXT_TOO_LONG = ErrorKind(
     "file_text_too_long",
@@ -395,6 +396,12 @@ DOCUMENT_FAILED = ErrorKind(
     422,
     "{name!r} could not be read: {reason}",
     "Leave it out, or delete it and upload a readable copy.",
+)
+DOCUMENTS_TOO_LONG = ErrorKind(
+    "documents_too_long",
+    413,
+    "These documents have {count:,} passages; a question about whole documents reads {limit:,}.",
+    "Choose fewer documents, or ask about something in them.",
 )
 SEARCH_DOWN = ErrorKind(
     "search_down",
@@ -428,6 +435,20 @@ DISK_FULL = ErrorKind(
     507,
     "The disk is full: {folder} has {free} left.",
     "Free some space, or set XNAI_DATA_DIR to a larger disk.",
+)
+
+MODEL_FOLDER_INVALID = ErrorKind(
+    "model_folder_invalid",
+    503,
+    "{setting}={path} cannot be used: {problem}.",
+    "Name a folder with model.onnx, tokenizer.json and config.json, or unset it for the bundled "
+    "model.",
+)
+EVAL_SET_INVALID = ErrorKind(
+    "eval_set_invalid",
+    500,
+    "{path} cannot be evaluated: {problem}.",
+    "docs/evaluation.md shows the formats of questions and documents.",
 )
 
 CATALOGUE: Mapping[str, ErrorKind] = {

@@ -71,6 +71,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """A question about a whole document: ``done`` of ``total`` parts were read."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """New text of the answer; citation marks such as ``[1]`` are part of it.
 
@@ -109,7 +117,8 @@ class Done:
     """The end of every answer; an error raised instead ends it too.
 
     ``supported`` is False if no sentence of the answer stands in the passages; then the closest
-    passage is cited all the same.
+    passage is cited all the same. ``found`` is False if nothing matched well enough to be put to
+    the model. ``evidence`` quotes the sentences that match the question best, with their places.
     """
 
     reason: FinishReason
@@ -117,6 +126,10 @@ class Done:
     citations: tuple[Citation, ...]
     seconds: float
     supported: bool = True
+    evidence: tuple[Citation, ...] = ()
+    found: bool = True
 
 
-Event = Loading | Waiting | Retrieved | Prompted | Reading | Token | Reduced | Degraded | Done
+Event = (
+    Loading | Waiting | Retrieved | Prompted | Reading | Parts | Token | Reduced | Degraded | Done
+)

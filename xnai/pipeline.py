@@ -1,40 +1,28 @@
 """One question turned into a stream of events."""
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import structlog
 
-from xnai.citations import Citer, best_sentence, cite, words_of
+from xnai import grounding, whole_document
+from xnai.citations import Citer
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import (
     ANSWER_TIMEOUT,
-    BUNDLED_MODEL_UNUSABLE,
     EMBEDDING_MODEL_MISSING,
-    ENGINE_BUILD_FAILED,
     INDEX_DAMAGED,
-    MODEL_CRASHED,
-    MODEL_DOWN,
-    MODEL_NOT_FOUND,
-    MODEL_NOT_GGUF,
-    MODEL_PAUSED,
-    MODEL_PREPARING,
-    MODEL_TOO_LARGE,
-    MODEL_TRUNCATED,
-    MODEL_UNSUPPORTED,
     QUESTION_EMPTY,
-    REMOTE_AWAY,
     SEARCH_DOWN,
     SEARCH_PAUSED,
     XnaiError,
 )
 from xnai.events import (
-    Degraded,
     Done,
     Event,
     Loading,
@@ -46,6 +34,8 @@ from xnai.events import (
     Token,
     Waiting,
 )
+from xnai.follow_up import leant_on
+from xnai.grounding import CopyCiter
 from xnai.llm.protocol import (
     Completion,
     Finished,
@@ -55,41 +45,17 @@ from xnai.llm.protocol import (
     Queued,
     TokenText,
 )
-from xnai.prompt import FENCES, Prompt, build_prompt, fit_to_strength
+from xnai.prompt import FENCES, Prompt, build_prompt
 from xnai.retrieval.search import Found
 from xnai.telemetry import metrics
-from xnai.types import Citation, Passage, Usage
+from xnai.types import Passage
+from xnai.without_answer import MODEL_AWAY, not_found, passages_only, quoted
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
-# Errors of the model after which the passages alone are still worth showing.
-_MODEL_AWAY = frozenset(
-    kind.code
-    for kind in (
-        MODEL_PREPARING,
-        MODEL_PAUSED,
-        MODEL_DOWN,
-        MODEL_CRASHED,
-        MODEL_NOT_FOUND,
-        MODEL_NOT_GGUF,
-        MODEL_TRUNCATED,
-        MODEL_TOO_LARGE,
-        MODEL_UNSUPPORTED,
-        BUNDLED_MODEL_UNUSABLE,
-        ENGINE_BUILD_FAILED,
-        *REMOTE_AWAY,
-    )
-)
 # Errors of the search after which a question can still be answered without documents.
 _SEARCH_AWAY = frozenset({SEARCH_DOWN, SEARCH_PAUSED, INDEX_DAMAGED, EMBEDDING_MODEL_MISSING})
-_SHOWN_WITHOUT_MODEL = 3
-_SELF_CONTAINED = 2  # content words; with fewer a question says too little to be searched alone
-_POINTER = re.compile(
-    r"^\W*(and|but|or|so|also|what about|how about)\b"
-    r"|\b(it|its|they|them|their|he|him|his|she|her|this|that|these|those|there|then|one)\b",
-    re.IGNORECASE,
-)
 
 
 class Pipeline:
@@ -122,33 +88,38 @@ class Pipeline:
         if not question.text.strip():
             raise XnaiError(QUESTION_EMPTY)
         passages: Sequence[Passage] = ()
+        kind = _whole(question)
         if question.scope is not None:
-            found, missing = await self._within(deadline, question, self._look(question))
+            looking = self._look(question, whole=kind is not None)
+            found, missing = await self._within(deadline, question, looking)
             passages = found.passages
             if missing is not None:
                 yield Reduced("no_documents", missing)
             elif found.text_only is not None:
                 yield Reduced("text_only", found.text_only)
-            yield Retrieved(tuple(passages), time.monotonic() - started)
+            yield Retrieved(tuple(passages[: question.passages]), time.monotonic() - started)
         shown = False
+        answering = self._generate
+        if kind and passages:
+            answering = partial(self._read_whole, kind)
         try:
-            async with aclosing(self._generate(question, passages, started, deadline)) as events:
-                reduced: Reduced | None = None
+            answer = self._told(answering(question, passages, started, deadline))
+            async with aclosing(answer) as events:
                 async for event in events:
-                    if reduced is None and (reduced := self._reduced()):
-                        yield reduced
                     shown = shown or isinstance(event, Token)
                     yield event
         except XnaiError as exc:
-            if shown or not passages or exc.code not in _MODEL_AWAY:
+            if shown or not passages or exc.code not in MODEL_AWAY:
                 raise
             log.info("answering with passages alone", reason=exc.code)
-            for degraded in _passages_only(question, passages, exc, started):
+            for degraded in passages_only(question, passages, exc, started):
                 yield degraded
 
-    async def _look(self, question: Question) -> tuple[Found, XnaiError | None]:
-        """What the search found; if it cannot search, nothing and the reason."""
+    async def _look(self, question: Question, *, whole: bool) -> tuple[Found, XnaiError | None]:
+        """What the search found, or all there is; if it cannot search, nothing and the reason."""
         try:
+            if whole and question.scope is not None:
+                return Found(await self._library.everything(question.scope)), None
             return await self._search(question), None
         except XnaiError as exc:
             if exc.kind not in _SEARCH_AWAY:
@@ -158,16 +129,21 @@ class Pipeline:
 
     async def _search(self, question: Question) -> Found:
         assert question.scope is not None
-        query = question.text
-        previous = [m.content for m in question.history if m.role == "user"]
-        if previous and _points_back(query):
-            # "And when was it built?" finds nothing without what was asked before.
-            query = f"{previous[-1][:500]}\n{query}"
+        # "And when was it built?" finds nothing without what was asked before.
+        before = [f"{message.content[:500]}\n" for message in leant_on(question)]
+        query = "".join([*before, question.text])
         return await self._library.find(query, question.scope, question.passages)
 
-    def _reduced(self) -> Reduced | None:
-        reason = self._model.reduced if isinstance(self._model, HasFallback) else None
-        return None if reason is None else Reduced("local_model", reason)
+    async def _told(self, answer: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """The events of an answer, and once that another model has stood in for the chosen one."""
+        told = False
+        async with aclosing(answer) as events:
+            async for event in events:
+                reason = self._model.reduced if isinstance(self._model, HasFallback) else None
+                if reason is not None and not told:
+                    told = True
+                    yield Reduced("local_model", reason)
+                yield event
 
     async def _within(self, deadline: float, question: Question, work: Awaitable[T]) -> T:
         try:
@@ -175,6 +151,31 @@ class Pipeline:
                 return await work
         except TimeoutError as exc:
             raise XnaiError(ANSWER_TIMEOUT, seconds=question.timeout) from exc
+
+    async def _read_whole(
+        self,
+        kind: whole_document.Kind,
+        question: Question,
+        passages: Sequence[Passage],
+        started: float,
+        deadline: float,
+    ) -> AsyncGenerator[Event, None]:
+        """Answer about all of the documents, in one prompt or part by part."""
+        await self._model.ensure_ready(deadline)
+        if await self._within(deadline, question, whole_document.fits(self._model, passages)):
+            prompt = await build_prompt(self._model, question, passages)
+            yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped)
+            completion = _completion(question, prompt, deadline, copying=False)
+            events = self._stream(question, passages, completion, Citer(passages), started)
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+            return
+        reading = whole_document.MapReduce(self._model, question, kind, deadline)
+        async with aclosing(reading.answer(passages)) as mapped:
+            async for event in mapped:
+                yield event
+        yield reading.done(time.monotonic() - started)
 
     async def _generate(
         self,
@@ -188,13 +189,35 @@ class Pipeline:
             detail = "" if status.idle else status.detail
             yield Loading(detail or f"Loading {status.name}")
         await self._model.ensure_ready(deadline)
-        usable = fit_to_strength(self._model.parameters, passages)
-        prompt = await self._within(deadline, question, build_prompt(self._model, question, usable))
+        if not question.sampling.bound and not grounding.is_found(passages, self._model.parameters):
+            for ending in not_found(passages, started):
+                yield ending
+            return
+        usable = grounding.fit_to_strength(self._model.parameters, passages)
         evidence_only = usable != list(passages)
+        copying = evidence_only and not question.sampling.bound
+        asked = replace(question, history=leant_on(question)) if copying else question
+        building = build_prompt(self._model, asked, usable, evidence_only=copying)
+        prompt = await self._within(deadline, question, building)
         yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped, evidence_only)
         # Whatever the model was given, all of the passages may support it.
-        citer = Citer(passages, marks=not question.sampling.bound)
-        completion = _completion(question, prompt, deadline)
+        citer: Citer | CopyCiter = Citer(passages, marks=not question.sampling.bound)
+        if copying:
+            citer = CopyCiter(question.text, passages, usable[0])
+        completion = _completion(question, prompt, deadline, copying=copying)
+        answering = self._stream(question, passages, completion, citer, started)
+        async with aclosing(answering) as events:
+            async for event in events:
+                yield event
+
+    async def _stream(
+        self,
+        question: Question,
+        passages: Sequence[Passage],
+        completion: Completion,
+        citer: Citer | CopyCiter,
+        started: float,
+    ) -> AsyncGenerator[Event, None]:
         async with aclosing(self._model.complete(completion)) as stream:
             async for event in stream:
                 match event:
@@ -210,43 +233,31 @@ class Pipeline:
                         if text := citer.finish():
                             yield Token(text)
                         seconds = time.monotonic() - started
-                        cited = citer.citations or _quoted(question, passages[:1])
+                        cited = citer.citations or quoted(question, passages[:1])
                         supported = bool(citer.citations) or not passages
-                        yield Done(event.reason, event.usage, cited, seconds, supported)
+                        evidence = grounding.evidence(passages)
+                        yield Done(event.reason, event.usage, cited, seconds, supported, evidence)
 
 
-def _points_back(question: str) -> bool:
-    """Whether a question leans on the one before: by a pronoun, an "and", or by saying little."""
-    return bool(_POINTER.search(question)) or len(words_of(question)) < _SELF_CONTAINED
+def _whole(question: Question) -> whole_document.Kind | None:
+    """What is asked of whole documents, if it is; an answer bound to a form is of one piece."""
+    if question.scope is None or question.sampling.bound:
+        return None
+    return whole_document.kind_of(question.text)
 
 
-def _completion(question: Question, prompt: Prompt, deadline: float) -> Completion:
+def _completion(
+    question: Question, prompt: Prompt, deadline: float, *, copying: bool
+) -> Completion:
     fences = FENCES if prompt.passages and not question.sampling.bound else ()
     stop = question.sampling.stop + fences
+    sampling = replace(question.sampling, max_tokens=prompt.max_tokens, stop=stop)
+    if copying:
+        sampling = grounding.copying(sampling)
     return Completion(
         request_id=question.request_id,
         user=question.user,
         messages=prompt.messages,
-        sampling=replace(question.sampling, max_tokens=prompt.max_tokens, stop=stop),
+        sampling=sampling,
         deadline=deadline,
     )
-
-
-def _quoted(question: Question, passages: Sequence[Passage]) -> tuple[Citation, ...]:
-    return tuple(
-        cite(index, passage, *best_sentence(question.text, passage))
-        for index, passage in enumerate(passages, 1)
-    )
-
-
-def _passages_only(
-    question: Question, passages: Sequence[Passage], reason: XnaiError, started: float
-) -> list[Event]:
-    """Build the rung below a generated answer: the best passages, quoted and cited."""
-    citations = _quoted(question, passages[:_SHOWN_WITHOUT_MODEL])
-    quotes = "\n\n".join(f"> {' '.join(c.quote.split())} [{c.index}]" for c in citations)
-    return [
-        Degraded("passages_only", reason, reason.retry_after),
-        Token(quotes),
-        Done("stop", Usage(), citations, time.monotonic() - started),
-    ]

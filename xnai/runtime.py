@@ -9,6 +9,7 @@ import structlog
 
 from xnai.documents.library import Library
 from xnai.documents.protocol import DocumentLibrary
+from xnai.documents.reembed import reembed, settle
 from xnai.errors import DATA_DIR_UNUSABLE, INTERNAL, XnaiError
 from xnai.guards.build import EMBEDDER, INDEX, MODEL, endpoint, make_breakers, own
 from xnai.guards.fallback import FallbackModel
@@ -22,7 +23,8 @@ from xnai.llm.protocol import LanguageModel
 from xnai.pipeline import Pipeline
 from xnai.resilience.registry import Breakers
 from xnai.resilience.retry import Retry, RetryConfig
-from xnai.retrieval.embedder import OnnxEmbedder
+from xnai.retrieval.cross_encoder import reranker
+from xnai.retrieval.embedders import Embedders
 from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.sqlite_index import SqliteIndex
 from xnai.settings import Settings
@@ -64,11 +66,12 @@ class Runtime:
         self.streams = Streams()
         self.search_state = SearchState()
         self.breakers = make_breakers(settings)
-        self._embedder = OnnxEmbedder(settings)
+        self._embedder = Embedders(settings)
         self._index = SqliteIndex(settings.data_dir / "index.sqlite3", self._embedder.dimensions)
-        self.library: DocumentLibrary = Library(
-            settings, self._index, self._embedder, self._search()
-        )
+        library = Library(settings, self._index, self._embedder, self._search())
+        self.library: DocumentLibrary = library
+        self._turn = library.turn
+        self._reembedding: asyncio.Task[None] | None = None
         self.model: LanguageModel = self._make_model()
         self.pipeline = Pipeline(self.library, self.model)
         self._lag = LoopLag()
@@ -78,7 +81,7 @@ class Runtime:
     def _search(self) -> HybridSearch:
         embedder = GuardedEmbedder(self._embedder, own(self.breakers, EMBEDDER, self.settings))
         index = GuardedSearch(self._index, own(self.breakers, INDEX, self.settings))
-        return HybridSearch(index, embedder)
+        return HybridSearch(index, embedder, reranker(self.settings))
 
     def _make_model(self) -> LanguageModel:
         settings = self.settings
@@ -103,7 +106,7 @@ class Runtime:
     async def _open(self) -> None:
         try:
             await self._embedder.start()
-            await self._index.start()
+            is_changing = await settle(self._index, self._embedder)
             await self.library.start()
         except XnaiError as exc:
             log.error("documents cannot be searched", code=exc.code, reason=exc.message)
@@ -113,8 +116,21 @@ class Runtime:
             self.search_state.become("down", INTERNAL.message, INTERNAL.code)
         else:
             self.search_state.become("ready")
+            if is_changing:
+                work = reembed(self._index, self._embedder, self._turn, self._tell_reembedding)
+                self._reembedding = asyncio.create_task(work, name="reembed")
+                self._reembedding.add_done_callback(self._reembedded)
         # The engine's build wants all cores: searching comes first.
         await self.model.start()
+
+    def _tell_reembedding(self, done: int, total: int) -> None:
+        self.search_state.detail = f"Embedding the documents anew: {done} of {total}"
+
+    def _reembedded(self, task: asyncio.Task[None]) -> None:
+        self.search_state.detail = ""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("documents could not be embedded anew", reason=str(error))
+            self.search_state.detail = f"The documents could not be embedded anew: {error}"
 
     async def drain(self) -> None:
         """Refuse new questions; let the answers that run finish for a while, then end them."""
@@ -125,9 +141,10 @@ class Runtime:
         """Refuse new questions, end what runs, close everything in the reverse order."""
         self.accepting = False
         await self.streams.close()
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.gather(self._opening, return_exceptions=True)
+        for task in (self._opening, self._reembedding):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await self.model.close()
         await self.breakers.close()
         await self.library.close()

@@ -148,6 +148,17 @@ class Settings(BaseSettings):
     temperature: float = Field(0.2, ge=0, le=2, description="Default sampling temperature.")
     max_tokens: int = Field(512, ge=1, description="Default longest answer, in tokens.")
     passages: int = Field(4, ge=1, le=20, description="Default number of passages per question.")
+    embedder: str = Field(
+        "",
+        description="Folder of another embedding model (model.onnx, tokenizer.json, config.json). "
+        "Documents are embedded anew in the background, and searched as before until then. Unset: "
+        "the bundled all-MiniLM-L6-v2.",
+    )
+    reranker: str = Field(
+        "",
+        description="Folder of a cross-encoder (model.onnx, tokenizer.json, config.json) that "
+        "ranks the best passages. Unset: late interaction with the embedding model.",
+    )
     upload_max_mb: int = Field(100, ge=1, description="Largest file accepted, in megabytes.")
     upload_max_files: int = Field(20, ge=1, description="Most files accepted with one message.")
     documents_max: int = Field(500, ge=1, description="Most documents one owner may keep.")

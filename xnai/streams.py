@@ -14,7 +14,7 @@ from typing import Literal
 import structlog
 
 from xnai.errors import ANSWER_TIMEOUT, SHUTTING_DOWN, XnaiError
-from xnai.events import Done, Event, Prompted, Reading, Retrieved, Token, Waiting
+from xnai.events import Done, Event, Parts, Prompted, Reading, Retrieved, Token, Waiting
 from xnai.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -69,7 +69,7 @@ class Stream:
         match event:
             case Retrieved() | Waiting():
                 self.state = State.QUEUED
-            case Prompted() | Reading() | Token():
+            case Prompted() | Reading() | Parts() | Token():
                 self.state = State.STREAMING
             case Done():
                 self._sealed = True

@@ -49,10 +49,20 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a passage: its span in the passage's text, and how well it matches, 0 to 1."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A chunk that was found, with the score it was ranked by (higher is better).
 
-    ``evidence`` is the span of ``text`` that answers the question best, where it was looked for.
+    ``evidence`` is the span of ``text`` that answers the question best, where it was looked for;
+    ``ranked`` has the best few such spans with their scores.
     """
 
     document_id: str
@@ -64,6 +74,7 @@ class Passage:
     score: float
     chunk_id: int = 0
     evidence: tuple[int, int] | None = None
+    ranked: tuple[Sentence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

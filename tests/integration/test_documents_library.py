@@ -30,7 +30,7 @@ async def library(tmp_path, embedder):
 @pytest.fixture
 def add(library, tmp_path):
     async def add(content: bytes, name: str = "a.txt", owner: str = "o") -> Document:
-        path = tmp_path / "source"
+        path = tmp_path / f"source-{hash(content)}"
         path.write_bytes(content)
         return await library.add(owner, name, path)
 
@@ -52,6 +52,45 @@ async def until(library, document, wanted: str):
             await asyncio.sleep(0.02)
 
 
+async def test_the_same_file_twice_is_one_document_for_each_owner(library, add):
+    first = await add(b"Tea is grown in Assam.", "tea.txt")
+    await followed(library, first.id)
+
+    again = await add(b"Tea is grown in Assam.", "copy of tea.txt")
+
+    assert (again.id, again.status) == (first.id, "processed")
+    assert (await add(b"Tea is grown in Assam.", "tea.txt", "p")).id != first.id
+    assert len(files_under(library.original(first).parents[1])) == 2
+
+
+async def test_a_new_version_replaces_the_old_one_when_it_is_read_and_not_before(library, add):
+    old = await add(b"Tea is grown in Assam.", "tea.txt")
+    await followed(library, old.id)
+    new = await add(b"Tea is grown in Ceylon.", "tea.txt")
+    other = await add(b"Coffee is grown in Brazil.", "coffee.txt")
+    await followed(library, other.id)
+    assert await status(library, old) == "processed"
+
+    await followed(library, new.id)
+
+    assert [await status(library, d) for d in (old, new, other)] == [
+        "gone", "processed", "processed",
+    ]  # fmt: skip
+    found = await library.search("Where is tea grown?", Scope("o"), 5)
+    assert "Assam" not in " ".join(passage.text for passage in found)
+
+
+async def test_a_new_version_that_cannot_be_read_leaves_the_old_one_alone(library, add):
+    old = await add(b"Tea is grown in Assam.", "tea.pdf")
+    await followed(library, old.id)
+    broken = await add(b"%PDF-1.4 and no more", "tea.pdf")
+
+    with pytest.raises(XnaiError):
+        await followed(library, broken.id)
+
+    assert await status(library, old) == "processed"
+
+
 async def test_a_document_is_read_embedded_and_found(library, add):
     document = await add(pdf([["Tea is grown in Assam."], [], ["Coffee is not."]]), "../tea.pdf")
     assert ("uploaded", "tea.pdf") == (document.status, document.file_name)
@@ -65,8 +104,11 @@ async def test_a_document_is_read_embedded_and_found(library, add):
 
 
 async def test_every_passage_is_the_slice_of_its_pages_text(library, add):
-    lines = [f"Line {n} speaks of subject {n % 7} at some length." for n in range(50)]
-    document = await add(pdf([lines] * 4))
+    pages = [
+        [f"Line {n} speaks of subject {n * page} at some length {page}." for n in range(50)]
+        for page in range(11, 15)
+    ]
+    document = await add(pdf(pages))
     await followed(library, document.id)
     passages = await library.search("subject at some length", Scope("o"), 20)
     texts = {n: await library.page_text(document.id, n) for n in range(1, 5)}
@@ -125,7 +167,8 @@ async def test_a_file_refused_on_the_way_in_leaves_nothing(tmp_path, embedder, c
 
 
 async def test_an_owner_keeps_only_so_many_documents(add):
-    ends = await asyncio.gather(*(add(b"text") for _ in range(5)), return_exceptions=True)
+    adding = (add(b"text %d" % n) for n in range(5))
+    ends = await asyncio.gather(*adding, return_exceptions=True)
     refused = [end.code for end in ends if isinstance(end, XnaiError)]
     assert ["too_many_files"] * 2 == refused
     assert "uploaded" == (await add(b"text", owner="another")).status
@@ -273,7 +316,9 @@ async def test_starting_cleans_up_files_and_records_that_have_no_other_half(tmp_
     source.write_bytes(b"words")
     data = tmp_path / "data"
     async with opened(data, embedder) as (library, _):
-        kept, lost = [await library.add("o", "a.txt", source) for _ in range(2)]
+        kept = await library.add("o", "a.txt", source)
+        source.write_bytes(b"other words")
+        lost = await library.add("o", "b.txt", source)
         library.original(lost).unlink()
         (data / "documents" / "ab").mkdir(exist_ok=True)
         (data / "documents" / "ab" / "orphan").write_bytes(b"x")

@@ -285,13 +285,16 @@ async def test_an_index_of_another_program_version_is_refused(tmp_path):
     assert caught.value.code == "search_down"
 
 
-async def test_vectors_of_another_length_are_refused(index, tmp_path):
+async def test_an_index_keeps_to_the_length_of_its_vectors(index, tmp_path):
     await put(index, "a", ["one"])
     other = SqliteIndex(tmp_path / "index.db", 128)
-    with pytest.raises(XnaiError) as caught:
-        await other.start()
+    by = await other.start()
+    assert by.dimensions == DIMENSIONS
+    question = np.ones(128, np.float32)
+    assert await other.search_vectors(question, Scope("owner"), 5) == []
+    with pytest.raises(ValueError, match="vectors have shape"):
+        await other.upsert(document("b"), [], [Chunk(None, 0, 1, "x")], question[None])
     await other.close()
-    assert caught.value.code == "search_down"
 
 
 async def test_a_closed_index_says_so(tmp_path):
@@ -307,7 +310,7 @@ def test_names_of_migrations_are_the_ledger():
     schema.migrate(connection)
     schema.migrate(connection)
     names = [name for (name,) in connection.execute("SELECT name FROM migrations ORDER BY rowid")]
-    assert names == ["m001_documents", "m002_chunks", "m003_signatures"]
+    assert names == ["m001_documents", "m002_chunks", "m003_signatures", "m004_embedding"]
 
 
 def test_every_connection_has_its_safety_settings(tmp_path):

@@ -34,17 +34,48 @@ def test_how_the_stream_is_cut_does_not_matter(size):
     assert whole == "The tower was completed in March 1889. [1]\nIt is 330 metres tall! [1]"
 
 
-def test_a_sentence_that_no_passage_supports_is_not_cited():
-    text, citer = run(["Bananas are rich in potassium and fibre."])
+def test_a_sentence_that_no_passage_supports_is_marked_as_such():
+    text, _ = run(["Bananas are rich in potassium and fibre. The tower is 330 metres tall."])
 
-    assert text == "Bananas are rich in potassium and fibre."
+    assert text == (
+        "Bananas are rich in potassium and fibre. [?] The tower is 330 metres tall. [1]"
+    )
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Sure!", "Here is a list of what matters:", "The documents do not say who did it."]
+)
+def test_what_claims_nothing_is_not_marked(sentence):
+    assert run([sentence])[0] == sentence
+
+
+def test_an_answer_of_one_word_is_cited_where_it_stands():
+    assert [run([word])[0] for word in ("Paris.", "1889", "London")] == [
+        "Paris. [1]",
+        "1889 [1]",
+        "London",
+    ]
+
+
+def test_of_sentences_with_the_same_words_the_evidence_is_quoted():
+    text = "Paris is large. The tower stands in Paris."
+    passage = Passage("d", "f", None, 0, 42, text, 1.0, evidence=(16, 42))
+
+    _, citer = run(["Paris"], (passage,))
+
+    assert [c.quote for c in citer.citations] == ["The tower stands in Paris."]
+
+
+def test_nothing_is_cited_for_what_no_passage_supports():
+    _, citer = run(["Bananas are rich in potassium and fibre."])
+
     assert citer.citations == ()
 
 
 def test_a_sentence_with_a_figure_that_no_passage_has_is_not_cited():
     text, _ = run(["The Eiffel Tower was completed in March 1890."])
 
-    assert text == "The Eiffel Tower was completed in March 1890."
+    assert text == "The Eiffel Tower was completed in March 1890. [?]"
 
 
 def test_the_quote_is_the_sentence_of_the_passage_with_offsets_of_the_page():
@@ -65,15 +96,15 @@ def test_an_abbreviation_does_not_end_a_sentence():
 
 
 def test_marks_that_the_model_guessed_are_taken_out():
-    text, _ = run(["Bananas are ", "rich [", "7", "] in potassium and fibre [12]."])
+    text, _ = run(["Bananas are ", "rich [", "?", "] in potassium [", "7", "] and fibre [12]."])
 
-    assert text == "Bananas are rich in potassium and fibre."
+    assert text == "Bananas are rich in potassium and fibre. [?]"
 
 
 def test_text_in_brackets_that_is_no_mark_is_kept():
     text, _ = run(["See [appendix", "] and [123] for bananas"])
 
-    assert text == "See [appendix] and [123] for bananas"
+    assert text == "See [appendix] and [123] for bananas [?]"
 
 
 def test_scripts_without_spaces_are_cited_too():

@@ -82,7 +82,6 @@ def test_a_pdf_with_noise_before_its_header_is_a_pdf(kind):
         (bytes(range(256)) * 4, "binary data of no known kind"),
         (b"<?xml version='1.0'?><svg xmlns='x'></svg>", "an SVG image"),
         (archive(a_dot_txt=b"x"), "a ZIP archive: unpack it first"),
-        (archive(mimetype=b"application/epub+zip"), "EPUB"),
         (b"PK\x03\x04 and no more", "a damaged ZIP archive"),
         (ole("Workbook"), "an old Excel 97 file: save it as XLSX"),
         (ole("WordDocument"), "an old Word 97 file: save it as DOCX"),

@@ -22,11 +22,11 @@ from xnai.errors import XnaiError
 from xnai.guards.build import config
 from xnai.llm.fleet import Fleet
 from xnai.llm.protocol import Completion, Finished, HasEndpoints, Queued, TokenText
-from xnai.pipeline import _MODEL_AWAY
 from xnai.resilience.breaker import Breaker
 from xnai.resilience.states import State
 from xnai.telemetry import metrics
 from xnai.types import Message, Sampling
+from xnai.without_answer import MODEL_AWAY
 
 CALM = {"llm_first_token_timeout": 0.3, "llm_token_timeout": 0.3}
 
@@ -342,7 +342,7 @@ async def test_answers_are_counted_by_endpoint_and_result():
 async def test_the_passages_are_still_shown_whatever_is_wrong_with_an_endpoint():
     for chat in (refusing(401), refusing(429), saying(SSE), hanging_after()):
         async with fleet_of(server(chat=chat)) as fleet:
-            assert (await error_of(answer(fleet))).code in _MODEL_AWAY
+            assert (await error_of(answer(fleet))).code in MODEL_AWAY
 
 
 @pytest.mark.parametrize(
@@ -406,7 +406,7 @@ async def test_an_endpoint_that_breaks_off_again_and_again_is_not_asked_for_a_wh
         assert 0 < told.retry_after <= 0.3
         assert asked == len(dying.requests)
         assert "3 calls in a row failed" in fleet.status.detail
-        assert "remote_paused" in _MODEL_AWAY
+        assert "remote_paused" in MODEL_AWAY
 
         dying.chat = saying(SSE, piece("A", "stop"), DONE)
         await asyncio.sleep(0.35)

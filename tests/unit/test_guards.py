@@ -160,6 +160,9 @@ class Parts:
             raise self.embedder_fails
         return np.ones((len(texts), 2), dtype=np.float32)
 
+    async def embed_question(self, text):
+        return (await self.embed([text]))[0]
+
     async def embed_tokens(self, texts):
         raise self.embedder_fails or AssertionError("not in this test")
 

@@ -1,4 +1,5 @@
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 from fakes import QueueModel, ShelfLibrary
@@ -15,9 +16,10 @@ from xnai.events import (
     Token,
     Waiting,
 )
+from xnai.grounding import NOT_FOUND
 from xnai.llm.protocol import Finished, Prefill, Queued, TokenText
 from xnai.pipeline import Pipeline
-from xnai.types import Message, Passage, Sampling, Scope, TokenLogprob, Usage
+from xnai.types import Message, Passage, Sampling, Scope, Sentence, TokenLogprob, Usage
 
 TOWER = Passage("d1", "paris.pdf", 3, 0, 44, "The Eiffel Tower was completed in March 1889.", 0.9)
 ANSWER = [
@@ -61,7 +63,7 @@ async def test_an_answer_that_no_passage_supports_cites_the_closest_and_says_so(
     assert not any("[1]" in e.text for e in events if isinstance(e, Token))
 
 
-async def test_a_small_model_is_given_the_evidence_alone_and_may_not_go_on_with_passages():
+async def test_a_small_model_is_given_the_evidence_alone_and_what_it_adds_is_not_shown():
     far = "It stands in Paris, on the left bank of the river and not far from it. " * 4
     text = f"{far}It was completed in 1889."
     passage = Passage("d1", "p.pdf", 1, 0, len(text), text, 0.9, 1, evidence=(len(far), len(text)))
@@ -71,10 +73,57 @@ async def test_a_small_model_is_given_the_evidence_alone_and_may_not_go_on_with_
 
     assert [e.evidence_only for e in events if isinstance(e, Prompted)] == [True]
     (completion,) = model.asked
-    assert "It was completed in 1889." in completion.messages[0].content
-    assert completion.messages[0].content.count("It stands in Paris") < 4
-    assert "Eiffel" not in completion.messages[0].content
+    prompt = "".join(message.content for message in completion.messages)
+    assert "It was completed in 1889." in prompt
+    assert "It stands in Paris" not in prompt
+    assert "Eiffel" not in prompt
     assert "<passage" in completion.sampling.stop
+    # "The tower" stands in no evidence, so the evidence itself is shown.
+    assert "".join(e.text for e in events if isinstance(e, Token)) == (
+        "No exact answer found. Closest: \u201c… 1889\u201d [1]"
+    )
+    assert [c.quote for c in events[-1].citations] == ["It was completed in 1889."]
+
+
+async def test_a_small_model_sees_of_the_chat_only_the_question_that_this_one_leans_on():
+    passage = Passage(
+        "d1", "p.pdf", 1, 0, 25, "It was completed in 1889.", 0.9, 1, evidence=(0, 25)
+    )
+    model = QueueModel(list(ANSWER), parameters=135_000_000)
+    history = (Message("user", "Who built the Eiffel Tower?"), Message("assistant", "Eiffel."))
+
+    for words in ("And when?", "On which day is bread baked?"):
+        asked = question(words, history=history)
+        await collect(Pipeline(ShelfLibrary([passage]), model), asked)
+
+    first, second = (completion.messages[-1].content for completion in model.asked)
+    assert first.endswith("Question: Who built the Eiffel Tower? And when?")
+    assert second.endswith("Question: On which day is bread baked?")
+
+
+@pytest.mark.parametrize("parameters", [135_000_000, 8_000_000_000])
+async def test_what_is_not_in_the_documents_is_not_put_to_the_model(parameters):
+    found = replace(TOWER, evidence=(0, 44), ranked=(Sentence(0, 44, 0.3),))
+    model = QueueModel(list(ANSWER), parameters=parameters)
+
+    events = await collect(Pipeline(ShelfLibrary([found]), model), question("Who sings?"))
+
+    assert [type(e) for e in events] == [Retrieved, Token, Done]
+    assert events[1].text == NOT_FOUND
+    assert (events[2].found, events[2].supported, events[2].citations) == (False, False, ())
+    assert [c.quote for c in events[2].evidence] == [TOWER.text[:44]]
+    assert model.asked == []
+
+
+async def test_an_answer_bound_to_a_form_is_never_refused():
+    found = replace(TOWER, evidence=(0, 44), ranked=(Sentence(0, 44, 0.1),))
+    model = QueueModel([TokenText("{}"), Finished("stop", Usage())])
+    asked = question(sampling=Sampling(json_schema="{}"))
+
+    events = await collect(Pipeline(ShelfLibrary([found]), model), asked)
+
+    assert len(model.asked) == 1
+    assert events[-1].found
 
 
 async def test_without_a_scope_nothing_is_searched():

@@ -3,7 +3,7 @@ from fakes import QueueModel
 
 from xnai.errors import XnaiError
 from xnai.events import Question
-from xnai.prompt import build_prompt, fence, fit_to_strength
+from xnai.prompt import EVIDENCE_SYSTEM, build_prompt, fence
 from xnai.types import Message, Passage, Sampling
 
 
@@ -79,29 +79,15 @@ def test_a_passage_cannot_close_its_own_fence():
     assert 'source="e\'(v).pdf, p. 2"' in shown
 
 
-FAR = "The sea is wide. " * 20
-TEXT = FAR + "The tower is old. It was built in 1954. " + FAR
-START = TEXT.index("It was")
-EVIDENCE = Passage(
-    "d", "a.pdf", 2, 100, 100 + len(TEXT), TEXT, 0.9, 1, evidence=(START, START + 21)
-)
-OTHER = Passage("d", "a.pdf", 3, 0, 9, "Elsewhere.", 0.4, 2, evidence=(0, 10))
+async def test_a_small_model_gets_examples_and_one_text_to_copy_from():
+    asked = question("When was it built?", turns=1)
 
+    prompt = await build_prompt(
+        QueueModel(), asked, [passage("It was\nbuilt in 1954.")], evidence_only=True
+    )
 
-def test_a_small_model_gets_the_sentence_that_answers_best_and_short_neighbours():
-    (only,) = fit_to_strength(135_000_000, [EVIDENCE, OTHER])
-
-    assert "The tower is old. It was built in 1954." in only.text
-    assert 100 < len(only.text) <= 240
-    assert (only.page, only.end - only.start) == (2, len(only.text))
-    assert TEXT[only.start - 100 : only.end - 100] == only.text
-
-
-@pytest.mark.parametrize("parameters", [0, 8_000_000_000])
-def test_a_large_or_unknown_model_gets_whole_passages(parameters):
-    assert fit_to_strength(parameters, [EVIDENCE, OTHER]) == [EVIDENCE, OTHER]
-
-
-def test_passages_without_evidence_stay_whole():
-    assert fit_to_strength(1, [passage("alpha")]) == [passage("alpha")]
-    assert fit_to_strength(1, []) == []
+    assert prompt.messages[0].content == EVIDENCE_SYSTEM
+    assert [m.role for m in prompt.messages[1:]] == ["user", "assistant"] * 3 + ["user"]
+    last = prompt.messages[-1].content
+    assert last.startswith("Text: It was built in 1954.\n\nQuestion: turn 0")
+    assert last.endswith("When was it built?")

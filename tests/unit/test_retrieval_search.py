@@ -29,8 +29,11 @@ class ListIndex:
         self.queries.append(query)
         return [(chunk, 1.0) for chunk in self.by_words]
 
+    async def page_text(self, document_id, page):
+        return None
+
     async def passages(self, hits):
-        return [Passage("d", "f", None, 0, 1, "t", score, chunk) for chunk, score in hits]
+        return [Passage("d", "f", None, 0, 1, f"t{c}", score, c) for c, score in hits]
 
 
 class UnitEmbedder:
@@ -45,6 +48,9 @@ class UnitEmbedder:
         if self.error:
             raise self.error
         return np.tile(np.array([1, 0], np.float32), (len(texts), 1))
+
+    async def embed_question(self, text):
+        return (await self.embed([text]))[0]
 
     async def embed_tokens(self, texts):
         vector = np.array([[1, 0]], np.float32)

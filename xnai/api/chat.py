@@ -21,6 +21,7 @@ from xnai.events import (
     Done,
     Event,
     Loading,
+    Parts,
     Prompted,
     Question,
     Reading,
@@ -211,6 +212,8 @@ class _Stream:
                 await self._send(comment(_queued(event)))
             case Reading():
                 await self._send(comment(f"reading {event.done}/{event.total}"))
+            case Parts():
+                await self._send(comment(f"parts {event.done}/{event.total}"))
             case Loading():
                 await self._send(comment("loading"))
             case Reduced():

@@ -89,6 +89,8 @@ class CompletionWriter:
     def _sources(self, done: Done) -> dict[str, object]:
         return {
             "citations": [asdict(citation) for citation in done.citations],
+            "evidence": [asdict(quote) for quote in done.evidence],
+            "found": done.found,
             "dropped": list(self.dropped),
         }
 

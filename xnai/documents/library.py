@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from xnai.documents import sniff
+from xnai.documents import sniff, versions
 from xnai.documents.chunk import Chunker
 from xnai.documents.claim import FolderClaim
 from xnai.documents.files import OriginalFiles, Received
@@ -24,6 +24,7 @@ from xnai.documents.protocol import IngestProgress, Search, TokenizingEmbedder
 from xnai.documents.worker import Limits
 from xnai.errors import (
     BAD_REQUEST,
+    DOCUMENTS_TOO_LONG,
     FILE_NO_TEXT,
     INTERNAL,
     NOT_FOUND,
@@ -41,7 +42,8 @@ from xnai.types import Document, Passage, Scope
 _log = structlog.get_logger(__name__)
 
 _MEGABYTE = 1_000_000
-_NOT_MARKDOWN = {sniff.PDF, sniff.TEXT, sniff.CSV}
+MAX_PARTS = 2000  # passages that are read for a question about whole documents
+_NOT_MARKDOWN = {sniff.PDF, sniff.TEXT, sniff.MAIL}
 
 T = TypeVar("T")
 
@@ -70,7 +72,7 @@ class Library:
         self._files = OriginalFiles(folder, settings.upload_max_mb * _MEGABYTE)
         self._images = PageImages(settings.data_dir / "page_images", settings.parse_memory_mb)
         self._jobs = Jobs(self._ingest)
-        self._turn = asyncio.Semaphore(1)  # one at a time embeds: the cores are few
+        self.turn = asyncio.Semaphore(1)  # one at a time embeds: the cores are few
         self._admission = asyncio.Lock()
         self._chunker: Chunker | None = None
         self._claim: FolderClaim | None = None
@@ -123,6 +125,9 @@ class Library:
         async with self._files.receive(name, source) as received:
             media_type = await asyncio.to_thread(sniff.media_type, received.path, name)
             async with self._admission:
+                known = await versions.same(self._index, owner, received)
+                if known is not None:
+                    return known
                 await self._refuse_too_many(owner)
                 return await _uninterrupted(self._keep(owner, media_type, received))
 
@@ -162,7 +167,7 @@ class Library:
 
     async def _ingest(self, document_id: str, tell: Callable[[IngestProgress], None]) -> Document:
         tell(IngestProgress("parsing", 0, 0))
-        async with self._turn:
+        async with self.turn:
             record = await self._index.get(document_id)
             if record is None:
                 raise XnaiError(NOT_FOUND, what="document", name=document_id)
@@ -173,7 +178,9 @@ class Library:
             )
             try:
                 await _uninterrupted(self._index.put_document(document))
-                return await self._read(document, tell)
+                processed = await self._read(document, tell)
+                for former in await versions.older(self._index, processed):
+                    await self.delete(former.id)
             except asyncio.CancelledError:
                 await self._interrupted(document)
                 raise
@@ -184,6 +191,8 @@ class Library:
                 failure = exc
             except Exception as exc:  # noqa: BLE001 - nothing may be left as "processing"
                 failure = self._unexpected(document, exc)
+            else:
+                return processed
             metrics.document("error")
             await self._index.put_document(_failed(document, failure))
             raise failure
@@ -316,6 +325,15 @@ class Library:
         """As ``search``, and whether the meaning was compared too."""
         self._require_started()
         return await self._search.find(question, scope, limit)
+
+    async def everything(self, scope: Scope) -> list[Passage]:
+        """All passages in scope, see ``DocumentLibrary.everything``."""
+        self._require_started()
+        found = await self._index.everything(scope, MAX_PARTS + 1)
+        if len(found) > MAX_PARTS:
+            count = await self._index.count(scope)
+            raise XnaiError(DOCUMENTS_TOO_LONG, count=count, limit=MAX_PARTS)
+        return found
 
 
 def _failed(document: Document, failure: XnaiError) -> Document:

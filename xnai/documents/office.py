@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from xnai.documents import zip_archive
 from xnai.documents.failures import Failure
 from xnai.documents.plain import tidy
+from xnai.documents.table import grouped
 from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG, FILE_TOO_EXPENSIVE
 from xnai.types import Page
 
@@ -78,22 +79,7 @@ def _cell(value: object) -> str:
         value = int(value)
     if isinstance(value, datetime) and value.time() == time.min:
         value = value.date()
-    return " ".join(str(value).split()).replace("|", "\\|")
-
-
-def _rows(rows: Iterable[tuple[object, ...]]) -> Iterator[str]:
-    """Lines of a Markdown table; empty rows and empty cells at the end are left out."""
-    head = True
-    for row in rows:
-        cells = [_cell(value) for value in row]
-        while cells and not cells[-1]:
-            cells.pop()
-        if not cells:
-            continue
-        yield "| " + " | ".join(cells) + " |"
-        if head:
-            yield "|" + " --- |" * len(cells)
-            head = False
+    return str(value)
 
 
 def xlsx_pages(path: Path, limit: int) -> Iterator[Page]:
@@ -108,7 +94,8 @@ def xlsx_pages(path: Path, limit: int) -> Iterator[Page]:
     for number, sheet in enumerate(book.worksheets, start=1):
         sheet.reset_dimensions()  # what a file says of its own size may be wrong
         lines, length = [f"## {sheet.title}\n"], 0
-        for line in _rows(sheet.iter_rows(values_only=True)):
+        rows = ([_cell(value) for value in row] for row in sheet.iter_rows(values_only=True))
+        for line in grouped(rows):
             lines.append(line)
             length += len(line) + 1
             if length > limit:

@@ -26,6 +26,8 @@ PART_CHARACTERS = 32_000  # of one line, so that the parent's event loop decodes
 _NOTE_PAGES = 20  # named in a note
 _RESERVE = 4 * 2**20  # bytes kept for saying that memory has run out
 
+_MARKED_UP = {"text/html", "message/rfc822", "application/epub+zip"}
+
 Send = Callable[[Mapping[str, object]], None]
 Request = Mapping[str, Any]
 
@@ -36,22 +38,26 @@ def _load_libraries(media_type: str) -> None:
         import pypdfium2  # noqa: F401, PLC0415
     elif media_type.endswith(".sheet"):
         import openpyxl  # type: ignore[import-untyped]  # noqa: F401, PLC0415
-    elif media_type == "text/html" or "officedocument" in media_type:
+    elif media_type in _MARKED_UP or "officedocument" in media_type:
         import markitdown  # noqa: F401, PLC0415
 
 
-def _pdf_pages(path: Path, unreadable: list[int], send: Send) -> Iterator[Page]:
+def _pdf_pages(
+    path: Path, unreadable: list[int], recognised: list[int], send: Send
+) -> Iterator[Page]:
     from xnai.documents import pdf  # noqa: PLC0415 - each format loads its own library
 
     document = pdf.open_pdf(path)
     send({"pages": len(document)})
-    return pdf.pages(document, unreadable)
+    return pdf.pages(document, unreadable, recognised)
 
 
-def _pages(request: Request, unreadable: list[int], send: Send) -> Iterable[Page]:
+def _pages(
+    request: Request, unreadable: list[int], recognised: list[int], send: Send
+) -> Iterable[Page]:
     path, media_type, limit = Path(request["path"]), request["media_type"], request["characters"]
     if media_type.endswith("/pdf"):
-        return _pdf_pages(path, unreadable, send)
+        return _pdf_pages(path, unreadable, recognised, send)
     if "officedocument" in media_type:
         from xnai.documents import office  # noqa: PLC0415
 
@@ -60,10 +66,23 @@ def _pages(request: Request, unreadable: list[int], send: Send) -> Iterable[Page
         if media_type.endswith(".presentation"):
             return office.pptx_pages(path)
         return office.xlsx_pages(path, limit)
+    if media_type.endswith("/epub+zip"):
+        from xnai.documents import epub  # noqa: PLC0415
+
+        return epub.epub_pages(path, limit)
+    return [_page(path, media_type, limit)]
+
+
+def _page(path: Path, media_type: str, limit: int) -> Page:
+    """Read what has but one page."""
+    if media_type == "message/rfc822":
+        from xnai.documents import mail  # noqa: PLC0415
+
+        return mail.mail_page(path, limit)
     from xnai.documents import plain  # noqa: PLC0415
 
-    read = plain.html_page if media_type == "text/html" else plain.text_page
-    return [read(path, limit)]
+    readers = {"text/html": plain.html_page, "text/csv": plain.csv_page}
+    return readers.get(media_type, plain.text_page)(path, limit)
 
 
 def _send_page(page: Page, send: Send) -> None:
@@ -79,8 +98,10 @@ def _listed(numbers: list[int]) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def _notes(empty: list[int], unreadable: list[int]) -> list[str]:
+def _notes(empty: list[int], unreadable: list[int], recognised: list[int]) -> list[str]:
     notes = []
+    if recognised:
+        notes.append(f"Page {_listed(recognised)} is a picture; its text was recognised (OCR).")
     if empty:
         notes.append(f"No text was found on page {_listed(empty)} (pictures only?).")
     if unreadable:
@@ -92,7 +113,8 @@ def _parse(request: Request, send: Send) -> None:
     limit, characters, count = request["characters"], 0, 0
     empty: list[int] = []
     unreadable: list[int] = []
-    for page in _pages(request, unreadable, send):
+    recognised: list[int] = []
+    for page in _pages(request, unreadable, recognised, send):
         count += 1
         characters += len(page.text)
         if characters > limit:
@@ -105,9 +127,10 @@ def _parse(request: Request, send: Send) -> None:
     if len(unreadable) == count and count:
         raise Failure(FILE_DAMAGED, reason="none of its pages can be read")
     if len(empty) == count or not characters:
-        text_only = request["media_type"].startswith("text/")
+        text_only = request["media_type"].startswith(("text/", "message/"))
         raise Failure(FILE_EMPTY if text_only else FILE_NO_TEXT)
-    send({"notes": _notes([n for n in empty if n not in unreadable], unreadable)})
+    empty = [number for number in empty if number not in unreadable]
+    send({"notes": _notes(empty, unreadable, recognised)})
 
 
 def _render(request: Request, send: Send, output: BinaryIO) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from xnai.documents import furniture, ocr
 from xnai.documents.failures import Failure
 from xnai.errors import FILE_DAMAGED, FILE_ENCRYPTED
 from xnai.types import Page
@@ -39,10 +40,16 @@ class PageText(NamedTuple):
 
 
 def clean(codes: Sequence[int]) -> PageText:
-    """Turn pdfium's characters into text without controls, soft hyphens and lone surrogates."""
+    """Turn pdfium's characters into text without controls, soft hyphens and lone surrogates.
+
+    A word that is divided at the end of a line is put together; of a name the hyphen stays.
+    """
     kept: list[str] = []
     indices: list[int] = []
     for index, code in enumerate(codes):
+        if code == _LINE_END_HYPHEN and chr(_next(codes, index)).isupper():
+            kept.append("-")
+            indices.append(index)
         if code in _DROPPED or code in _LOW:
             continue
         shown = code
@@ -56,6 +63,10 @@ def clean(codes: Sequence[int]) -> PageText:
         kept.append(chr(shown))
         indices.append(index)
     return PageText("".join(kept), indices)
+
+
+def _next(codes: Sequence[int], index: int) -> int:
+    return codes[index + 1] if index + 1 < len(codes) else 0
 
 
 def text_of(textpage: Any) -> PageText:
@@ -97,19 +108,42 @@ def open_pdf(path: Path) -> Any:
     return document
 
 
-def pages(document: Any, unreadable: list[int]) -> Iterator[Page]:
-    """Read a document page by page; numbers of pages that cannot be read go to a list."""
+def pages(document: Any, unreadable: list[int], recognised: list[int]) -> Iterator[Page]:
+    """Read a document page by page; numbers of pages that cannot be read go to a list.
+
+    Headers, footers and page numbers that are repeated become spaces. A page without text is read
+    by text recognition where that is installed, and its number goes to the other list.
+    """
+    looked_at = {index: _text(document, index) for index in furniture.sample(len(document))}
+    repeated = furniture.repeated_lines([text for text in looked_at.values() if text])
     for index in range(len(document)):
-        text = ""
-        try:
-            page = document[index]
-            textpage = page.get_textpage()
-            text = text_of(textpage).text
-            textpage.close()
-            page.close()
-        except pypdfium2.PdfiumError:
+        text = looked_at.pop(index) if index in looked_at else _text(document, index)
+        if text is None:
             unreadable.append(index + 1)
-        yield Page(index + 1, text)
+        if text is not None and not text.strip() and ocr.is_installed():
+            text = _recognised(document, index)
+            recognised += [index + 1] if text else []
+        yield Page(index + 1, furniture.blanked(text or "", repeated))
+
+
+def _recognised(document: Any, index: int) -> str:
+    page = document[index]
+    try:
+        return ocr.text_of(page)
+    finally:
+        page.close()
+
+
+def _text(document: Any, index: int) -> str | None:
+    try:
+        page = document[index]
+        textpage = page.get_textpage()
+        text = text_of(textpage).text
+        textpage.close()
+        page.close()
+    except pypdfium2.PdfiumError:
+        return None
+    return text
 
 
 def _line_boxes(textpage: Any, indices: Sequence[int]) -> Iterator[tuple[float, ...]]:

@@ -1,13 +1,15 @@
 """Plain text, Markdown, CSV and HTML; used in the worker process only."""
 
 import codecs
+import csv
 import re
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xnai.documents import encoding
 from xnai.documents.failures import Failure
+from xnai.documents.table import grouped
 from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG
 from xnai.types import Page
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 HTML = "text/html"
 _BLOCK = 2**20
+_SNIFFED = 64 * 1024  # characters from which the separator of a table is told
 _LONGEST_CHARACTER = 4  # bytes, in every encoding that is detected
 # All but tab and newline: what a terminal obeys, NUL, and the marks at either end of a text.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -75,14 +78,44 @@ def html_page(path: Path, limit: int) -> Page:
         Failure: as ``text_page``.
 
     """
+    return Page(None, html_text(_decode(path, limit)))
+
+
+def html_text(html: str) -> str:
+    """Convert HTML to Markdown, without what surrounds a page's content."""
     from bs4 import BeautifulSoup  # noqa: PLC0415 - takes half a second that a text file saves
     from markitdown import StreamInfo  # noqa: PLC0415
     from markitdown.converters import HtmlConverter  # noqa: PLC0415
 
-    soup = _without_furniture(BeautifulSoup(_decode(path, limit), "html.parser"))
+    soup = _without_furniture(BeautifulSoup(html, "html.parser"))
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     result = HtmlConverter().convert(
-        BytesIO(str(soup).encode()), StreamInfo(mimetype=HTML, charset="utf-8")
+        BytesIO(str(soup).encode("utf-8", "replace")), StreamInfo(mimetype=HTML, charset="utf-8")
     )
     body = tidy(result.markdown)
-    return Page(None, body if not title or title in body[:2000] else f"# {title}\n\n{body}")
+    return body if not title or title in body[:2000] else f"# {title}\n\n{body}"
+
+
+def csv_page(path: Path, limit: int) -> Page:
+    """Read a table as one page, its headings repeated with every group of rows.
+
+    Raises:
+        Failure: as ``text_page``.
+
+    """
+    text = _decode(path, limit)
+    try:
+        dialect = csv.Sniffer().sniff(text[:_SNIFFED], ",;\t|")
+    except csv.Error:
+        return Page(None, tidy(text))
+    lines: list[str] = []
+    room = limit
+    try:
+        for line in grouped(csv.reader(StringIO(text, newline=""), dialect)):
+            lines.append(line)
+            room -= len(line) + 1
+            if room < 0:
+                raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
+    except csv.Error:  # a cell that is longer than any table's
+        return Page(None, tidy(text))
+    return Page(None, tidy("\n".join(lines)))

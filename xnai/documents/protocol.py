@@ -51,6 +51,9 @@ class DocumentLibrary(Protocol):
     ) -> Document:
         """Copy a file in (status ``uploaded``); size and owner limits are checked on the way.
 
+        Of content that the owner has already, the document there is returned. A document replaces
+        those that the owner had under the same name, as soon as it is processed.
+
         Raises:
             XnaiError: FILE_EMPTY, FILE_TOO_LARGE, TOO_MANY_FILES, DISK_FULL, and
                 FILE_TYPE_UNSUPPORTED by content, before anything is kept.
@@ -106,6 +109,15 @@ class DocumentLibrary(Protocol):
 
     async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
         """The best passages for a question, best first (hybrid search)."""
+        ...
+
+    async def everything(self, scope: Scope) -> list[Passage]:
+        """All passages in scope in their order, for a question about whole documents.
+
+        Raises:
+            XnaiError: DOCUMENTS_TOO_LONG.
+
+        """
         ...
 
     async def start(self) -> None:

@@ -15,6 +15,8 @@ HTML = "text/html"
 MARKDOWN = "text/markdown"
 CSV = "text/csv"
 TEXT = "text/plain"
+MAIL = "message/rfc822"
+EPUB = "application/epub+zip"
 
 _BY_EXTENSION = {
     "md": MARKDOWN,
@@ -35,6 +37,15 @@ _HTML_START = re.compile(
 )
 _HTML_TAG = re.compile(r"<(?:/?[a-z][a-z0-9]*)(?:\s[^<>]*)?>", re.IGNORECASE)
 _SVG_START = re.compile(_PROLOGUE + r"<svg[\s>]", re.IGNORECASE | re.DOTALL)
+
+# A message as it is stored: header lines first, some of those that every message has among them.
+_MAIL_START = re.compile(r"(?:[!-9;-~]{1,70}:[ \t][^\n]{0,2000}\n)(?:[!-9;-~]{1,70}:|[ \t])")
+_MAIL_HEADER = re.compile(
+    r"^(?:from|to|date|subject|message-id|mime-version|received|return-path|content-type):",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MAIL_HEAD = 8192  # characters
+_MAIL_HEADERS = 3
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "a PNG image"),
@@ -97,6 +108,8 @@ def _kind_of_text(head: bytes, codec: str, name: str) -> str:
         return HTML
     if _SVG_START.match(start):
         raise XnaiError(FILE_TYPE_UNSUPPORTED, name=name, found="an SVG image")
+    if _MAIL_START.match(start) and len(_MAIL_HEADER.findall(start[:_MAIL_HEAD])) >= _MAIL_HEADERS:
+        return MAIL
     kind = _BY_EXTENSION.get(extension(name), TEXT)
     if kind == HTML and not _HTML_TAG.search(start):
         return TEXT
@@ -105,7 +118,7 @@ def _kind_of_text(head: bytes, codec: str, name: str) -> str:
 
 def _of_zip(path: Path, name: str) -> str:
     found = zip_archive.kind(path)
-    known = {"docx": DOCX, "pptx": PPTX, "xlsx": XLSX}
+    known = {"docx": DOCX, "pptx": PPTX, "xlsx": XLSX, "EPUB": EPUB}
     if found in known:
         return known[found]
     raise XnaiError(FILE_TYPE_UNSUPPORTED, name=name, found=found)

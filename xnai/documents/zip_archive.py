@@ -83,7 +83,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
 
 
 def kind(path: Path) -> str:
-    """Return ``docx``, ``pptx`` or ``xlsx``, else what the archive is in words."""
+    """Return ``docx``, ``pptx``, ``xlsx`` or ``EPUB``, else what the archive is in words."""
     try:
         with open_archive(path) as archive:
             names = set(archive.namelist())

@@ -58,6 +58,10 @@ class GuardedEmbedder:
         """Vectors of shape (len(texts), dimensions)."""
         return await guarded(self._breaker, "embedding model", self._embedder.embed, texts)
 
+    async def embed_question(self, text: str) -> Vectors:
+        """The vector of a question, of shape (dimensions,)."""
+        return await guarded(self._breaker, "embedding model", self._embedder.embed_question, text)
+
     async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         """Vectors of each text's tokens."""
         return await guarded(self._breaker, "embedding model", self._embedder.embed_tokens, texts)
@@ -85,3 +89,8 @@ class GuardedSearch:
     async def passages(self, hits: Sequence[tuple[int, float]]) -> list[Passage]:
         """The chunks of the given hits."""
         return await guarded(self._breaker, "document index", self._index.passages, hits)
+
+    async def page_text(self, document_id: str, page: int | None) -> str | None:
+        """The stored text of one page."""
+        read = self._index.page_text
+        return await guarded(self._breaker, "document index", read, document_id, page)

@@ -1,4 +1,4 @@
-"""Sentence embeddings of all-MiniLM-L6-v2 on onnxruntime."""
+"""Sentence embeddings on onnxruntime: all-MiniLM-L6-v2, or a model from a folder."""
 
 import asyncio
 import os
@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 
 from xnai.errors import SEARCH_DOWN, SHUTTING_DOWN, XnaiError
 from xnai.retrieval import weights
+from xnai.retrieval.model_folder import ModelFolder, load_session, load_tokenizer
 from xnai.retrieval.protocol import TokenVectors, Vectors
+from xnai.retrieval.token_weights import VocabularyRanks
 from xnai.settings import Settings
 
+BUNDLED = "all-MiniLM-L6-v2"
 DIMENSIONS = 384
 MAX_TOKENS = 256  # what the model was trained with; the shipped tokenizer cuts at 128
 MAX_CHARACTERS = 20_000  # far more than 256 tokens of any prose; keeps tokenising short
@@ -38,14 +41,21 @@ class OnnxEmbedder:
 
     Until the dynamic int8 model is made (once, in the background) the packaged one is used: the
     vectors agree within cosine 0.98 and may be mixed.
+
+    Args:
+        settings: where the data folder is.
+        model: another model than the bundled one.
+
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, model: ModelFolder | None = None) -> None:
         self._folder = settings.data_dir / "embedding"
+        self._model = model
         self._loading: asyncio.Task[None] | None = None
         self._quantizing: asyncio.Task[None] | None = None
         self._is_closed = False
         self._tokenizer: Any = None
+        self._ranks = VocabularyRanks(0)
         self._session: Any = None
         self._questions = ThreadPoolExecutor(_usable_cores(), "embed-question")
         self._documents = ThreadPoolExecutor(_usable_cores(), "embed", initializer=_yield_to_others)
@@ -53,7 +63,11 @@ class OnnxEmbedder:
     @property
     def dimensions(self) -> int:
         """Length of a vector."""
-        return DIMENSIONS
+        return self._model.dimensions if self._model else DIMENSIONS
+
+    async def name(self) -> str:
+        """What the model is called in an index."""
+        return await asyncio.to_thread(self._model.name) if self._model else BUNDLED
 
     @property
     def tokenizer_path(self) -> Path:
@@ -63,7 +77,7 @@ class OnnxEmbedder:
             XnaiError: EMBEDDING_MODEL_MISSING.
 
         """
-        return weights.locate(weights.TOKENIZER)
+        return self._model.tokenizer if self._model else weights.locate(weights.TOKENIZER)
 
     @property
     def is_ready(self) -> bool:
@@ -100,8 +114,14 @@ class OnnxEmbedder:
 
         """
         pool = self._questions if len(texts) <= INTERACTIVE else self._documents
-        rows = await self._run(pool, self._embed_one, texts)
-        return np.stack(rows) if rows else np.empty((0, DIMENSIONS), np.float32)
+        prefix = self._model.passage if self._model else ""
+        rows = await self._run(pool, self._embed_one, [prefix + text for text in texts])
+        return np.stack(rows) if rows else np.empty((0, self.dimensions), np.float32)
+
+    async def embed_question(self, text: str) -> Vectors:
+        """The unit vector of a question, of shape (dimensions,); raises what ``embed`` raises."""
+        prefix = self._model.query if self._model else ""
+        return (await self._run(self._questions, self._embed_one, [prefix + text]))[0]
 
     async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         """Unit vectors of each text's tokens; raises what ``embed`` raises."""
@@ -147,17 +167,24 @@ class OnnxEmbedder:
             self._quantizing.add_done_callback(_log_failure)
 
     def _load_best(self) -> bool:
-        """Load the tokenizer and the fastest model there is; whether that is the quantised one."""
-        self._tokenizer = _load_tokenizer(weights.verified(weights.TOKENIZER, self._folder))
+        """Load the tokenizer and the fastest model there is; whether that is the last word."""
+        if self._model:
+            self._tokenizer = load_tokenizer(self._model.tokenizer, self._model.max_tokens)
+            self._ranks = VocabularyRanks.of(self._tokenizer)
+            self._session = load_session(self._model.model)
+            return True
+        tokenizer = weights.verified(weights.TOKENIZER, self._folder)
+        self._tokenizer = load_tokenizer(tokenizer, MAX_TOKENS)
+        self._ranks = VocabularyRanks.of(self._tokenizer)
         made = weights.quantized(self._folder)
         if made is not None:
             try:
-                self._session = _load_session(made)
+                self._session = load_session(made)
             except Exception:  # onnxruntime's own types; whatever it is, the file is made anew
                 log.warning("embedder.quantized_model_refused", path=str(made), exc_info=True)
             else:
                 return True
-        self._session = _load_session(weights.verified(weights.MODEL, self._folder))
+        self._session = load_session(weights.verified(weights.MODEL, self._folder))
         return False
 
     async def _quantize(self) -> None:
@@ -186,7 +213,9 @@ class OnnxEmbedder:
 
     def _embed_one(self, text: str) -> NDArray[np.float32]:
         """The mean of the token vectors, scaled to unit length (Reimers and Gurevych, 2019)."""
-        mean: NDArray[np.float32] = self._infer(self._encode(text)).mean(axis=0)
+        tokens = self._infer(self._encode(text))
+        first_only = self._model is not None and self._model.pooling == "cls"
+        mean: NDArray[np.float32] = tokens[0].copy() if first_only else tokens.mean(axis=0)
         mean /= max(float(np.linalg.norm(mean)), 1e-12)
         return mean
 
@@ -195,7 +224,9 @@ class OnnxEmbedder:
         plain = [i for i, special in enumerate(encoding.special_tokens_mask) if not special]
         vectors = self._infer(encoding)[plain]
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        return TokenVectors(vectors, tuple(encoding.offsets[i] for i in plain))
+        spans = tuple(encoding.offsets[i] for i in plain)
+        ids = [encoding.ids[i] for i in plain]
+        return TokenVectors(vectors, spans, self._ranks.weights(text, spans, ids))
 
     def _encode(self, text: str) -> Any:
         # The tokenizer takes UTF-8 only; a lone surrogate becomes a question mark.
@@ -210,27 +241,10 @@ class OnnxEmbedder:
             "attention_mask": np.ones_like(ids),
             "token_type_ids": np.zeros_like(ids),
         }
-        vectors: Vectors = self._session.run(None, feed)[0][0]
+        known = {entry.name for entry in self._session.get_inputs()}
+        feed = {name: value for name, value in feed.items() if name in known}
+        vectors: Vectors = self._session.run(None, feed)[0][0].astype(np.float32, copy=False)
         return vectors
-
-
-def _load_tokenizer(path: Path) -> Any:
-    from tokenizers import Tokenizer  # noqa: PLC0415 - heavy: not before it is needed
-
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(MAX_TOKENS)
-    return tokenizer
-
-
-def _load_session(path: Path) -> Any:
-    import onnxruntime  # noqa: PLC0415 - heavy: not before it is needed
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def _usable_cores() -> int:

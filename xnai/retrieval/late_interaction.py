@@ -1,7 +1,8 @@
 """Late interaction: every token of the question looks for its best match in the passage.
 
 MaxSim of ColBERT (Khattab and Zaharia, SIGIR 2020), here with the token vectors of the same model
-that embeds whole chunks. The sentence that matches best is the passage's evidence.
+that embeds whole chunks, and with rare words of the question counting more than common ones. The
+sentence that matches best is the passage's evidence.
 """
 
 import asyncio
@@ -11,11 +12,12 @@ from dataclasses import replace
 import numpy as np
 
 from xnai.retrieval.protocol import Embedder, TokenVectors, Vectors
-from xnai.retrieval.sentences import sentences
-from xnai.types import Passage
+from xnai.retrieval.sentences import in_context
+from xnai.types import Passage, Sentence
 
 # Whole passages rank by both: the sentence alone forgets what the passage is about.
 SENTENCE_SHARE = 0.5
+RANKED_SENTENCES = 3  # of each passage, kept with their scores
 
 
 async def rerank(embedder: Embedder, question: str, passages: Sequence[Passage]) -> list[Passage]:
@@ -33,31 +35,38 @@ def _ranked(
     asked: TokenVectors, found: Sequence[TokenVectors], passages: list[Passage]
 ) -> list[Passage]:
     scored = [
-        _scored(asked.vectors, tokens, passage)
-        for tokens, passage in zip(found, passages, strict=True)
+        _scored(asked, tokens, passage) for tokens, passage in zip(found, passages, strict=True)
     ]
     return sorted(scored, key=lambda passage: -passage.score)
 
 
-def _scored(asked: Vectors, tokens: TokenVectors, passage: Passage) -> Passage:
-    if not len(asked) or not len(tokens.vectors):
+def _scored(asked: TokenVectors, tokens: TokenVectors, passage: Passage) -> Passage:
+    if not len(asked.vectors) or not len(tokens.vectors):
         return replace(passage, score=0.0)
-    similarity = asked @ tokens.vectors.T
-    best_sentence, span = max(
-        ((_max_sim(similarity[:, columns]), span) for columns, span in _columns(tokens, passage)),
-        key=lambda pair: pair[0],
+    similarity = asked.vectors @ tokens.vectors.T
+    found = [
+        Sentence(*span, max(0.0, _max_sim(similarity[:, columns], asked.weights)))
+        for columns, span in _columns(tokens, passage)
+    ]
+    ranked = tuple(sorted(found, key=lambda sentence: -sentence.score)[:RANKED_SENTENCES])
+    whole = _max_sim(similarity, asked.weights)
+    return replace(
+        passage,
+        score=max(0.0, SENTENCE_SHARE * ranked[0].score + (1 - SENTENCE_SHARE) * whole),
+        evidence=(ranked[0].start, ranked[0].end),
+        ranked=ranked,
     )
-    score = SENTENCE_SHARE * best_sentence + (1 - SENTENCE_SHARE) * _max_sim(similarity)
-    return replace(passage, score=max(0.0, score), evidence=span)
 
 
-def _max_sim(similarity: Vectors) -> float:
-    """Mean over the question's tokens of the best cosine; 0 without tokens."""
-    return float(similarity.max(axis=1).mean()) if similarity.shape[1] else 0.0
+def _max_sim(similarity: Vectors, weights: Vectors | None) -> float:
+    """Weighted mean over the question's tokens of the best cosine; 0 without tokens."""
+    if not similarity.shape[1]:
+        return 0.0
+    return float(np.average(similarity.max(axis=1), weights=weights))
 
 
 def _columns(tokens: TokenVectors, passage: Passage) -> list[tuple[list[int], tuple[int, int]]]:
-    spans = sentences(passage.text) or [(0, len(passage.text))]
+    spans = in_context(passage.text) or [(0, len(passage.text))]
     starts = np.array([start for start, _ in tokens.spans])
     return [
         (np.flatnonzero((starts >= start) & (starts < end)).tolist(), (start, end))

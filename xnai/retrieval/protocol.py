@@ -17,11 +17,13 @@ class TokenVectors:
     """Contextual vectors of a text's tokens, without the special ones.
 
     ``vectors`` has shape (tokens, dimensions) and rows of unit length; ``spans`` are the tokens'
-    places in the text, in code points.
+    places in the text, in code points; ``weights`` say how much each token tells (they sum to 1;
+    None: each as much as any other).
     """
 
     vectors: Vectors
     spans: tuple[tuple[int, int], ...]
+    weights: NDArray[np.float32] | None = None
 
 
 class Embedder(Protocol):
@@ -34,6 +36,10 @@ class Embedder(Protocol):
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimensions)."""
+        ...
+
+    async def embed_question(self, text: str) -> Vectors:
+        """The vector of a question, of shape (dimensions,); some models tell the two apart."""
         ...
 
     async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
@@ -56,6 +62,18 @@ class Searchable(Protocol):
 
     async def passages(self, hits: Sequence[tuple[int, float]]) -> list[Passage]:
         """The chunks of the given hits."""
+        ...
+
+    async def page_text(self, document_id: str, page: int | None) -> str | None:
+        """The stored text of one page."""
+        ...
+
+
+class Reranker(Protocol):
+    """Orders passages anew by reading each together with the question."""
+
+    async def rerank(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+        """The passages, best first, with scores from 0 to 1."""
         ...
 
 
@@ -108,6 +126,10 @@ class Index(Protocol):
 
     async def passages(self, hits: Sequence[tuple[int, float]]) -> list[Passage]:
         """The chunks of the given hits in their order, with their scores."""
+        ...
+
+    async def everything(self, scope: Scope, limit: int) -> list[Passage]:
+        """The first chunks in scope in the order of documents and their texts."""
         ...
 
     async def count(self, scope: Scope | None = None) -> int:

@@ -86,7 +86,7 @@ def delete_content(connection: apsw.Connection, document_id: str) -> None:
         "SELECT id, text FROM chunks WHERE document_id = ?", (document_id,)
     ).fetchall()
     _erase_words(connection, rows, token)
-    for table in ("signatures", "chunks", "pages"):
+    for table in ("signatures", "next_signatures", "chunks", "pages"):
         connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))  # noqa: S608
 
 

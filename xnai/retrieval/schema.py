@@ -6,7 +6,10 @@ from collections.abc import Callable
 import apsw
 
 from xnai.errors import SEARCH_DOWN, XnaiError
+from xnai.retrieval.reembedding import NEXT_TABLES
 from xnai.retrieval.transactions import transaction
+
+BUNDLED = "all-MiniLM-L6-v2"  # whose vectors an index of before m004 holds
 
 
 def m001_documents(connection: apsw.Connection) -> None:
@@ -76,10 +79,23 @@ def m003_signatures(connection: apsw.Connection) -> None:
     """)
 
 
+def m004_embedding(connection: apsw.Connection) -> None:
+    """The model of the vectors, and room for those of the model that is to follow."""
+    connection.execute(
+        "CREATE TABLE embedding (model TEXT NOT NULL, folder TEXT NOT NULL, "
+        "dimensions INTEGER NOT NULL, target TEXT NOT NULL) STRICT;" + NEXT_TABLES
+    )
+    size = connection.execute("SELECT length(vector) FROM vectors LIMIT 1").get
+    if size is not None:
+        values = (BUNDLED, "", size // 4)
+        connection.execute("INSERT INTO embedding VALUES (?, ?, ?, '')", values)
+
+
 MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = (
     m001_documents,
     m002_chunks,
     m003_signatures,
+    m004_embedding,
 )
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import structlog
 
 from xnai.errors import XnaiError
+from xnai.retrieval.arrange import joined, without_repeats
 from xnai.retrieval.late_interaction import rerank
-from xnai.retrieval.protocol import Embedder, Searchable, Vectors
+from xnai.retrieval.protocol import Embedder, Reranker, Searchable, Vectors
 from xnai.types import Passage, Scope
 
 CANDIDATES = 100  # of each search
 RERANKED = 10  # of the fused ones
+SPARE = 10  # candidates that take the places of repetitions
 RANK_CONSTANT = 10  # measured best on SciFact and SQuAD, where the paper's 60 is for long lists
 MAX_CHARACTERS = 2000  # of a question; what is cut lies in the middle
 
@@ -35,9 +37,12 @@ class Found:
 class HybridSearch:
     """Searches an index by BM25 and by embedding at once."""
 
-    def __init__(self, index: Searchable, embedder: Embedder) -> None:
+    def __init__(
+        self, index: Searchable, embedder: Embedder, reranker: Reranker | None = None
+    ) -> None:
         self._index = index
         self._embedder = embedder
+        self._reranker = reranker
 
     async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
         """The best passages, best first; see ``find``."""
@@ -67,20 +72,23 @@ class HybridSearch:
         finally:
             by_words.cancel()
             await asyncio.gather(by_words, return_exceptions=True)
-        hits = fuse(rankings)[: max(RERANKED, limit)]
-        passages = await self._index.passages(hits)
+        count = max(RERANKED, limit)
+        candidates = await self._index.passages(fuse(rankings)[: count + SPARE])
+        passages = without_repeats(candidates)[:count]
         if text_only is None:
             try:
                 passages = await rerank(self._embedder, query, passages)
             except XnaiError as error:
                 log.warning("search.text_only", code=error.code)
                 text_only = error
-        return Found(passages[:limit], text_only)
+        if self._reranker is not None:
+            passages = await self._reranker.rerank(query, passages)
+        return Found(await joined(self._index, passages, limit), text_only)
 
     async def _vector(self, query: str) -> tuple[Vectors | None, XnaiError | None]:
         """The query's vector, or the reason why there is none."""
         try:
-            return (await self._embedder.embed([query]))[0], None
+            return await self._embedder.embed_question(query), None
         except XnaiError as error:
             log.warning("search.text_only", code=error.code)
             return None, error

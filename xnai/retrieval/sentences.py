@@ -6,6 +6,18 @@ STOPS = ".!?\u3002\uff01\uff1f"  # the latter three are the full-width ones
 WIDE_STOPS = STOPS[3:]
 EVIDENCE_CHARACTERS = 240  # about two sentences
 _BETWEEN = re.compile(rf"(?<=[{STOPS}])\s+|(?<=[{WIDE_STOPS}])|\n\s*\n")
+# What stands before a full stop that ends no sentence: an initial, a title, a common short form.
+_ABBREVIATED = re.compile(
+    r"(?:(?<!\w)(?:[^\W\d_]|[^\W\d_]\.[^\W\d_]|dr|mr|mrs|ms|prof|st|jr|sr|gen|col|capt|lt|sgt|rev|hon|"
+    r"gov|sen|rep|pres|inc|ltd|corp|co|no|nos|vol|vols|pp|fig|figs|eq|sec|ch|ed|eds|vs|cf|ca|approx|"
+    r"etc|al|dept|univ|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)|\be\.g|\bi\.e)\.$",
+    re.IGNORECASE,
+)
+_LONGEST_ABBREVIATION = 8  # characters
+_POINTS_BACK = re.compile(
+    r"\W{0,2}(?:it|its|he|his|she|her|they|their|this|these|that|those|such|there|both)\b",
+    re.IGNORECASE,
+)
 _LINE = re.compile(r"[^\n]+")
 _SHORT_LINE = 0.6  # of the widest: such a line ends by itself, not at the margin
 _LONGEST_SENTENCE = 400  # characters; beyond, the lines of a table were taken for one sentence
@@ -15,9 +27,25 @@ def sentences(text: str) -> list[tuple[int, int]]:
     """Spans (start, end) of the sentences of a text; a wrapped line goes on in the next one."""
     spans, start = [], 0
     for match in _BETWEEN.finditer(text):
+        if _goes_on(text, match):
+            continue
         spans += _lines_joined(text, start, match.start())
         start = match.end()
     return spans + _lines_joined(text, start, len(text))
+
+
+def in_context(text: str) -> list[tuple[int, int]]:
+    """Spans of the sentences; one that begins by pointing back has the one before it too.
+
+    "Its lamp was replaced in 1987." says little without the sentence that says whose lamp.
+    """
+    spans = sentences(text)
+    return [
+        (before[0], end)
+        if before and _POINTS_BACK.match(text, start) and end - before[0] <= _LONGEST_SENTENCE
+        else (start, end)
+        for before, (start, end) in zip([None, *spans], spans, strict=False)
+    ]
 
 
 def with_neighbours(text: str, evidence: tuple[int, int]) -> tuple[int, int]:
@@ -36,6 +64,14 @@ def with_neighbours(text: str, evidence: tuple[int, int]) -> tuple[int, int]:
             end = after.pop()[1]
         else:
             return start, end
+
+
+def _goes_on(text: str, gap: re.Match[str]) -> bool:
+    """Whether the stop before a gap is that of an abbreviation and the sentence goes on."""
+    if "\n\n" in gap.group() or text[gap.start() - 1] != ".":
+        return False
+    before = text[max(0, gap.start() - _LONGEST_ABBREVIATION) : gap.start()]
+    return bool(_ABBREVIATED.search(before))
 
 
 def _lines_joined(text: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -8,11 +8,12 @@ from typing import Any
 import apsw
 import numpy as np
 
-from xnai.errors import SEARCH_DOWN, XnaiError
-from xnai.retrieval import records
+from xnai.retrieval import records, reembedding
 from xnai.retrieval.connections import Connections
 from xnai.retrieval.fulltext import match_expression, terms_of
 from xnai.retrieval.protocol import Vectors
+from xnai.retrieval.reembedding import EmbeddedBy, Texts
+from xnai.retrieval.schema import BUNDLED
 from xnai.retrieval.signatures import closest, unpack
 from xnai.types import Chunk, Document, Page, Passage, Scope
 
@@ -33,17 +34,52 @@ class SqliteIndex:
 
     Args:
         path: the database file; it and its folder are made when missing.
-        dimensions: length of a vector.
+        dimensions: length of a vector; of an index that was filled, its own is taken.
 
     """
 
     def __init__(self, path: Path, dimensions: int) -> None:
-        self._dimensions = dimensions
+        self._embedded_by = EmbeddedBy(BUNDLED, "", dimensions)
         self._connections = Connections(path)
 
-    async def start(self) -> None:
-        """Open the file, so that what is wrong with it shows now and not at the first question."""
-        await self._connections.write(self._check)
+    async def start(self) -> EmbeddedBy | None:
+        """Open the file, so that what is wrong with it shows now and not at the first question.
+
+        The model of the vectors in it is returned, None if there are none.
+        """
+        by = await self._connections.write(reembedding.recorded)
+        self._embedded_by = by or self._embedded_by
+        return by
+
+    async def use(self, by: EmbeddedBy, *, forget: bool = False) -> None:
+        """Take vectors of this model from now on; ``forget`` those of another that is gone."""
+        if forget:
+            await self._connections.write(lambda c: reembedding.forget(c, by))
+        self._embedded_by = by
+
+    async def begin_reembedding(self, by: EmbeddedBy) -> list[str]:
+        """Ids of the documents that need vectors of another model."""
+
+        def work(connection: apsw.Connection) -> list[str]:
+            reembedding.begin(connection, by.model)
+            return reembedding.pending(connection)
+
+        return await self._connections.write(work)
+
+    async def texts(self, document_id: str) -> Texts | None:
+        """The chunks of a document; None if it is gone."""
+        return await self._connections.read(lambda c: reembedding.texts(c, document_id))
+
+    async def put_next(self, of: Texts, vectors: Vectors) -> None:
+        """Store vectors of the model that is to follow."""
+        await self._connections.write(lambda c: reembedding.put_next(c, of, vectors))
+
+    async def switch(self, by: EmbeddedBy) -> bool:
+        """Put the new vectors into service; False if a document has none yet."""
+        is_done = await self._connections.write(lambda c: reembedding.switch(c, by))
+        if is_done:
+            self._embedded_by = by
+        return is_done
 
     async def put_document(self, document: Document) -> None:
         """Insert or replace the record of a document, without its chunks."""
@@ -61,8 +97,9 @@ class SqliteIndex:
         ``vectors`` has shape (len(chunks), dimensions). When this returns, the document is on the
         disk.
         """
-        if vectors.shape != (len(chunks), self._dimensions):
-            expected = (len(chunks), self._dimensions)
+        by = self._embedded_by
+        if vectors.shape != (len(chunks), by.dimensions):
+            expected = (len(chunks), by.dimensions)
             raise ValueError(f"vectors have shape {vectors.shape}, expected {expected}")
 
         def work(connection: apsw.Connection) -> None:
@@ -70,6 +107,8 @@ class SqliteIndex:
             records.put_document(connection, document)
             records.put_pages(connection, document.id, pages)
             records.put_chunks(connection, document, chunks, vectors)
+            if reembedding.recorded(connection) is None:
+                reembedding.record(connection, by)
 
         await self._connections.write(work)
 
@@ -115,6 +154,9 @@ class SqliteIndex:
         count = max(MIN_CANDIDATES, CANDIDATES_PER_HIT * limit)
 
         def work(connection: apsw.Connection) -> list[tuple[int, float]]:
+            by = reembedding.recorded(connection)
+            if by is None or by.dimensions != len(vector):
+                return []  # the model was changed just now
             candidates = self._candidates(connection, vector, scope, count)
             return _nearest(connection, candidates, vector, limit)
 
@@ -150,6 +192,19 @@ class SqliteIndex:
         """The chunks of the given hits in their order, with their scores."""
         return await self._connections.read(lambda c: records.passages(c, hits))
 
+    async def everything(self, scope: Scope, limit: int) -> list[Passage]:
+        """The first chunks in scope in the order of documents and their texts."""
+
+        def work(connection: apsw.Connection) -> list[Passage]:
+            rows: Any = connection.execute(
+                "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id "  # noqa: S608
+                f"WHERE {_IN_SCOPE} ORDER BY d.created_at, d.id, c.id LIMIT :limit",
+                _scope_values(scope) | {"limit": limit},
+            )
+            return records.passages(connection, [(chunk_id, 0.0) for (chunk_id,) in rows])
+
+        return await self._connections.read(work)
+
     async def count(self, scope: Scope | None = None) -> int:
         """Number of chunks."""
         query, values = "SELECT count(*) FROM chunks", {}
@@ -166,12 +221,6 @@ class SqliteIndex:
         valid = [records.encodable(value) for value in values]
         return await self._connections.read(lambda c: records.documents(c, where, valid))
 
-    def _check(self, connection: apsw.Connection) -> None:
-        size = connection.execute("SELECT length(vector) FROM vectors LIMIT 1").get
-        if size is not None and size != 4 * self._dimensions:
-            reason = f"the index holds vectors of length {size // 4}, not {self._dimensions}"
-            raise XnaiError(SEARCH_DOWN, reason=reason)
-
     def _candidates(
         self, connection: apsw.Connection, vector: Vectors, scope: Scope, count: int
     ) -> list[int]:
@@ -182,7 +231,7 @@ class SqliteIndex:
         ).fetchall()
         if not rows:
             return []
-        parts = [unpack(bits, self._dimensions) for _, bits in rows]
+        parts = [unpack(bits, len(vector)) for _, bits in rows]
         ids = np.concatenate(
             [first + np.arange(len(part)) for (first, _), part in zip(rows, parts, strict=True)]
         )

@@ -12,6 +12,7 @@ from xnai.events import (
     Done,
     Event,
     Loading,
+    Parts,
     Prompted,
     Question,
     Reading,
@@ -86,7 +87,7 @@ class AnswerView:
         match event:
             case Retrieved():
                 await self._show_passages(event)
-            case Loading() | Waiting() | Reading():
+            case Loading() | Waiting() | Reading() | Parts():
                 await self._show_status(event)
             case Prompted():
                 await self._show_dropped(event)
@@ -112,7 +113,7 @@ class AnswerView:
         assert self._search is not None
         await self._search.finish(f"Retrieval: {found}", render.passage_list(event.passages))
 
-    async def _show_status(self, event: Loading | Waiting | Reading) -> None:
+    async def _show_status(self, event: Loading | Waiting | Reading | Parts) -> None:
         match event:
             case Loading():
                 title = event.detail
@@ -121,6 +122,8 @@ class AnswerView:
             case Reading():
                 share = event.done / max(1, event.total)
                 title = f"Reading {event.total:,} tokens: {share:.0%}"
+            case Parts():
+                title = f"Read {event.done:,} of {event.total:,} parts of the documents"
         if self._status is None:
             self._status = await self._steps.enter_async_context(progress_step(title))
         await self._status.show(title)
@@ -184,16 +187,18 @@ class AnswerView:
         await self._flush()
         if event.reason == "length":
             self.message.content += _CUT_SHORT
-        if not event.supported:
+        if not event.supported and event.found:
             self.message.content += (
                 "\n\n*No sentence of this answer stands in your documents; take it with care. "
                 "The closest passage is below.*"
             )
+        sources = event.citations or event.evidence
         if self.degraded:
             self.message.content += render.marked(self._passages, event.citations)
         else:
-            self.message.content += render.sources(event.citations)
-        self.message.elements = [citation_element(c) for c in event.citations]
+            self.message.content += render.sources(sources)
+        self.message.content += render.evidence(event.evidence, sources)
+        self.message.elements = [citation_element(c) for c in sources]
         await self._settle(State.COMPLETED)
         if self.message.elements:
             await _open_source(self.message.elements[0])

@@ -127,6 +127,20 @@ def sources(citations: Sequence[Citation]) -> str:
     return SOURCES + "\n".join(rows)
 
 
+def evidence(found: Sequence[Citation], shown: Sequence[Citation]) -> str:
+    """Quote the sentences that answer best, without those that are shown already."""
+    known = [(c.document_id, c.page, c.start, c.end) for c in shown]
+    rows = [
+        f"- **{plain(place(c.file_name, c.page))}** — “{plain(shorten(c.quote, 240))}”"
+        for c in found
+        if not any(
+            (d, p) == (c.document_id, c.page) and a <= c.start and c.end <= b
+            for d, p, a, b in known
+        )
+    ]
+    return "\n\nEvidence:\n" + "\n".join(rows) if rows else ""
+
+
 def quotes(citations: Sequence[Citation]) -> str:
     """Quote passages in the place of an answer."""
     return "\n\n".join(f"> {plain(c.quote)} [{c.index}]" for c in citations)

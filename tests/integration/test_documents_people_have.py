@@ -1,0 +1,183 @@
+"""Documents as people have them: with headers on each page, divided words, tables, mail, books."""
+
+from email.message import EmailMessage
+from io import BytesIO
+
+import pypdfium2
+import pytest
+from documents_files import epub, pdf, xlsx
+
+from xnai.documents import sniff
+from xnai.documents.parse import Reading, read_all
+from xnai.documents.worker import Limits
+from xnai.errors import XnaiError
+
+AMPLE = Limits(60, 1024)
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read content whose kind is told by itself and its name."""
+
+    async def reading(content: bytes, name: str, characters: int = 1_000_000) -> list[str]:
+        path = tmp_path / "content"
+        path.write_bytes(content)
+        kind = sniff.media_type(path, name)
+        pages = await read_all(Reading(path, kind, name, characters, AMPLE))
+        return [page.text for page in pages]
+
+    return reading
+
+
+def report(count: int) -> bytes:
+    return pdf(
+        [
+            ["ACME Annual Report 2024", f"Chapter text {word} stands here.", f"Page {n} of {count}"]
+            for n, word in enumerate(("alpha", "beta", "gamma", "delta")[:count], start=1)
+        ]
+    )
+
+
+async def test_headers_and_footers_repeated_on_each_page_are_blanked_in_their_place(read):
+    pages = await read(report(4), "r.pdf")
+
+    assert [page.split() for page in pages] == [
+        ["Chapter", "text", word, "stands", "here."] for word in ("alpha", "beta", "gamma", "delta")
+    ]
+    assert pages[0].index("Chapter") == len("ACME Annual Report 2024\n")
+
+
+async def test_of_two_pages_nothing_is_taken_for_a_header(read):
+    assert all("ACME Annual Report" in page for page in await read(report(2), "r.pdf"))
+
+
+async def test_a_line_that_is_no_ones_neighbour_stays(read):
+    pages = await read(pdf([[f"Title of {w}", "words", w] for w in ("ab", "cd", "ef")]), "t.pdf")
+
+    assert [page.split("\n")[0] for page in pages] == ["Title of ab", "Title of cd", "Title of ef"]
+
+
+async def test_a_word_divided_at_the_end_of_a_line_is_put_together(read):
+    lines = ["They main-", "tain the lamp. Mr. Smith-", "Jones left in 1990-", "91."]
+
+    (page,) = await read(pdf([lines]), "h.pdf")
+
+    assert page == "They maintain the lamp. Mr. Smith-Jones left in 1990-\n91."
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+async def test_the_headings_of_a_table_stand_over_every_group_of_rows(read, separator):
+    rows = [["name", "born"], *([f"Person {n}", str(1900 + n)] for n in range(100))]
+    content = "\n".join(separator.join(row) for row in rows).encode()
+
+    (page,) = await read(content, "people.csv")
+
+    groups = page.split("\n\n")
+    assert len(groups) > 3
+    assert {group.split("\n")[0] for group in groups} == {"| name | born |"}
+    assert page.count("| Person 42 | 1942 |") == 1
+
+
+async def test_a_csv_with_line_breaks_in_cells_keeps_its_rows(read):
+    (page,) = await read(b'name,address\nAda,"1 High St\nNorwick"\n', "a.csv")
+
+    assert "| Ada | 1 High St Norwick |" in page
+
+
+async def test_the_headings_of_a_sheet_stand_over_every_group_of_rows(read):
+    rows = [["item", "price"], *([f"Article {n}", n] for n in range(100))]
+
+    (page,) = await read(xlsx({"Prices": rows}), "p.xlsx")
+
+    assert page.startswith("## Prices\n\n| item | price |")
+    assert page.count("| item | price |") > 3
+
+
+def message() -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"] = "Ada Holm <ada@example.org>"
+    mail["To"] = "keepers@example.org"
+    mail["Date"] = "Tue, 06 Oct 1987 10:00:00 +0000"
+    mail["Subject"] = "The lamp: größer"
+    return mail
+
+
+async def test_a_message_is_read_with_its_headers_and_the_names_of_what_is_attached(read):
+    mail = message()
+    mail.set_content("The new lamp comes on Friday — 10 o'clock.")
+    mail.add_attachment(b"\x89PNG", maintype="image", subtype="png", filename="../lamp.png")
+
+    (page,) = await read(mail.as_bytes(), "m.eml")
+
+    assert "From: Ada Holm <ada@example.org>" in page
+    assert "Subject: The lamp: größer" in page
+    assert "Attachments (not read): lamp.png" in page
+    assert page.endswith("The new lamp comes on Friday — 10 o'clock.\n")
+
+
+async def test_a_message_of_html_alone_is_read_without_its_markup(read):
+    mail = message()
+    mail.set_content("<p>The <b>lamp</b> comes.</p><script>alert(1)</script>", subtype="html")
+
+    (page,) = await read(mail.as_bytes(), "m.eml")
+
+    assert "The **lamp** comes." in page
+    assert "alert" not in page
+
+
+async def test_a_text_with_a_few_colons_is_no_message(tmp_path):
+    path = tmp_path / "notes"
+    path.write_text("To: buy\nmilk: two\n\nDate: tomorrow\n", encoding="utf-8")
+
+    assert sniff.media_type(path, "notes.txt") == sniff.TEXT
+
+
+async def test_a_book_has_a_page_for_each_chapter_in_reading_order(read):
+    content = epub([("One", "alpha & omega"), ("Two", "beta")], reading_order=[1, 0])
+
+    assert await read(content, "b.epub") == ["# Two\n\nbeta", "# One\n\nalpha & omega"]
+
+
+async def test_a_book_that_is_longer_than_allowed_is_refused(read):
+    with pytest.raises(XnaiError) as caught:
+        await read(epub([("One", "word " * 500)]), "b.epub", 1000)
+
+    assert caught.value.code == "file_text_too_long"
+
+
+async def test_a_book_without_contents_is_damaged(read):
+    whole = epub([("One", "alpha")])
+
+    with pytest.raises(XnaiError) as caught:
+        await read(whole.replace(b"META-INF/container.xml", b"META-INF/contained.xml"), "b.epub")
+
+    assert caught.value.code == "file_damaged"
+
+
+def scan(lines: list[str]) -> bytes:
+    """A PDF whose one page is a picture of text."""
+    drawn = pypdfium2.PdfDocument(pdf([lines]))[0].render(scale=3).to_pil()
+    buffer = BytesIO()
+    drawn.save(buffer, "PDF", resolution=216)
+    return buffer.getvalue()
+
+
+async def test_the_text_of_a_scan_is_recognised_and_that_is_noted(tmp_path):
+    path = tmp_path / "scan"
+    path.write_bytes(scan(["The lamp was replaced in October.", "The keepers bake bread."]))
+    reading = Reading(path, sniff.PDF, "scan.pdf", 10_000, AMPLE)
+
+    (page,) = await read_all(reading)
+
+    assert "The lamp was replaced in October." in page.text
+    assert reading.notes == ("Page 1 is a picture; its text was recognised (OCR).",)
+
+
+async def test_without_the_program_for_it_a_scan_is_refused_with_its_name(read, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(XnaiError) as caught:
+        await read(scan(["The lamp was replaced."]), "scan.pdf")
+
+    assert caught.value.code == "file_no_text"
+    assert "apt install tesseract-ocr" in caught.value.hint

@@ -1,0 +1,178 @@
+"""Other models from folders, and the change from one to another under a living index."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from model_folders import cross_encoder, embedding_model
+
+from xnai.documents.library import Library
+from xnai.documents.reembed import reembed, settle
+from xnai.errors import XnaiError
+from xnai.retrieval.cross_encoder import reranker
+from xnai.retrieval.embedders import Embedders
+from xnai.retrieval.search import HybridSearch
+from xnai.retrieval.sqlite_index import SqliteIndex
+from xnai.settings import Settings
+from xnai.types import Passage, Scope
+
+TEXTS = {
+    "lamp.txt": "The lamp of the lighthouse was replaced in October.",
+    "bread.txt": "The keepers bake bread on Tuesdays.",
+}
+
+
+@asynccontextmanager
+async def house(folder, **settings):
+    """Library, index, embedders and whether another model is to follow."""
+    configured = Settings(data_dir=folder, **settings)
+    embedders = Embedders(configured)
+    index = SqliteIndex(folder / "index.sqlite3", embedders.dimensions)
+    await embedders.start()
+    is_changing = await settle(index, embedders)
+    search = HybridSearch(index, embedders, reranker(configured))
+    library = Library(configured, index, embedders, search)
+    await library.start()
+    try:
+        yield library, index, embedders, is_changing
+    finally:
+        await library.close()
+        await embedders.close()
+
+
+async def add(library, name, text):
+    async def content() -> AsyncIterator[bytes]:
+        yield text.encode()
+
+    document = await library.add("me", name, content())
+    async for _ in library.ingest(document.id):
+        pass
+
+
+async def found(library, question="When was the lamp replaced?"):
+    return [p.file_name for p in await library.search(question, Scope("me"), 2)]
+
+
+def quietly(done, total): ...
+
+
+async def test_a_model_from_a_folder_embeds_documents_and_questions(tmp_path):
+    folder = str(embedding_model(tmp_path / "own"))
+
+    async with house(tmp_path / "data", embedder=folder) as (library, _, embedders, changing):
+        for name, text in TEXTS.items():
+            await add(library, name, text)
+        assert (embedders.dimensions, changing) == (16, False)
+        assert (await found(library))[0] == "lamp.txt"
+
+
+async def test_after_a_change_the_old_vectors_serve_until_the_new_ones_are_there(tmp_path):
+    first, second = (str(embedding_model(tmp_path / n, d)) for n, d in (("a", 16), ("b", 24)))
+    async with house(tmp_path / "data", embedder=first) as (library, *_):
+        await add(library, "lamp.txt", TEXTS["lamp.txt"])
+
+    async with house(tmp_path / "data", embedder=second) as (library, index, embedders, changing):
+        assert changing
+        assert embedders.dimensions == 16
+        await add(library, "bread.txt", TEXTS["bread.txt"])
+        assert (await found(library))[0] == "lamp.txt"
+        told = []
+        await reembed(index, embedders, library.turn, lambda *how_far: told.append(how_far))
+        assert told == [(0, 2), (1, 2)]
+        assert embedders.dimensions == 24
+        assert (await found(library))[0] == "lamp.txt"
+        assert (
+            len(await index.search_vectors(await embedders.embed_question("x"), Scope("me"), 9))
+            == 2
+        )
+
+    async with house(tmp_path / "data", embedder=second) as (library, _, embedders, changing):
+        assert (changing, embedders.dimensions) == (False, 24)
+        assert (await found(library, "who bakes bread"))[0] == "bread.txt"
+
+
+async def test_a_change_that_was_broken_off_goes_on_where_it_was(tmp_path):
+    first, second = (str(embedding_model(tmp_path / n, d)) for n, d in (("a", 16), ("b", 24)))
+    async with house(tmp_path / "data", embedder=first) as (library, *_):
+        for name, text in TEXTS.items():
+            await add(library, name, text)
+
+    async with house(tmp_path / "data", embedder=second) as (library, index, embedders, _):
+
+        def stop(done, total) -> None:
+            if (done, total) == (1, 2):
+                raise asyncio.CancelledError
+
+        with pytest.raises(asyncio.CancelledError):
+            await reembed(index, embedders, library.turn, stop)
+
+    async with house(tmp_path / "data", embedder=second) as (library, index, embedders, changing):
+        assert changing
+        told = []
+        await reembed(index, embedders, library.turn, lambda *how_far: told.append(how_far))
+        assert told == [(0, 1)]
+        assert (await found(library))[0] == "lamp.txt"
+
+
+async def test_when_the_old_model_is_gone_words_are_searched_meanwhile(tmp_path):
+    first = embedding_model(tmp_path / "a")
+    async with house(tmp_path / "data", embedder=str(first)) as (library, *_):
+        await add(library, "lamp.txt", TEXTS["lamp.txt"])
+    (first / "model.onnx").unlink()
+    second = str(embedding_model(tmp_path / "b", 24))
+
+    for _ in range(2):  # a second start finds it unfinished too
+        async with house(tmp_path / "data", embedder=second) as (
+            library,
+            index,
+            embedders,
+            changing,
+        ):
+            assert changing
+            assert await found(library) == ["lamp.txt"]
+    async with house(tmp_path / "data", embedder=second) as (library, index, embedders, _):
+        await reembed(index, embedders, library.turn, quietly)
+        question = await embedders.embed_question("lamp")
+        assert len(await index.search_vectors(question, Scope("me"), 9)) == 1
+    async with house(tmp_path / "data", embedder=second) as (*_, changing):
+        assert not changing
+
+
+async def test_a_document_deleted_while_it_is_embedded_anew_stays_deleted(tmp_path):
+    first, second = (str(embedding_model(tmp_path / n, d)) for n, d in (("a", 16), ("b", 24)))
+    async with house(tmp_path / "data", embedder=first) as (library, *_):
+        for name, text in TEXTS.items():
+            await add(library, name, text)
+
+    async with house(tmp_path / "data", embedder=second) as (library, index, embedders, _):
+        doomed = (await library.documents("me"))[0]
+        texts = await index.texts(doomed.id)
+        by = await embedders.wanted()
+        await index.begin_reembedding(by)
+        await library.delete(doomed.id)
+        await index.put_next(texts, await embedders.following.embed(texts.texts))
+        await reembed(index, embedders, library.turn, quietly)
+        assert await index.count() == 1
+
+
+async def test_a_cross_encoder_from_a_folder_decides_the_order(tmp_path):
+    folder = str(cross_encoder(tmp_path / "ranker", "bread"))
+    ranker = reranker(Settings(data_dir=tmp_path, reranker=folder))
+    passages = [Passage("d", n, None, 0, len(t), t, 0.5) for n, t in TEXTS.items()]
+
+    ranked = await ranker.rerank("Which is it?", passages)
+
+    assert [p.file_name for p in ranked] == ["bread.txt", "lamp.txt"]
+    assert 0 < ranked[1].score < 0.5 < ranked[0].score < 1
+
+
+@pytest.mark.parametrize("missing", ["model.onnx", "tokenizer.json", "config.json"])
+def test_what_a_folder_lacks_is_named_with_the_setting(tmp_path, missing):
+    folder = embedding_model(tmp_path / "own")
+    (folder / missing).unlink()
+
+    with pytest.raises(XnaiError, match="XNAI_EMBEDDER=") as caught:
+        Embedders(Settings(data_dir=tmp_path, embedder=str(folder)))
+
+    assert f"it has no {missing}" in caught.value.message

@@ -1,0 +1,191 @@
+"""Questions about whole documents, with a model that answers by what it reads."""
+
+import time
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import pytest
+from fakes import QueueModel, ShelfLibrary
+
+from xnai.events import Done, Parts, Prompted, Question, Retrieved, Token
+from xnai.llm.protocol import Finished, TokenText
+from xnai.pipeline import Pipeline
+from xnai.types import Passage, Sampling, Scope, Usage
+from xnai.whole_document import kind_of
+
+PADDING = " And the sea was wide and grey on that day as on most others." * 20
+
+
+def page(number: int, text: str) -> Passage:
+    return Passage("d1", "log.pdf", number, 0, len(text), text, 0.0, number)
+
+
+LOG = [
+    page(1, f"The tower was built in 1954.{PADDING}"),
+    page(2, f"Nothing of note happened.{PADDING}"),
+    page(3, f"The lamp was replaced in October 1987.{PADDING}"),
+    page(4, f"In 1954 the tower was built, as was said.{PADDING}"),
+]
+SAYS = {
+    "built in 1954": "1. built in 1954",
+    "Nothing": "none",
+    "October": "October 1987\nMay 2020",
+    "In 1954": "- built in 1954",
+}
+
+
+@dataclass
+class ReadingModel(QueueModel):
+    """Says for each part what ``SAYS`` has for it."""
+
+    parameters: int = 135_000_000
+    says: dict[str, str] = field(default_factory=lambda: SAYS)
+    begun: int = 0
+
+    async def complete(self, completion):
+        self.asked.append(completion)
+        self.begun += 1
+        try:
+            text = completion.messages[-1].content
+            yield TokenText(next(said for words, said in self.says.items() if words in text))
+            yield Finished("stop", Usage(10, 2))
+        finally:
+            self.closed += 1
+
+
+def question(text: str = "List all events.", **more) -> Question:
+    return Question(text, "r1", "u1", **{"scope": Scope("thread:1"), **more})
+
+
+async def collect(model, passages, asked):
+    pipeline = Pipeline(ShelfLibrary(passages), model)
+    return [event async for event in pipeline.answer(asked)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Summarise this document.", "summary"),
+        ("Please summarize the report in a few words", "summary"),
+        ("/summary", "summary"),
+        ("tl;dr", "summary"),
+        ("List all dates in the text", "list"),
+        ("/list names", "list"),
+        ("What are all the names of people?", "list"),
+        ("Extract every sum of money.", "list"),
+        ("When was the lamp replaced?", None),
+        ("What does the summary say about bread?", None),
+        ("Which list did she sign?", None),
+        ("Is it true of all of them that they bake?", None),
+    ],
+)
+def test_what_is_asked_of_a_whole_document_is_told_by_command_or_words(text, kind):
+    assert kind_of(text) == kind
+
+
+async def test_a_list_is_read_part_by_part_without_repetitions_and_cites_each_page():
+    model = ReadingModel()
+
+    events = await collect(model, LOG, question())
+
+    assert [(e.done, e.total) for e in events if isinstance(e, Parts)] == [
+        (1, 4), (2, 4), (3, 4), (4, 4),
+    ]  # fmt: skip
+    text = "".join(e.text for e in events if isinstance(e, Token))
+    assert text == "- built in 1954 [1]\n- October 1987 [2]\n"
+    done = events[-1]
+    assert [(c.index, c.page) for c in done.citations] == [(1, 1), (2, 3)]
+    assert [c.quote for c in done.citations][1] == "The lamp was replaced in October 1987."
+    assert done.usage == Usage(40, 8)
+    assert done.supported
+
+
+async def test_what_stands_in_no_part_is_left_out_and_an_empty_list_says_so():
+    model = ReadingModel(says=dict.fromkeys(SAYS, "May 2020"))
+
+    events = await collect(model, LOG, question())
+
+    assert [e.text for e in events if isinstance(e, Token)] == [
+        "The documents hold nothing of the kind.\n"
+    ]
+    assert events[-1].citations == ()
+    assert not events[-1].supported
+
+
+async def test_a_large_model_reads_several_passages_as_one_part():
+    model = ReadingModel(parameters=8_000_000_000, context_tokens=1200)
+
+    events = await collect(model, LOG, question())
+
+    assert 1 < len(model.asked) < 4
+    assert events[-1].citations[0].page == 1
+
+
+async def test_a_document_that_fits_is_given_whole():
+    model = QueueModel(
+        [TokenText("The tower was built in 1954."), Finished("stop", Usage(9, 5))],
+        context_tokens=4000,
+    )
+
+    events = await collect(model, LOG, question("Summarise this."))
+
+    (completion,) = model.asked
+    assert all(p.text[:20] in completion.messages[0].content for p in LOG)
+    assert any(isinstance(e, Prompted) for e in events)
+    assert [c.page for c in events[-1].citations] == [1]
+
+
+async def test_closing_the_answer_closes_every_part_that_was_begun():
+    model = ReadingModel()
+
+    async with aclosing(Pipeline(ShelfLibrary(LOG), model).answer(question())) as events:
+        async for event in events:
+            if isinstance(event, Parts):
+                break
+
+    assert model.begun == model.closed
+
+
+async def test_of_the_passages_no_more_are_told_than_were_asked_for():
+    events = await collect(ReadingModel(), LOG, question(passages=2))
+
+    assert [len(e.passages) for e in events if isinstance(e, Retrieved)] == [2]
+
+
+async def test_an_answer_bound_to_a_form_is_not_put_together_from_parts():
+    model = QueueModel([TokenText("{}"), Finished("stop", Usage())])
+    asked = question(sampling=Sampling(json_schema="{}"))
+
+    events = await collect(model, LOG[:1], asked)
+
+    assert isinstance(events[-1], Done)
+    assert not any(isinstance(e, Parts) for e in events)
+
+
+async def test_summaries_of_many_parts_are_summarised_again():
+    parts = [page(n, f"The tower was built in 1954.{PADDING}") for n in range(1, 30)]
+    model = ReadingModel(
+        parameters=8_000_000_000,
+        context_tokens=600,
+        says={"": f"The tower was built in 1954. {'It was grey on that day. ' * 4}"},
+    )
+    started = time.monotonic()
+
+    events = await collect(model, parts, question("Summarise the log."))
+
+    assert time.monotonic() - started < 10
+    text = "".join(e.text for e in events if isinstance(e, Token))
+    assert text.startswith("- The tower was built in 1954.")
+    assert text.count("\n") == 1
+    assert events[-1].citations
+
+
+async def test_what_has_a_fixed_form_is_found_without_asking_the_model():
+    model = ReadingModel()
+
+    events = await collect(model, LOG, question("List all dates."))
+
+    text = "".join(e.text for e in events if isinstance(e, Token))
+    assert text == "- 1954 [1]\n- October 1987 [2]\n"
+    assert model.asked == []
+    assert [c.page for c in events[-1].citations] == [1, 3]

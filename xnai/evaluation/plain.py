@@ -1,0 +1,43 @@
+"""The peer that the pipeline is compared with: three passages in the prompt, and nothing else."""
+
+import time
+from contextlib import aclosing
+
+from xnai.evaluation.answers import MAX_TOKENS, TIMEOUT, Row, row
+from xnai.evaluation.sets import EvalQuestion
+from xnai.evaluation.workspace import Workspace
+from xnai.events import Done
+from xnai.llm.protocol import Completion, Finished, TokenText
+from xnai.types import Message, Sampling, Scope, Usage
+
+PASSAGES = 3
+_SYSTEM = (
+    "Answer the question using only the passages below. If they do not contain the answer, say "
+    "that you do not know.\n\n{passages}"
+)
+
+
+async def plain_answer(space: Workspace, question: EvalQuestion, scope: Scope) -> Row:
+    """Answer as most programs do: same search, same model, whole passages, no citations."""
+    began = time.monotonic()
+    passages = await space.library.search(question.text, scope, PASSAGES)
+    texts = "\n\n".join(passage.text for passage in passages)
+    completion = Completion(
+        request_id=f"plain-{question.id}",
+        user="eval",
+        messages=(
+            Message("system", _SYSTEM.format(passages=texts)),
+            Message("user", question.text),
+        ),
+        sampling=Sampling(max_tokens=MAX_TOKENS, temperature=0.0),
+        deadline=began + TIMEOUT,
+    )
+    text, usage = "", Usage()
+    async with aclosing(space.model.complete(completion)) as events:
+        async for event in events:
+            if isinstance(event, TokenText):
+                text += event.text
+            elif isinstance(event, Finished):
+                usage = event.usage
+    seconds = time.monotonic() - began
+    return row(question, text, passages, Done("stop", usage, (), seconds), seconds)

@@ -70,7 +70,9 @@ async def two_replicas_agree(url):
 
 @pytest.mark.parametrize("kind", sorted(binaries()))
 async def test_a_cluster(start, kind):
-    node = start(kind, port=(port := free_port()), options=["--cluster-enabled", "yes"])
+    # By default the bus has the port 10,000 above, which there need not be.
+    options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+    node = start(kind, port=(port := free_port()), options=options)
     node.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
     while b"cluster_state:ok" not in node.command("CLUSTER", "INFO"):  # noqa: ASYNC110
         await asyncio.sleep(0.02)

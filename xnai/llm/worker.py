@@ -271,7 +271,7 @@ def main() -> None:
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     if config.requantise_to:
-        _NativeLog(AbortFlag())
+        log = _NativeLog(AbortFlag())  # noqa: F841 - llama.cpp calls it for as long as it works
         try:
             requantise(Path(config.model), Path(config.requantise_to), config.threads)
         except (NativeError, OSError) as exc:

@@ -43,7 +43,7 @@ class Lifecycle:
         self._rooms = rooms
         self._resumed: WeakSet[Any] = WeakSet()
         self._expiries: dict[str, asyncio.Task[None]] = {}
-        self._graces: set[asyncio.Task[None]] = set()
+        self._graces: dict[str, asyncio.Task[None]] = {}  # by thread
 
     def install(self, sio: Any) -> None:
         """Take the handlers over; call it after the guard, whose checks stay in front."""
@@ -64,7 +64,7 @@ class Lifecycle:
 
     async def close(self) -> None:
         """End all timers."""
-        tasks = [*self._expiries.values(), *self._graces]
+        tasks = [*self._expiries.values(), *self._graces.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -75,6 +75,7 @@ class Lifecycle:
             if session := WebsocketSession.get(sid):
                 if expiry := self._expiries.pop(session.id, None):
                     expiry.cancel()
+                self._end_grace(session.thread_id)
                 self._rooms.enter(session)
             return accepted
 
@@ -138,7 +139,7 @@ class Lifecycle:
                 stream.cancel(State.DISCONNECTED)
                 await stream.over()
             else:
-                self._keep(self._graces, self._cancel_after_grace(session.thread_id))
+                self._start_grace(session.thread_id)
         await _save_metadata(session)
         if session.to_clear:
             await _delete(session)
@@ -156,11 +157,20 @@ class Lifecycle:
         if ws_sessions_id.get(session.id) is session:
             await _delete(session)
 
-    @staticmethod
-    def _keep(tasks: set[asyncio.Task[None]], work: Any) -> None:
-        task = asyncio.create_task(work, name="disconnect-grace")
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+    def _start_grace(self, thread: str) -> None:
+        """Count the grace from the last time that a page went away."""
+        self._end_grace(thread)
+        grace = asyncio.create_task(self._cancel_after_grace(thread), name="disconnect-grace")
+        self._graces[thread] = grace
+        grace.add_done_callback(lambda _: self._forget_grace(thread, grace))
+
+    def _end_grace(self, thread: str) -> None:
+        if grace := self._graces.pop(thread, None):
+            grace.cancel()
+
+    def _forget_grace(self, thread: str, grace: asyncio.Task[None]) -> None:
+        if self._graces.get(thread) is grace:
+            del self._graces[thread]
 
 
 async def _save_metadata(session: Any) -> None:

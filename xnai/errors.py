@@ -92,6 +92,12 @@ UNAUTHORIZED = ErrorKind(
     "The API key is missing or wrong.",
     "Send `Authorization: Bearer <key>` with one of XNAI_API_KEYS.",
 )
+FORBIDDEN = ErrorKind(
+    "forbidden",
+    403,
+    "This API key may look at the circuit breakers, but not change them.",
+    "Use the first key of XNAI_API_KEYS, which is the operator's.",
+)
 BODY_TOO_LARGE = ErrorKind(
     "body_too_large",
     413,
@@ -152,6 +158,13 @@ MODEL_PREPARING = ErrorKind(
     503,
     "The language model's engine is still being compiled ({detail}).",
     "Answers can be generated as soon as it is ready; documents can be searched now.",
+    retryable=True,
+)
+MODEL_LOADING = ErrorKind(
+    "model_loading",
+    503,
+    "The language model did not load in the time that the question had.",
+    "It goes on loading: ask again in a moment, or raise XNAI_ANSWER_TIMEOUT.",
     retryable=True,
 )
 MODEL_DOWN = ErrorKind(

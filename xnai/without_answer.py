@@ -10,6 +10,7 @@ from xnai.errors import (
     ENGINE_BUILD_FAILED,
     MODEL_CRASHED,
     MODEL_DOWN,
+    MODEL_LOADING,
     MODEL_NOT_FOUND,
     MODEL_NOT_GGUF,
     MODEL_PAUSED,
@@ -29,6 +30,7 @@ MODEL_AWAY = frozenset(
     for kind in (
         MODEL_PREPARING,
         MODEL_PAUSED,
+        MODEL_LOADING,
         MODEL_DOWN,
         MODEL_CRASHED,
         MODEL_NOT_FOUND,

@@ -51,6 +51,21 @@ async def test_an_open_breaker_is_in_the_health_report_with_reason_and_next_atte
     assert shown["window"] == {"calls": 5, "failures": 5, "slow": 0}
 
 
+async def test_only_the_first_key_may_change_one(tmp_path):
+    runtime, breaker = with_model(tmp_path, api_keys=("operator", "guest"))
+    keys = {key: {"Authorization": f"Bearer {key}"} for key in ("operator", "guest")}
+    order = {"action": "open"}
+    async with serving(runtime) as url, client(url) as http:
+        seen = await http.get("/v1/breakers/model", headers=keys["guest"])
+        refused = await http.post("/v1/breakers/model", json=order, headers=keys["guest"])
+        state = breaker.state.value
+        obeyed = await http.post("/v1/breakers/model", json=order, headers=keys["operator"])
+
+    assert (seen.status_code, refused.status_code, obeyed.status_code) == (200, 403, 200)
+    assert refused.json()["error"]["code"] == "forbidden"
+    assert state == "closed"
+
+
 async def test_operators_open_close_and_reset_it(tmp_path):
     runtime, breaker = with_model(tmp_path)
     async with serving(runtime) as url, client(url) as http:

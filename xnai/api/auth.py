@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 
-from xnai.errors import UNAUTHORIZED, XnaiError
+from xnai.errors import FORBIDDEN, UNAUTHORIZED, XnaiError
 from xnai.settings import Settings
 from xnai.types import Document
 
@@ -37,6 +37,20 @@ class Authority:
             raise XnaiError(UNAUTHORIZED)
         return owner
 
+    def operator(self, request: Request) -> str:
+        """The owner id of a caller who may change how the server works, by the first key.
+
+        Without keys that is whoever reaches the port, which then listens on loopback only.
+
+        Raises:
+            XnaiError: UNAUTHORIZED, FORBIDDEN.
+
+        """
+        owner = self.owner(request)
+        if self._digests and owner != _owner_of(self._digests[0]):
+            raise XnaiError(FORBIDDEN)
+        return owner
+
     def may_show(self, request: Request) -> Callable[[Document], bool]:
         """Which documents the caller may look at, the page's own included.
 
@@ -59,7 +73,11 @@ class Authority:
         matches = [hmac.compare_digest(given, digest) for digest in self._digests]
         if scheme.lower() != "bearer" or not any(matches):
             return None
-        return _KEY_OWNER + given.hex()[:_OWNER_DIGITS]
+        return _owner_of(given)
+
+
+def _owner_of(digest: bytes) -> str:
+    return _KEY_OWNER + digest.hex()[:_OWNER_DIGITS]
 
 
 def _digest(key: str) -> bytes:

@@ -74,7 +74,7 @@ class BreakerRoutes:
 
     async def change(self, request: Request) -> Response:
         """Do as an operator says: ``{"action": "open", "reason": "maintenance"}``."""
-        self._authority.owner(request)
+        self._authority.operator(request)
         action, reason = _order(await request.body())
         name = request.path_params["name"]
         breaker = self._runtime.breakers.get(name)

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 import structlog
 
-from xnai.errors import MODEL_CRASHED, MODEL_DOWN, SHUTTING_DOWN, XnaiError
+from xnai.errors import MODEL_CRASHED, MODEL_LOADING, SHUTTING_DOWN, XnaiError
 from xnai.llm.admission import Admission, Place
 from xnai.llm.counters import Counters
 from xnai.llm.deadline import Deadline
@@ -151,7 +151,7 @@ class LocalEngine:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 await self._supervisor.worker()
         except TimeoutError as exc:
-            raise XnaiError(MODEL_DOWN, reason="it is still being loaded") from exc
+            raise XnaiError(MODEL_LOADING) from exc
 
     async def complete(self, completion: Completion) -> AsyncGenerator[CompletionEvent, None]:
         """Stream one answer.

@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from xnai.llm.answer import Answer
@@ -154,14 +154,9 @@ class Serving:
                 self._tell_prefill(answer)
             if not run.logits:
                 continue
-            try:
-                text, logprobs = self._draw_run(answer, run, rows[run.slot])
-            except RefusedError as exc:
-                refused.append((answer, exc))
-                continue
-            if text or logprobs:
-                texts.append([run.job.id, text, *([logprobs] if logprobs else [])])
-            if answer.reason:
+            if refusal := self._collect(answer, run, rows[run.slot], texts):
+                refused.append((answer, refusal))
+            elif answer.reason:
                 over.append(answer)
         if texts:
             self._send("step", texts=texts)
@@ -170,24 +165,39 @@ class Serving:
         for answer, refusal in refused:
             self._end(answer, "error", code=refusal.kind.code, values=refusal.values)
 
-    def _draw_run(self, answer: Answer, run: Run, row: int) -> tuple[str, list[object]]:
+    def _collect(
+        self, answer: Answer, run: Run, row: int, texts: list[list[object]]
+    ) -> RefusedError | None:
+        """Put what an answer may show now into ``texts``; gives why it cannot go on, if so."""
+        text, refusal = "", None
+        logprobs: list[object] = []
+        try:
+            for more, more_logprobs in self._drawn(answer, run, row):
+                text, logprobs = text + more, logprobs + more_logprobs
+        except RefusedError as exc:
+            refusal = exc
+        if text or logprobs:
+            texts.append([run.job.id, text, *([logprobs] if logprobs else [])])
+        return refusal
+
+    def _drawn(self, answer: Answer, run: Run, row: int) -> Iterator[tuple[str, list[object]]]:
         """Draw the next token of an answer, and the one after it if the first was guessed."""
         job, right = run.job, False
         try:
-            text, logprobs = answer.draw(self._context.pointer, row)
+            first = answer.draw(self._context.pointer, row)
             right = not answer.reason and job.lookup.learn(job.tokens[-1])
         finally:
             if run.drafted and not right:
                 self._scheduler.reject(run)
                 self._context.cut(run.slot, job.read)
+        yield first
         if run.drafted and right:
-            more, more_logprobs = answer.draw(self._context.pointer, row + 1)
-            return text + more, logprobs + more_logprobs
-        return text, logprobs
+            yield answer.draw(self._context.pointer, row + 1)
 
     def _tell_prefill(self, answer: Answer) -> None:
         job = answer.job
-        self._send("prefill", id=job.id, done=job.read, total=job.prompt_tokens, reused=job.reused)
+        done = min(job.read, job.prompt_tokens)  # a draft may have been read beyond the prompt
+        self._send("prefill", id=job.id, done=done, total=job.prompt_tokens, reused=job.reused)
 
     def _budget(self) -> int:
         """Prompt tokens of a step: the longer, the more readers wait for their first token.

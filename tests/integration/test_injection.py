@@ -15,6 +15,7 @@ from xnai.pipeline import Pipeline
 from xnai.prompt import fence
 from xnai.retrieval.embedder import OnnxEmbedder
 from xnai.retrieval.late_interaction import rerank
+from xnai.retrieval.search import Found
 from xnai.settings import Settings
 from xnai.types import Passage, Scope
 from xnai.ui import render
@@ -35,9 +36,9 @@ class OneDocument:
         self.embedder = embedder
         self.text = ""
 
-    async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
+    async def find(self, question: str, scope: Scope, limit: int) -> Found:
         passage = Passage("d", "log.txt", 1, 0, len(self.text), self.text, 0.5, 1)
-        return await rerank(self.embedder, question, [passage])
+        return Found(await rerank(self.embedder, question, [passage]))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

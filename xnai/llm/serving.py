@@ -17,6 +17,7 @@ from xnai.llm.scheduler import Run, Scheduler, Step
 STEP_SECONDS = 0.25  # what a step may take for others' prompts while answers grow
 LONGEST_STEP = 0.75  # if many wait for their first token and few for their next
 LEAST_BUDGET = 32  # prompt tokens of such a step, however slow the machine
+TOGETHER_SECONDS = 0.02  # text of steps that follow each other so soon is sent in one frame
 WORTH_ABORTING = 32  # prompt tokens of a cancelled request in the step under way
 SMOOTHING = 0.3  # weight of the newest measurement
 
@@ -58,6 +59,8 @@ class Serving:
         self._abortable: set[int] = set()
         self._unwanted: set[int] = set()  # cancelled, the command not yet taken
         self._token_seconds = 0.0  # of reading a prompt
+        self._texts: list[list[object]] = []  # not yet sent
+        self._sent_at = 0.0
         self.step_began = 0.0  # time.monotonic(), 0 between steps
 
     @property
@@ -92,6 +95,8 @@ class Serving:
             while not self._inbox.empty():
                 self._inbox.get()()
             step = self._scheduler.plan(self._budget(), self._drafting.pays)
+            if step is None or step.prefills:
+                self._send_texts()  # the next text will take its time
             if step is None:
                 self._inbox.get()()
             else:
@@ -143,7 +148,6 @@ class Serving:
             self._token_seconds = old + SMOOTHING * (seconds / tokens - old)
 
     def _draw(self, step: Step, rows: dict[int, int]) -> None:
-        texts: list[list[object]] = []
         over: list[Answer] = []
         refused: list[tuple[Answer, RefusedError]] = []
         prefills = {run.job.id for run in step.prefills}
@@ -154,21 +158,25 @@ class Serving:
                 self._tell_prefill(answer)
             if not run.logits:
                 continue
-            if refusal := self._collect(answer, run, rows[run.slot], texts):
+            if refusal := self._collect(answer, run, rows[run.slot]):
                 refused.append((answer, refusal))
             elif answer.reason:
                 over.append(answer)
-        if texts:
-            self._send("step", texts=texts)
+        if over or refused or time.monotonic() - self._sent_at >= TOGETHER_SECONDS:
+            self._send_texts()
         for answer in over:
             self._end(answer, "finished", reason=answer.reason)
         for answer, refusal in refused:
             self._end(answer, "error", code=refusal.kind.code, values=refusal.values)
 
-    def _collect(
-        self, answer: Answer, run: Run, row: int, texts: list[list[object]]
-    ) -> RefusedError | None:
-        """Put what an answer may show now into ``texts``; gives why it cannot go on, if so."""
+    def _send_texts(self) -> None:
+        """Send what was drawn; each frame wakes the server, on a core that the model wants."""
+        if self._texts:
+            self._send("step", texts=self._texts)
+            self._texts, self._sent_at = [], time.monotonic()
+
+    def _collect(self, answer: Answer, run: Run, row: int) -> RefusedError | None:
+        """Keep what an answer may show now to be sent; gives why it cannot go on, if so."""
         text, refusal = "", None
         logprobs: list[object] = []
         try:
@@ -177,7 +185,7 @@ class Serving:
         except RefusedError as exc:
             refusal = exc
         if text or logprobs:
-            texts.append([run.job.id, text, *([logprobs] if logprobs else [])])
+            self._texts.append([run.job.id, text, *([logprobs] if logprobs else [])])
         return refusal
 
     def _drawn(self, answer: Answer, run: Run, row: int) -> Iterator[tuple[str, list[object]]]:

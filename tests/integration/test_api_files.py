@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import openai
 import pytest
 from api_server import MEGABYTE, client, program, serving
+from documents_library import GatedEmbedder, followed, opened
 
 KEYS = {"api_keys": "first-key,second-key"}
 FIRST = {"Authorization": "Bearer first-key"}
@@ -193,6 +194,53 @@ async def test_an_aborted_upload_leaves_nothing(tmp_path):
         writer.transport.abort()
         await asyncio.sleep(0.05)
     assert (runtime.library.records, runtime.library.ingested) == ({}, [])
+
+
+KNOWN = PART % (b"file", b'; filename="again.txt"', b"The tower is 330 m tall.")
+
+
+@pytest.fixture
+async def real(tmp_path):
+    """The interface over a real library, which has one document."""
+    async with opened(tmp_path / "data", GatedEmbedder(tmp_path)) as (library, _):
+        runtime = program(tmp_path)
+        runtime.library = library
+        async with serving(runtime) as url, client(url) as http:
+            await followed(library, await upload(http))
+            yield library, http
+
+
+@pytest.mark.parametrize(
+    "rest", [b"", KNOWN.removeprefix(b"--X\r\n") + b"--X--\r\n"], ids=["cut off", "second file"]
+)
+async def test_a_known_document_outlives_an_upload_of_it_that_ends_badly(real, rest):
+    library, http = real
+
+    async def packets() -> AsyncIterator[bytes]:
+        yield KNOWN + b"--X\r\n"
+        await asyncio.sleep(0.3)  # so that the whole file is read before what follows it
+        yield rest
+
+    response = await http.post("/v1/files", headers=BOUNDARY, content=packets())
+
+    assert response.status_code == 400
+    assert ["notes.txt"] == [document.file_name for document in await library.documents("api")]
+
+
+async def test_a_known_document_outlives_a_client_that_drops_while_it_is_sent_again(real):
+    library, http = real
+    head = (
+        b"POST /v1/files HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9999\r\n"
+        b"Content-Type: multipart/form-data; boundary=X\r\n\r\n"
+    )
+    _, writer = await asyncio.open_connection(http.base_url.host, http.base_url.port)
+    writer.write(head + KNOWN + b"--X\r\n")
+    await writer.drain()
+    await asyncio.sleep(0.3)
+    writer.transport.abort()
+    await asyncio.sleep(0.3)
+
+    assert ["notes.txt"] == [document.file_name for document in await library.documents("api")]
 
 
 async def test_a_key_is_needed_where_keys_are_set(tmp_path):

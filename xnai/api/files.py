@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -97,11 +97,6 @@ class Files:
             raise XnaiError(FILE_TOO_LARGE, name=upload.file_name[:255], limit_mb=limit_mb)
         library = self._runtime.library
         document = await library.add(owner, upload.file_name, upload.chunks())
-        try:
-            await upload.finish()
-        except (XnaiError, ClientDisconnect):
-            await library.delete(document.id)
-            raise
         library.ingest_in_background(document.id)
         log.info("document added", document=document.id, size=document.size)
         return JSONResponse(file_object(document), headers=_NO_STORE)

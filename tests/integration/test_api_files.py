@@ -243,6 +243,44 @@ async def test_a_known_document_outlives_a_client_that_drops_while_it_is_sent_ag
     assert ["notes.txt"] == [document.file_name for document in await library.documents("api")]
 
 
+async def contents_after(library, http, content, **fields):
+    """The contents of the documents once another notes.txt has been read."""
+    file_id = await upload(http, content=content, data=fields)
+    await followed(library, file_id)
+    return {library.original(d).read_bytes()[:9] for d in await library.documents("api")}
+
+
+async def test_a_file_of_the_same_name_replaces_the_former_ones_only_if_the_request_says_so(real):
+    library, http = real
+
+    assert await contents_after(library, http, b"The lamp.") == {b"The tower", b"The lamp."}
+    assert len(await contents_after(library, http, b"The sea..", replace="false")) == 3
+    assert await contents_after(library, http, b"The bread", replace="true") == {b"The bread"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (PART % (b"replace", b"", b"yes"), b"", "replace='yes' is not valid"),
+        (b"", PART % (b"replace", b"", b"true"), "comes after the file"),
+    ],
+)
+async def test_a_wish_to_replace_that_cannot_be_heeded_is_refused(real, before, after, said):
+    library, http = real
+    file = PART % (b"file", b'; filename="notes.txt"', b"The lamp.")
+
+    async def packets() -> AsyncIterator[bytes]:
+        yield before + file
+        await asyncio.sleep(0.3)  # the file is being kept by then
+        yield after + b"--X--\r\n"
+
+    response = await http.post("/v1/files", headers=BOUNDARY, content=packets())
+
+    assert response.status_code == 400
+    assert said in response.json()["error"]["message"]
+    assert len(await library.documents("api")) == 1
+
+
 async def test_a_key_is_needed_where_keys_are_set(tmp_path):
     async with serving(program(tmp_path, **KEYS)) as url, client(url) as http:
         answers = [

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -72,7 +73,7 @@ class Library:
         await asyncio.to_thread(self._images.clean, known)
         self._claim.share()
         for record in records:
-            if record.id in known and record.status in {"uploaded", "processing"}:
+            if record.id in known and _is_unfinished(record):
                 self.ingest_in_background(record.id)
 
     async def close(self) -> None:
@@ -86,29 +87,37 @@ class Library:
         if self._claim is None:
             raise XnaiError(SEARCH_DOWN, reason="the index is still being opened")
 
-    async def _refuse_too_many(self, owner: str) -> None:
+    def _refuse_too_many(self, documents: Sequence[Document]) -> None:
         limit = self._settings.documents_max
-        count = len(await self._index.documents(owner)) + 1
+        count = len(documents) + 1
         if count > limit:
             raise XnaiError(TOO_MANY_FILES, count=count, limit=limit, setting="XNAI_DOCUMENTS_MAX")
 
     async def add(
-        self, owner: str, file_name: str, source: Path | AsyncIterator[bytes]
+        self,
+        owner: str,
+        file_name: str,
+        source: Path | AsyncIterator[bytes],
+        former: Sequence[Document] = (),
     ) -> Document:
         """Copy a file in, see ``DocumentLibrary.add``."""
         self._require_started()
         name = display_name(file_name)
-        await self._refuse_too_many(owner)
+        self._refuse_too_many(await self._index.documents(owner))
         async with self._files.receive(name, source) as received:
             media_type = await asyncio.to_thread(sniff.media_type, received.path, name)
             async with self._admission:
-                known = await versions.same(self._index, owner, received)
+                documents = await self._index.documents(owner)
+                known = versions.same(documents, received)
                 if known is not None:
                     return known
-                await self._refuse_too_many(owner)
-                return await uninterrupted(self._keep(owner, media_type, received))
+                self._refuse_too_many(documents)
+                replaces = versions.replaced(documents, former, name)
+                return await uninterrupted(self._keep(owner, media_type, received, replaces))
 
-    async def _keep(self, owner: str, media_type: str, received: Received) -> Document:
+    async def _keep(
+        self, owner: str, media_type: str, received: Received, replaces: tuple[str, ...]
+    ) -> Document:
         document_id = await asyncio.to_thread(self._files.keep, received)
         document = Document(
             id=document_id,
@@ -118,6 +127,7 @@ class Library:
             size=received.size,
             sha256=received.sha256,
             created_at=time.time(),
+            replaces=replaces,
         )
         try:
             await self._index.put_document(document)
@@ -148,12 +158,21 @@ class Library:
             document = await self._index.get(document_id)
             if document is None:
                 raise XnaiError(NOT_FOUND, what="document", name=document_id)
-            if document.status == "processed":
-                return document
-            processed = await self._processor.process(document, tell)
-        for former in await versions.older(self._index, processed):
-            await self.delete(former.id)
-        return processed
+            if document.status != "processed":
+                document = await self._processor.process(document, tell)
+        return await self._remove_former(document) if document.replaces else document
+
+    async def _remove_former(self, document: Document) -> Document:
+        """Delete the versions that a processed document replaces; what fails is left to a start."""
+        removed: list[str] = []
+        try:
+            removed = [former for former in document.replaces if await self.delete(former)]
+            await uninterrupted(self._index.put_document(replace(document, replaces=())))
+        except Exception as exc:  # noqa: BLE001 - the new version is there all the same
+            _log.warning(
+                "former_version_not_removed", document_id=document.id, exception=type(exc).__name__
+            )
+        return replace(document, replaces=tuple(removed))
 
     async def get(self, document_id: str, owner: str | None = None) -> Document | None:
         """A document's record, if the owner (None: anyone) has it."""
@@ -231,3 +250,10 @@ class Library:
             count = await self._index.count(scope)
             raise XnaiError(DOCUMENTS_TOO_LONG, count=count, limit=MAX_PARTS)
         return found
+
+
+def _is_unfinished(record: Document) -> bool:
+    """Whether a document is yet to be read, or its former versions are yet to be deleted."""
+    if record.status == "processed":
+        return bool(record.replaces)
+    return record.status != "error"

@@ -12,6 +12,8 @@ class Document:
 
     ``owner`` is an opaque id (a chat thread, an API key); ``page_count`` counts pages or slides
     and is 1 for a document that has none; ``error_*`` hold the catalogued error of a failed one.
+    ``replaces`` are the ids of former versions that go when this one is processed; on the record
+    that ends an ingest, of those that have gone.
     """
 
     id: str
@@ -28,6 +30,7 @@ class Document:
     error_code: str = ""
     error_message: str = ""
     error_hint: str = ""
+    replaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,13 @@ class FolderLibrary:
     ingested: list[str] = field(default_factory=list)
     received: int = 0  # bytes, of uploads that failed too
 
-    async def add(self, owner: str, file_name: str, source: AsyncIterator[bytes]) -> Document:
+    async def add(
+        self,
+        owner: str,
+        file_name: str,
+        source: AsyncIterator[bytes],
+        _former: Sequence[Document] = (),
+    ) -> Document:
         document_id = uuid4().hex
         data = bytearray()
         async for chunk in source:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import openai
 import pytest
 from api_server import MEGABYTE, client, program, serving
+from documents_library import GatedEmbedder, followed, opened
 
 KEYS = {"api_keys": "first-key,second-key"}
 FIRST = {"Authorization": "Bearer first-key"}
@@ -193,6 +194,91 @@ async def test_an_aborted_upload_leaves_nothing(tmp_path):
         writer.transport.abort()
         await asyncio.sleep(0.05)
     assert (runtime.library.records, runtime.library.ingested) == ({}, [])
+
+
+KNOWN = PART % (b"file", b'; filename="again.txt"', b"The tower is 330 m tall.")
+
+
+@pytest.fixture
+async def real(tmp_path):
+    """The interface over a real library, which has one document."""
+    async with opened(tmp_path / "data", GatedEmbedder(tmp_path)) as (library, _):
+        runtime = program(tmp_path)
+        runtime.library = library
+        async with serving(runtime) as url, client(url) as http:
+            await followed(library, await upload(http))
+            yield library, http
+
+
+@pytest.mark.parametrize(
+    "rest", [b"", KNOWN.removeprefix(b"--X\r\n") + b"--X--\r\n"], ids=["cut off", "second file"]
+)
+async def test_a_known_document_outlives_an_upload_of_it_that_ends_badly(real, rest):
+    library, http = real
+
+    async def packets() -> AsyncIterator[bytes]:
+        yield KNOWN + b"--X\r\n"
+        await asyncio.sleep(0.3)  # so that the whole file is read before what follows it
+        yield rest
+
+    response = await http.post("/v1/files", headers=BOUNDARY, content=packets())
+
+    assert response.status_code == 400
+    assert ["notes.txt"] == [document.file_name for document in await library.documents("api")]
+
+
+async def test_a_known_document_outlives_a_client_that_drops_while_it_is_sent_again(real):
+    library, http = real
+    head = (
+        b"POST /v1/files HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9999\r\n"
+        b"Content-Type: multipart/form-data; boundary=X\r\n\r\n"
+    )
+    _, writer = await asyncio.open_connection(http.base_url.host, http.base_url.port)
+    writer.write(head + KNOWN + b"--X\r\n")
+    await writer.drain()
+    await asyncio.sleep(0.3)
+    writer.transport.abort()
+    await asyncio.sleep(0.3)
+
+    assert ["notes.txt"] == [document.file_name for document in await library.documents("api")]
+
+
+async def contents_after(library, http, content, **fields):
+    """The contents of the documents once another notes.txt has been read."""
+    file_id = await upload(http, content=content, data=fields)
+    await followed(library, file_id)
+    return {library.original(d).read_bytes()[:9] for d in await library.documents("api")}
+
+
+async def test_a_file_of_the_same_name_replaces_the_former_ones_only_if_the_request_says_so(real):
+    library, http = real
+
+    assert await contents_after(library, http, b"The lamp.") == {b"The tower", b"The lamp."}
+    assert len(await contents_after(library, http, b"The sea..", replace="false")) == 3
+    assert await contents_after(library, http, b"The bread", replace="true") == {b"The bread"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (PART % (b"replace", b"", b"yes"), b"", "replace='yes' is not valid"),
+        (b"", PART % (b"replace", b"", b"true"), "comes after the file"),
+    ],
+)
+async def test_a_wish_to_replace_that_cannot_be_heeded_is_refused(real, before, after, said):
+    library, http = real
+    file = PART % (b"file", b'; filename="notes.txt"', b"The lamp.")
+
+    async def packets() -> AsyncIterator[bytes]:
+        yield before + file
+        await asyncio.sleep(0.3)  # the file is being kept by then
+        yield after + b"--X--\r\n"
+
+    response = await http.post("/v1/files", headers=BOUNDARY, content=packets())
+
+    assert response.status_code == 400
+    assert said in response.json()["error"]["message"]
+    assert len(await library.documents("api")) == 1
 
 
 async def test_a_key_is_needed_where_keys_are_set(tmp_path):

@@ -2,7 +2,9 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -29,10 +31,12 @@ async def library(tmp_path, embedder):
 
 @pytest.fixture
 def add(library, tmp_path):
-    async def add(content: bytes, name: str = "a.txt", owner: str = "o") -> Document:
+    async def add(
+        content: bytes, name: str = "a.txt", owner: str = "o", former: Sequence[Document] = ()
+    ) -> Document:
         path = tmp_path / f"source-{hash(content)}"
         path.write_bytes(content)
-        return await library.add(owner, name, path)
+        return await library.add(owner, name, path, former)
 
     return add
 
@@ -66,13 +70,14 @@ async def test_the_same_file_twice_is_one_document_for_each_owner(library, add):
 async def test_a_new_version_replaces_the_old_one_when_it_is_read_and_not_before(library, add):
     old = await add(b"Tea is grown in Assam.", "tea.txt")
     await followed(library, old.id)
-    new = await add(b"Tea is grown in Ceylon.", "tea.txt")
+    new = await add(b"Tea is grown in Ceylon.", "tea.txt", former=[old])
     other = await add(b"Coffee is grown in Brazil.", "coffee.txt")
     await followed(library, other.id)
     assert await status(library, old) == "processed"
 
-    await followed(library, new.id)
+    last = (await followed(library, new.id))[-1].document
 
+    assert (last.replaces, (await library.get(new.id)).replaces) == ((old.id,), ())
     assert [await status(library, d) for d in (old, new, other)] == [
         "gone", "processed", "processed",
     ]  # fmt: skip
@@ -83,12 +88,64 @@ async def test_a_new_version_replaces_the_old_one_when_it_is_read_and_not_before
 async def test_a_new_version_that_cannot_be_read_leaves_the_old_one_alone(library, add):
     old = await add(b"Tea is grown in Assam.", "tea.pdf")
     await followed(library, old.id)
-    broken = await add(b"%PDF-1.4 and no more", "tea.pdf")
+    broken = await add(b"%PDF-1.4 and no more", "tea.pdf", former=[old])
 
     with pytest.raises(XnaiError):
         await followed(library, broken.id)
 
     assert await status(library, old) == "processed"
+
+
+async def test_files_of_one_name_are_two_documents_unless_one_is_said_to_be_the_former(
+    library, add
+):
+    one = await add(b"Tea is grown in Assam.", "one/README.md")
+    other = await add(b"Coffee is grown in Brazil.", "other/README.md")
+
+    last = [(await followed(library, d.id))[-1].document for d in (one, other)]
+
+    assert [d.replaces for d in last] == [(), ()]
+    assert [await status(library, d) for d in (one, other)] == ["processed", "processed"]
+
+
+async def test_only_what_is_the_owners_and_has_the_name_is_replaced(add):
+    another = await add(b"Coffee is grown in Brazil.", "coffee.txt")
+    strangers = await add(b"Tea is grown in Assam.", "tea.txt", "p")
+
+    new = await add(b"Tea is grown in Ceylon.", "tea.txt", former=[another, strangers])
+
+    assert new.replaces == ()
+
+
+async def test_a_former_version_that_cannot_be_deleted_does_not_make_the_new_one_fail(library, add):
+    old = await add(b"Tea is grown in Assam.", "tea.txt")
+    await followed(library, old.id)
+    new = await add(b"Tea is grown in Ceylon.", "tea.txt", former=[old])
+    library.original(old).unlink()
+    library.original(old).mkdir()  # which nobody can unlink
+
+    await followed(library, new.id)
+
+    assert await status(library, new) == "processed"
+
+
+async def test_a_start_takes_up_what_was_to_be_replaced(tmp_path, embedder):
+    source = tmp_path / "source"
+    async with opened(tmp_path / "data", embedder) as (library, index):
+        source.write_bytes(b"Tea is grown in Assam.")
+        old = await library.add("o", "tea.txt", source)
+        await followed(library, old.id)
+        source.write_bytes(b"Tea is grown in Ceylon.")
+        new = await library.add("o", "tea.txt", source, [old])
+        await followed(library, new.id)
+        # As if it had been killed between the two: the former is there still.
+        await index.put_document(replace(await library.get(new.id), replaces=(old.id,)))
+        await index.put_document(replace(old, status="processed"))
+        library.original(old).write_bytes(b"Tea is grown in Assam.")
+
+    async with opened(tmp_path / "data", embedder) as (library, _):
+        await until(library, old, "gone")
+        assert await status(library, new) == "processed"
 
 
 async def test_a_document_is_read_embedded_and_found(library, add):

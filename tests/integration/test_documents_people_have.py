@@ -1,11 +1,15 @@
 """Documents as people have them: with headers on each page, divided words, tables, mail, books."""
 
+import asyncio
+import contextlib
 from email.message import EmailMessage
 from io import BytesIO
 
+import psutil
 import pypdfium2
 import pytest
 from documents_files import epub, pdf, xlsx
+from PIL import Image
 
 from xnai.documents import sniff
 from xnai.documents.parse import Reading, read_all
@@ -154,11 +158,14 @@ async def test_a_book_without_contents_is_damaged(read):
     assert caught.value.code == "file_damaged"
 
 
-def scan(lines: list[str]) -> bytes:
-    """A PDF whose one page is a picture of text."""
+def scan(lines: list[str], copies: int = 1) -> bytes:
+    """A PDF whose one page is a picture of text, or of so many squared copies of it."""
     drawn = pypdfium2.PdfDocument(pdf([lines]))[0].render(scale=3).to_pil()
+    sheet = Image.new("RGB", (drawn.width * copies, drawn.height * copies))
+    for n in range(copies**2):
+        sheet.paste(drawn, (n // copies * drawn.width, n % copies * drawn.height))
     buffer = BytesIO()
-    drawn.save(buffer, "PDF", resolution=216)
+    sheet.save(buffer, "PDF", resolution=216)
     return buffer.getvalue()
 
 
@@ -171,6 +178,32 @@ async def test_the_text_of_a_scan_is_recognised_and_that_is_noted(tmp_path):
 
     assert "The lamp was replaced in October." in page.text
     assert reading.notes == ("Page 1 is a picture; its text was recognised (OCR).",)
+
+
+async def recognising() -> tuple[psutil.Process, psutil.Process]:
+    """The reader of a scan and the program that recognises its text, once that has the picture."""
+    async with asyncio.timeout(30):
+        while True:
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    if process.name() == "tesseract" and process.cpu_times().user > 0.5:
+                        return process.parent(), process
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("end", ["stopped", "crashed"])
+async def test_the_program_that_recognises_text_ends_with_its_reader(tmp_path, end):
+    path = tmp_path / "scan"
+    lines = [f"Line {n} is long: " + "many words to read " * 4 for n in range(50)]
+    path.write_bytes(scan(lines, copies=2))
+    read = asyncio.create_task(read_all(Reading(path, sniff.PDF, "scan.pdf", 10**6, AMPLE)))
+    reader, program = await recognising()
+
+    read.cancel() if end == "stopped" else reader.kill()
+    await asyncio.gather(read, return_exceptions=True)
+
+    _, alive = await asyncio.to_thread(psutil.wait_procs, [program], 1)
+    assert [] == [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
 
 
 async def test_without_the_program_for_it_a_scan_is_refused_with_its_name(read, monkeypatch):

@@ -54,6 +54,24 @@ def test_a_folder_with_questions_is_measured_and_compared(tmp_path):
     assert "earlier" in second.stdout
 
 
+def test_files_of_one_name_in_two_folders_are_both_searched(tmp_path):
+    contents = {"a/x.md": "The lighthouse was built in 1954.", "b/x.md": "Bread is baked daily."}
+    for name, text in contents.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    questions = [
+        {"question": "When was the lighthouse built?", "answers": ["1954"], "document": "a/x.md"},
+        {"question": "How often is bread baked?", "answers": ["daily"], "document": "b/x.md"},
+    ]
+    lines = "".join(json.dumps(question) + "\n" for question in questions)
+    (tmp_path / "questions.jsonl").write_text(lines, encoding="utf-8")
+
+    done = run(tmp_path, "--questions", "0", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["retrieval"]["hit@1"] == 1
+
+
 def test_what_is_no_set_is_refused_in_a_sentence(tmp_path):
     done = run(tmp_path)
 

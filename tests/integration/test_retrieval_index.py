@@ -310,7 +310,9 @@ def test_names_of_migrations_are_the_ledger():
     schema.migrate(connection)
     schema.migrate(connection)
     names = [name for (name,) in connection.execute("SELECT name FROM migrations ORDER BY rowid")]
-    assert names == ["m001_documents", "m002_chunks", "m003_signatures", "m004_embedding"]
+    assert names == [
+        "m001_documents", "m002_chunks", "m003_signatures", "m004_embedding", "m005_replaces",
+    ]  # fmt: skip
 
 
 def test_every_connection_has_its_safety_settings(tmp_path):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import structlog
 from model_folders import cross_encoder, embedding_model
 
 from xnai.documents.library import Library
@@ -165,6 +166,21 @@ async def test_a_cross_encoder_from_a_folder_decides_the_order(tmp_path):
 
     assert [p.file_name for p in ranked] == ["bread.txt", "lamp.txt"]
     assert 0 < ranked[1].score < 0.5 < ranked[0].score < 1
+
+
+async def test_a_cross_encoder_that_fails_leaves_the_passages_as_they_are(tmp_path):
+    own, ranker = embedding_model(tmp_path / "own"), cross_encoder(tmp_path / "ranker", "bread")
+    data = tmp_path / "data"
+    async with house(data, embedder=str(own)) as (library, *_):
+        for name, text in TEXTS.items():
+            await add(library, name, text)
+        order = await found(library)
+
+    (ranker / "model.onnx").write_bytes(b"no model at all")
+    async with house(data, embedder=str(own), reranker=str(ranker)) as (library, *_):
+        with structlog.testing.capture_logs() as logs:
+            assert await found(library) == order
+    assert "search.not_reranked" in [entry["event"] for entry in logs]
 
 
 @pytest.mark.parametrize("missing", ["model.onnx", "tokenizer.json", "config.json"])

@@ -77,6 +77,27 @@ async def test_answering_again_keeps_the_earlier_answer(pages_server):
     assert sorted(saved) == sorted([first, second])
 
 
+async def test_a_file_replaces_those_of_its_name_that_came_with_earlier_messages(pages_server):
+    documents = pages_server.folder / "data" / "documents"
+
+    def kept() -> set[str]:
+        return {path.name for path in documents.glob("??/*")}
+
+    page, others = await Page(pages_server).open(), kept()
+    await page.ask("", b"The lamp was replaced in 1987.", b"Bread is baked on Tuesdays.")
+    await page.until(lambda: page.answer().count("keepers.txt") == 2, "both files")
+    together = kept() - others
+    assert len(together) == 2
+    assert not page.has("replaces the earlier")
+
+    await page.ask("", b"The lamp was replaced in 1988.")
+
+    await page.until(lambda: "replaces the earlier keepers.txt" in page.answer(), "the words")
+    assert page.has("Read keepers.txt, which replaces the earlier keepers.txt")
+    assert len(kept() - others) == 1
+    assert not together & kept()
+
+
 async def test_a_second_question_is_refused_and_its_words_come_back(pages_server):
     page = await Page(pages_server).open()
     await page.ask(STORY)

@@ -1,9 +1,9 @@
 """``/v1/files``: documents that programs bring, in the form of OpenAI's files API."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -20,6 +20,7 @@ from xnai.types import Document
 log = structlog.get_logger(__name__)
 
 _PURPOSES = frozenset({"assistants", "user_data"})
+_REPLACE = "replace"  # the form field that lets a file replace those of the same name
 _LIST_MAX = 10_000
 _NO_STORE = {"Cache-Control": "no-store"}
 
@@ -96,15 +97,28 @@ class Files:
         if declared_length(request.headers) > limit_mb * MEGABYTE + UPLOAD_OVERHEAD:
             raise XnaiError(FILE_TOO_LARGE, name=upload.file_name[:255], limit_mb=limit_mb)
         library = self._runtime.library
-        document = await library.add(owner, upload.file_name, upload.chunks())
-        try:
-            await upload.finish()
-        except (XnaiError, ClientDisconnect):
-            await library.delete(document.id)
-            raise
+        former = await library.documents(owner) if _is_to_replace(upload) else ()
+        source = _unchanged(upload, upload.fields.get(_REPLACE))
+        document = await library.add(owner, upload.file_name, source, former)
         library.ingest_in_background(document.id)
         log.info("document added", document=document.id, size=document.size)
         return JSONResponse(file_object(document), headers=_NO_STORE)
+
+
+def _is_to_replace(upload: FileUpload) -> bool:
+    """What the field ``replace`` says, which has to stand before the file."""
+    given = upload.fields.get(_REPLACE, "false")
+    if given not in {"true", "false"}:
+        raise refuse(f"replace={given[:20]!r} is not valid.", "Send 'true' or 'false'.")
+    return given == "true"
+
+
+async def _unchanged(upload: FileUpload, given: str | None) -> AsyncGenerator[bytes, None]:
+    """The file's bytes; a field ``replace`` after them would come too late to be heeded."""
+    async for data in upload.chunks():
+        yield data
+    if upload.fields.get(_REPLACE) != given:
+        raise refuse("The field 'replace' comes after the file.", "Send it before the file.")
 
 
 def _page(documents: Sequence[Document], request: Request) -> dict[str, object]:

@@ -34,7 +34,7 @@ class _Part:
 class FileUpload:
     """A request's part named ``file``; the fields before it are kept in ``fields``.
 
-    Call ``open``, then read ``chunks`` to the end, then ``finish``.
+    Call ``open``, then read ``chunks`` to the end: nothing of them may be kept before.
     """
 
     def __init__(self, content_type: str, body: AsyncIterator[bytes]) -> None:
@@ -67,22 +67,19 @@ class FileUpload:
                 raise _refuse("There is no part named 'file' with a file name.")
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The file's bytes as they arrive.
+        """The file's bytes as they arrive; ends with the request, whose rest is read too.
 
         Raises:
-            XnaiError: BAD_REQUEST if the request ends in the middle.
+            XnaiError: BAD_REQUEST if the request ends in the middle or goes on with another file.
 
         """
         while True:
             while self._data:
                 yield self._data.popleft()
             if self._file_ended:
-                return
+                break
             if not await self._feed():
                 raise _refuse("The request ended in the middle of the file.")
-
-    async def finish(self) -> None:
-        """Read what follows the file."""
         while await self._feed():
             pass
         if not self._ended:

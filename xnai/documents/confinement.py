@@ -14,10 +14,18 @@ _NICENESS = 10  # the page and the model go first
 _MEGABYTE = 2**20
 
 
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def be_killed_with_parent() -> None:
+    """Have the system kill this process when its parent ends; only Linux can."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def die_with_parent(parent: int, stdin: BinaryIO) -> None:
     """End this process when its parent does, or when the parent closes the pipe."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    be_killed_with_parent()
     if os.getppid() != parent:  # it died before it could be watched
         os._exit(1)
 

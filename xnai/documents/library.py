@@ -2,60 +2,39 @@
 
 import asyncio
 import time
-import traceback
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import structlog
 
 from xnai.documents import sniff, versions
-from xnai.documents.chunk import Chunker
 from xnai.documents.claim import FolderClaim
 from xnai.documents.files import OriginalFiles, Received
-from xnai.documents.ingest import Progress, digest
 from xnai.documents.jobs import Jobs
 from xnai.documents.names import display_name
 from xnai.documents.page_image import PageImages
-from xnai.documents.parse import Reading
+from xnai.documents.processor import Processor
 from xnai.documents.protocol import IngestProgress, Search, TokenizingEmbedder
-from xnai.documents.worker import Limits
+from xnai.documents.uninterrupted import uninterrupted
 from xnai.errors import (
     BAD_REQUEST,
     DOCUMENTS_TOO_LONG,
-    FILE_NO_TEXT,
-    INTERNAL,
     NOT_FOUND,
     SEARCH_DOWN,
-    SHUTTING_DOWN,
     TOO_MANY_FILES,
     XnaiError,
 )
 from xnai.retrieval.protocol import Index
 from xnai.retrieval.search import Found
 from xnai.settings import Settings
-from xnai.telemetry import metrics
 from xnai.types import Document, Passage, Scope
 
 _log = structlog.get_logger(__name__)
 
 _MEGABYTE = 1_000_000
 MAX_PARTS = 2000  # passages that are read for a question about whole documents
-_NOT_MARKDOWN = {sniff.PDF, sniff.TEXT, sniff.MAIL}
-
-T = TypeVar("T")
-
-
-async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
-    """Let work that was begun finish, then be cancelled: a thread cannot be stopped half way."""
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 class Library:
@@ -66,15 +45,14 @@ class Library:
     ) -> None:
         self._settings = settings
         self._index = index
-        self._embedder = embedder
         self._search = search
         folder = settings.data_dir / "documents"
         self._files = OriginalFiles(folder, settings.upload_max_mb * _MEGABYTE)
         self._images = PageImages(settings.data_dir / "page_images", settings.parse_memory_mb)
+        self._processor = Processor(settings, index, embedder, self._files)
         self._jobs = Jobs(self._ingest)
         self.turn = asyncio.Semaphore(1)  # one at a time embeds: the cores are few
         self._admission = asyncio.Lock()
-        self._chunker: Chunker | None = None
         self._claim: FolderClaim | None = None
 
     async def start(self) -> None:
@@ -95,7 +73,7 @@ class Library:
         await asyncio.to_thread(self._images.clean, known)
         self._claim.share()
         for record in records:
-            if record.id in known and record.status in {"uploaded", "processing"}:
+            if record.id in known and _is_unfinished(record):
                 self.ingest_in_background(record.id)
 
     async def close(self) -> None:
@@ -109,29 +87,37 @@ class Library:
         if self._claim is None:
             raise XnaiError(SEARCH_DOWN, reason="the index is still being opened")
 
-    async def _refuse_too_many(self, owner: str) -> None:
+    def _refuse_too_many(self, documents: Sequence[Document]) -> None:
         limit = self._settings.documents_max
-        count = len(await self._index.documents(owner)) + 1
+        count = len(documents) + 1
         if count > limit:
             raise XnaiError(TOO_MANY_FILES, count=count, limit=limit, setting="XNAI_DOCUMENTS_MAX")
 
     async def add(
-        self, owner: str, file_name: str, source: Path | AsyncIterator[bytes]
+        self,
+        owner: str,
+        file_name: str,
+        source: Path | AsyncIterator[bytes],
+        former: Sequence[Document] = (),
     ) -> Document:
         """Copy a file in, see ``DocumentLibrary.add``."""
         self._require_started()
         name = display_name(file_name)
-        await self._refuse_too_many(owner)
+        self._refuse_too_many(await self._index.documents(owner))
         async with self._files.receive(name, source) as received:
             media_type = await asyncio.to_thread(sniff.media_type, received.path, name)
             async with self._admission:
-                known = await versions.same(self._index, owner, received)
+                documents = await self._index.documents(owner)
+                known = versions.same(documents, received)
                 if known is not None:
                     return known
-                await self._refuse_too_many(owner)
-                return await _uninterrupted(self._keep(owner, media_type, received))
+                self._refuse_too_many(documents)
+                replaces = versions.replaced(documents, former, name)
+                return await uninterrupted(self._keep(owner, media_type, received, replaces))
 
-    async def _keep(self, owner: str, media_type: str, received: Received) -> Document:
+    async def _keep(
+        self, owner: str, media_type: str, received: Received, replaces: tuple[str, ...]
+    ) -> Document:
         document_id = await asyncio.to_thread(self._files.keep, received)
         document = Document(
             id=document_id,
@@ -141,6 +127,7 @@ class Library:
             size=received.size,
             sha256=received.sha256,
             created_at=time.time(),
+            replaces=replaces,
         )
         try:
             await self._index.put_document(document)
@@ -168,95 +155,24 @@ class Library:
     async def _ingest(self, document_id: str, tell: Callable[[IngestProgress], None]) -> Document:
         tell(IngestProgress("parsing", 0, 0))
         async with self.turn:
-            record = await self._index.get(document_id)
-            if record is None:
+            document = await self._index.get(document_id)
+            if document is None:
                 raise XnaiError(NOT_FOUND, what="document", name=document_id)
-            if record.status == "processed":
-                return record
-            document = replace(
-                record, status="processing", error_code="", error_message="", error_hint=""
+            if document.status != "processed":
+                document = await self._processor.process(document, tell)
+        return await self._remove_former(document) if document.replaces else document
+
+    async def _remove_former(self, document: Document) -> Document:
+        """Delete the versions that a processed document replaces; what fails is left to a start."""
+        removed: list[str] = []
+        try:
+            removed = [former for former in document.replaces if await self.delete(former)]
+            await uninterrupted(self._index.put_document(replace(document, replaces=())))
+        except Exception as exc:  # noqa: BLE001 - the new version is there all the same
+            _log.warning(
+                "former_version_not_removed", document_id=document.id, exception=type(exc).__name__
             )
-            try:
-                await _uninterrupted(self._index.put_document(document))
-                processed = await self._read(document, tell)
-                for former in await versions.older(self._index, processed):
-                    await self.delete(former.id)
-            except asyncio.CancelledError:
-                await self._interrupted(document)
-                raise
-            except XnaiError as exc:
-                if exc.kind is SHUTTING_DOWN:
-                    await self._interrupted(document)
-                    raise
-                failure = exc
-            except Exception as exc:  # noqa: BLE001 - nothing may be left as "processing"
-                failure = self._unexpected(document, exc)
-            else:
-                return processed
-            metrics.document("error")
-            await self._index.put_document(_failed(document, failure))
-            raise failure
-
-    async def _read(self, document: Document, tell: Callable[[IngestProgress], None]) -> Document:
-        if self._chunker is None:
-            self._chunker = await asyncio.to_thread(
-                Chunker.from_file, self._embedder.tokenizer_path
-            )
-        settings = self._settings
-        reading = Reading(
-            self.original(document),
-            document.media_type,
-            document.file_name,
-            settings.document_max_characters,
-            Limits(settings.parse_timeout, settings.parse_memory_mb),
-        )
-        markdown = document.media_type not in _NOT_MARKDOWN
-        began = time.monotonic()
-        read = await digest(
-            reading, self._chunker, self._embedder, Progress(tell), markdown=markdown
-        )
-        if not read.chunks:
-            raise XnaiError(FILE_NO_TEXT, name=document.file_name)
-        tell(IngestProgress("storing", 0, len(read.chunks)))
-        processed = replace(
-            document,
-            status="processed",
-            page_count=len(read.pages),
-            chunk_count=len(read.chunks),
-            notes=reading.notes,
-        )
-        vectors = await asyncio.to_thread(read.stacked, self._embedder.dimensions)
-        await _uninterrupted(self._index.upsert(processed, read.pages, read.chunks, vectors))
-        seconds = time.monotonic() - began
-        metrics.document("processed")
-        metrics.pages.inc(processed.page_count)
-        metrics.chunks.inc(processed.chunk_count)
-        metrics.ingest_seconds.observe(seconds)
-        _log.info(
-            "document_processed",
-            document_id=document.id,
-            media_type=document.media_type,
-            pages=processed.page_count,
-            chunks=processed.chunk_count,
-            seconds=round(seconds, 2),
-        )
-        return processed
-
-    async def _interrupted(self, document: Document) -> None:
-        current = await self._index.get(document.id)
-        if current is not None and current.status != "processed":
-            await _uninterrupted(self._index.put_document(replace(document, status="uploaded")))
-
-    def _unexpected(self, document: Document, exc: Exception) -> XnaiError:
-        # Neither message nor variables: they may hold the document's text.
-        where = traceback.extract_tb(exc.__traceback__)[-1]
-        _log.error(
-            "document_ingest_failed",
-            document_id=document.id,
-            exception=type(exc).__name__,
-            where=f"{where.filename}:{where.lineno}",
-        )
-        return XnaiError(INTERNAL)
+        return replace(document, replaces=tuple(removed))
 
     async def get(self, document_id: str, owner: str | None = None) -> Document | None:
         """A document's record, if the owner (None: anyone) has it."""
@@ -272,7 +188,7 @@ class Library:
     async def delete(self, document_id: str) -> bool:
         """Remove file, record, chunks and vectors; ingest of it is stopped first."""
         self._require_started()
-        return await _uninterrupted(self._delete(document_id))
+        return await uninterrupted(self._delete(document_id))
 
     async def _delete(self, document_id: str) -> bool:
         async with self._jobs.barred(document_id):
@@ -336,11 +252,8 @@ class Library:
         return found
 
 
-def _failed(document: Document, failure: XnaiError) -> Document:
-    return replace(
-        document,
-        status="error",
-        error_code=failure.code,
-        error_message=failure.message,
-        error_hint=failure.hint,
-    )
+def _is_unfinished(record: Document) -> bool:
+    """Whether a document is yet to be read, or its former versions are yet to be deleted."""
+    if record.status == "processed":
+        return bool(record.replaces)
+    return record.status != "error"

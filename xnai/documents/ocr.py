@@ -10,6 +10,8 @@ import subprocess
 from io import BytesIO
 from typing import Any
 
+from xnai.documents.confinement import be_killed_with_parent
+
 DOTS_PER_POINT = 200 / 72  # what tesseract is at its best with
 MAX_PIXELS = 16_000_000
 PAGE_SECONDS = 60.0
@@ -49,6 +51,7 @@ def _run(*arguments: str, data: bytes = b"") -> bytes:
     program = _program()
     assert program is not None
     try:
+        # The parent kills both, but not if this process crashes or the parent is killed itself.
         done = subprocess.run(  # noqa: S603 - no shell, arguments of our own
             [program, *arguments],
             input=data,
@@ -57,6 +60,7 @@ def _run(*arguments: str, data: bytes = b"") -> bytes:
             timeout=PAGE_SECONDS,
             check=False,
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+            preexec_fn=be_killed_with_parent,
         )
     except (OSError, subprocess.TimeoutExpired):
         return b""

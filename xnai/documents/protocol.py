@@ -47,12 +47,17 @@ class DocumentLibrary(Protocol):
     """Keeps original files, reads them, and hands out what the page needs to show them."""
 
     async def add(
-        self, owner: str, file_name: str, source: Path | AsyncIterator[bytes]
+        self,
+        owner: str,
+        file_name: str,
+        source: Path | AsyncIterator[bytes],
+        former: Sequence[Document] = (),
     ) -> Document:
         """Copy a file in (status ``uploaded``); size and owner limits are checked on the way.
 
-        Of content that the owner has already, the document there is returned. A document replaces
-        those that the owner had under the same name, as soon as it is processed.
+        Of content that the owner has already, the document there is returned. Otherwise those of
+        ``former`` that are the owner's and have the same name are deleted as soon as the new one
+        is processed; without ``former`` nothing is replaced.
 
         Raises:
             XnaiError: FILE_EMPTY, FILE_TOO_LARGE, TOO_MANY_FILES, DISK_FULL, and

@@ -131,7 +131,10 @@ class Worker:
 async def worker(
     name: str, limits: Limits, request: Mapping[str, object]
 ) -> AsyncGenerator[Worker, None]:
-    """Start a worker on a request; it is dead and reaped when the block is left."""
+    """Start a worker on a request; it is dead and reaped when the block is left.
+
+    It leads a process group of its own, so that the programs it runs end with it.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -141,6 +144,7 @@ async def worker(
         stderr=asyncio.subprocess.DEVNULL,
         limit=_LINE_LIMIT,
         env=_environment(),
+        start_new_session=True,
     )
     assert process.stdin is not None
     full = {
@@ -153,6 +157,8 @@ async def worker(
         process.stdin.write(json.dumps(full).encode() + b"\n")
         yield Worker(name, limits, process)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        # Once it is reaped, its id may be that of another group.
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         await process.wait()

@@ -118,6 +118,7 @@ class Workspace:
             at += len(own)
 
     async def _put_file(self, document: EvalDocument) -> None:
+        """Read a file; it replaces none of the same name, for that lies in another folder."""
         assert document.path is not None
         try:
             kept = await self.library.add(OWNER, document.path.name, document.path)

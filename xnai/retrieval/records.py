@@ -142,5 +142,5 @@ def _passage(row: Any, score: float) -> Passage:
 
 def _document(row: Sequence[object]) -> Document:
     values = dict(zip((field.name for field in fields(Document)), row, strict=True))
-    notes = tuple(json.loads(str(values.pop("notes"))))
-    return Document(**values, notes=notes)  # type: ignore[arg-type]
+    lists = {name: tuple(json.loads(str(values.pop(name)))) for name in ("notes", "replaces")}
+    return Document(**values, **lists)  # type: ignore[arg-type]

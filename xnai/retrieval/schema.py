@@ -91,11 +91,17 @@ def m004_embedding(connection: apsw.Connection) -> None:
         connection.execute("INSERT INTO embedding VALUES (?, ?, ?, '')", values)
 
 
+def m005_replaces(connection: apsw.Connection) -> None:
+    """The former versions that a document replaces as soon as it is processed."""
+    connection.execute("ALTER TABLE documents ADD COLUMN replaces TEXT NOT NULL DEFAULT '[]'")
+
+
 MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = (
     m001_documents,
     m002_chunks,
     m003_signatures,
     m004_embedding,
+    m005_replaces,
 )
 
 

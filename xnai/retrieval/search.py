@@ -55,7 +55,8 @@ class HybridSearch:
         best possible rank: 1 means ranked first.
 
         Raises:
-            XnaiError: the index cannot be searched. Without embedder, words alone are compared.
+            XnaiError: the index cannot be searched. Without embedder, words alone are compared;
+                a reranker that fails leaves the order as it is.
 
         """
         query = _shortened(question)
@@ -81,9 +82,18 @@ class HybridSearch:
             except XnaiError as error:
                 log.warning("search.text_only", code=error.code)
                 text_only = error
-        if self._reranker is not None:
-            passages = await self._reranker.rerank(query, passages)
+        passages = await self._reranked(query, passages)
         return Found(await joined(self._index, passages, limit), text_only)
+
+    async def _reranked(self, query: str, passages: list[Passage]) -> list[Passage]:
+        """The passages in the reranker's order, or as they are without one that works."""
+        if self._reranker is None:
+            return passages
+        try:
+            return await self._reranker.rerank(query, passages)
+        except XnaiError as error:
+            log.warning("search.not_reranked", code=error.code, reason=error.message)
+            return passages
 
     async def _vector(self, query: str) -> tuple[Vectors | None, XnaiError | None]:
         """The query's vector, or the reason why there is none."""

@@ -1,6 +1,7 @@
 """Attached files: the step that shows how they are read, and the list of documents."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -49,12 +50,14 @@ async def read_files(
     failed: list[XnaiError] = []
     paths = [Path(file.path) for file in files]
     try:
+        # What came with earlier messages; files of one message never replace each other.
+        former = await library.documents(owner)
         if len(files) > limit:
             kind, name = TOO_MANY_FILES, "XNAI_UPLOAD_MAX_FILES"
             raise XnaiError(kind, count=len(files), limit=limit, setting=name)
         for file, path in zip(files, paths, strict=True):
             try:
-                document = await _read_file(library, owner, file.name, path)
+                document = await _read_file(library, owner, file.name, path, former)
                 read.append(document)
                 await _link(file, document)
             except XnaiError as exc:
@@ -77,19 +80,20 @@ async def _link(file: Element, document: Document) -> None:
     await file.send(for_id=file.for_id)
 
 
-async def _read_file(library: DocumentLibrary, owner: str, name: str, path: Path) -> Document:
+async def _read_file(
+    library: DocumentLibrary, owner: str, name: str, path: Path, former: Sequence[Document]
+) -> Document:
     async with progress_step(f"Opening {name}") as step:
         document = None
         try:
-            document = await library.add(owner, name, path)
+            document = await library.add(owner, name, path, former)
             async with aclosing(library.ingest(document.id)) as events:
                 async for event in events:
                     document = event.document or document
                     await step.show(_words(document.file_name, event))
         except asyncio.CancelledError:
-            # The list would show it as waiting, and the next start would read it after all.
-            if document is not None and document.status != "processed":
-                await library.delete(document.id)
+            if document is not None and all(document.id != other.id for other in former):
+                await _discard(library, document.id)
             raise
         except XnaiError as raised:
             exc = raised
@@ -102,8 +106,21 @@ async def _read_file(library: DocumentLibrary, owner: str, name: str, path: Path
             await step.fail(f"Could not read {name}", INTERNAL.message)
             raise XnaiError(INTERNAL) from exc
         notes = "\n".join(f"- {render.plain(note)}" for note in document.notes)
-        await step.finish(f"Read {document.file_name}", render.document_line(document), notes)
+        title = f"Read {document.file_name}"
+        if document.replaces:
+            title += f", which replaces the earlier {document.file_name}"
+        await step.finish(title, render.document_line(document), notes)
         return document
+
+
+async def _discard(library: DocumentLibrary, document_id: str) -> None:
+    """Delete a document whose reading was stopped, unless it was read by then.
+
+    The list would show it as waiting, and the next start would read it after all.
+    """
+    document = await library.get(document_id)
+    if document is not None and document.status != "processed":
+        await library.delete(document_id)
 
 
 def _words(name: str, event: IngestProgress) -> str:

@@ -212,4 +212,5 @@ def document_line(document: Document) -> str:
     pages = f"{document.page_count} page{'s' if document.page_count != 1 else ''}, "
     counted = pages if document.page_count > 1 else ""
     chunks = f"{document.chunk_count} passage{'s' if document.chunk_count != 1 else ''}"
-    return f"{plain(document.file_name)} ({counted}{chunks})"
+    replaces = f"; replaces the earlier {plain(document.file_name)}" if document.replaces else ""
+    return f"{plain(document.file_name)} ({counted}{chunks}){replaces}"

@@ -1,0 +1,138 @@
+"""Reads one document: from the file kept to its record, chunks and vectors in the index."""
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from xnai.documents import sniff
+from xnai.documents.chunk import Chunker
+from xnai.documents.files import OriginalFiles
+from xnai.documents.ingest import Progress, digest
+from xnai.documents.parse import Reading
+from xnai.documents.protocol import IngestProgress, TokenizingEmbedder
+from xnai.documents.uninterrupted import uninterrupted
+from xnai.documents.worker import Limits
+from xnai.errors import FILE_NO_TEXT, INTERNAL, SHUTTING_DOWN, XnaiError
+from xnai.retrieval.protocol import Index
+from xnai.settings import Settings
+from xnai.telemetry import metrics
+from xnai.types import Document
+
+_log = structlog.get_logger(__name__)
+
+_NOT_MARKDOWN = {sniff.PDF, sniff.TEXT, sniff.MAIL}
+
+
+class Processor:
+    """Keeps the record true to what becomes of a document; one at a time, see ``Library.turn``."""
+
+    def __init__(
+        self, settings: Settings, index: Index, embedder: TokenizingEmbedder, files: OriginalFiles
+    ) -> None:
+        self._settings = settings
+        self._index = index
+        self._embedder = embedder
+        self._files = files
+        self._chunker: Chunker | None = None
+
+    async def process(self, record: Document, tell: Callable[[IngestProgress], None]) -> Document:
+        """Read a document that is not processed and return its new record.
+
+        Raises:
+            XnaiError: why it cannot be read, as the record says then.
+
+        """
+        document = replace(
+            record, status="processing", error_code="", error_message="", error_hint=""
+        )
+        try:
+            await uninterrupted(self._index.put_document(document))
+            return await self._read(document, tell)
+        except asyncio.CancelledError:
+            await self._interrupted(document)
+            raise
+        except XnaiError as exc:
+            if exc.kind is SHUTTING_DOWN:
+                await self._interrupted(document)
+                raise
+            failure = exc
+        except Exception as exc:  # noqa: BLE001 - nothing may be left as "processing"
+            failure = self._unexpected(document, exc)
+        metrics.document("error")
+        await self._index.put_document(_failed(document, failure))
+        raise failure
+
+    async def _read(self, document: Document, tell: Callable[[IngestProgress], None]) -> Document:
+        if self._chunker is None:
+            self._chunker = await asyncio.to_thread(
+                Chunker.from_file, self._embedder.tokenizer_path
+            )
+        settings = self._settings
+        reading = Reading(
+            self._files.path(document.id),
+            document.media_type,
+            document.file_name,
+            settings.document_max_characters,
+            Limits(settings.parse_timeout, settings.parse_memory_mb),
+        )
+        markdown = document.media_type not in _NOT_MARKDOWN
+        began = time.monotonic()
+        read = await digest(
+            reading, self._chunker, self._embedder, Progress(tell), markdown=markdown
+        )
+        if not read.chunks:
+            raise XnaiError(FILE_NO_TEXT, name=document.file_name)
+        tell(IngestProgress("storing", 0, len(read.chunks)))
+        processed = replace(
+            document,
+            status="processed",
+            page_count=len(read.pages),
+            chunk_count=len(read.chunks),
+            notes=reading.notes,
+        )
+        vectors = await asyncio.to_thread(read.stacked, self._embedder.dimensions)
+        await uninterrupted(self._index.upsert(processed, read.pages, read.chunks, vectors))
+        seconds = time.monotonic() - began
+        metrics.document("processed")
+        metrics.pages.inc(processed.page_count)
+        metrics.chunks.inc(processed.chunk_count)
+        metrics.ingest_seconds.observe(seconds)
+        _log.info(
+            "document_processed",
+            document_id=document.id,
+            media_type=document.media_type,
+            pages=processed.page_count,
+            chunks=processed.chunk_count,
+            seconds=round(seconds, 2),
+        )
+        return processed
+
+    async def _interrupted(self, document: Document) -> None:
+        current = await self._index.get(document.id)
+        if current is not None and current.status != "processed":
+            await uninterrupted(self._index.put_document(replace(document, status="uploaded")))
+
+    def _unexpected(self, document: Document, exc: Exception) -> XnaiError:
+        # Neither message nor variables: they may hold the document's text.
+        where = traceback.extract_tb(exc.__traceback__)[-1]
+        _log.error(
+            "document_ingest_failed",
+            document_id=document.id,
+            exception=type(exc).__name__,
+            where=f"{where.filename}:{where.lineno}",
+        )
+        return XnaiError(INTERNAL)
+
+
+def _failed(document: Document, failure: XnaiError) -> Document:
+    return replace(
+        document,
+        status="error",
+        error_code=failure.code,
+        error_message=failure.message,
+        error_hint=failure.hint,
+    )

@@ -63,7 +63,7 @@ def test_a_way_that_was_slow_once_is_tried_again():
     drafting = Drafting()
     drafting.measured(4, 0.020, drafted=False)
     drafting.measured(4, 0.060, drafted=True)
-    for _ in range(300):
+    for _ in range(1500):
         if drafting.pays(answers(4, 0.5)):
             return
         drafting.measured(4, 0.020, drafted=False)

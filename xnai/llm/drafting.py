@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from xnai.llm.scheduler import Job
 
 NEWEST = 0.3  # weight of the newest time
-FORGETTING = 0.005  # by which the way not taken looks better after each step, so that it is retried
+FORGETTING = 0.001  # by which the way not taken looks better after each step, so that it is retried
 
 
 class Drafting:

@@ -118,7 +118,8 @@ class Done:
 
     ``supported`` is False if no sentence of the answer stands in the passages; then the closest
     passage is cited all the same. ``found`` is False if nothing matched well enough to be put to
-    the model. ``evidence`` quotes the sentences that match the question best, with their places.
+    the model, or if documents read whole hold nothing of what was asked for; then nothing is
+    cited. ``evidence`` quotes the sentences that match the question best, with their places.
     """
 
     reason: FinishReason

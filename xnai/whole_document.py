@@ -121,7 +121,8 @@ class MapReduce:
     def done(self, seconds: float) -> Done:
         """The last event, after ``answer``."""
         supported = bool(self._citations)
-        return Done("stop", self._usage, tuple(self._citations), seconds, supported)
+        cited = tuple(self._citations)
+        return Done("stop", self._usage, cited, seconds, supported, found=supported)
 
     async def _parts(self, passages: Sequence[Passage]) -> list[list[Passage]]:
         """Passages in order, as many together as a model of that strength reads at once."""

@@ -109,7 +109,7 @@ async def test_what_stands_in_no_part_is_left_out_and_an_empty_list_says_so():
         "The documents hold nothing of the kind.\n"
     ]
     assert events[-1].citations == ()
-    assert not events[-1].supported
+    assert (events[-1].supported, events[-1].found) == (False, False)
 
 
 async def test_a_large_model_reads_several_passages_as_one_part():

@@ -34,7 +34,7 @@ from xnai.events import (
     Token,
     Waiting,
 )
-from xnai.follow_up import leant_on
+from xnai.follow_up import leant_on, query_of
 from xnai.grounding import CopyCiter
 from xnai.llm.protocol import (
     Completion,
@@ -129,10 +129,7 @@ class Pipeline:
 
     async def _search(self, question: Question) -> Found:
         assert question.scope is not None
-        # "And when was it built?" finds nothing without what was asked before.
-        before = [f"{message.content[:500]}\n" for message in leant_on(question)]
-        query = "".join([*before, question.text])
-        return await self._library.find(query, question.scope, question.passages)
+        return await self._library.find(query_of(question), question.scope, question.passages)
 
     async def _told(self, answer: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """The events of an answer, and once that another model has stood in for the chosen one."""
@@ -189,13 +186,13 @@ class Pipeline:
             detail = "" if status.idle else status.detail
             yield Loading(detail or f"Loading {status.name}")
         await self._model.ensure_ready(deadline)
-        if not question.sampling.bound and not grounding.is_found(passages, self._model.parameters):
+        if _is_gated(question) and not grounding.is_found(passages, self._model.parameters):
             for ending in not_found(passages, started):
                 yield ending
             return
         usable = grounding.fit_to_strength(self._model.parameters, passages)
         evidence_only = usable != list(passages)
-        copying = evidence_only and not question.sampling.bound
+        copying = evidence_only and not (question.sampling.bound or question.continues)
         asked = replace(question, history=leant_on(question)) if copying else question
         building = build_prompt(self._model, asked, usable, evidence_only=copying)
         prompt = await self._within(deadline, question, building)
@@ -241,9 +238,18 @@ class Pipeline:
 
 def _whole(question: Question) -> whole_document.Kind | None:
     """What is asked of whole documents, if it is; an answer bound to a form is of one piece."""
-    if question.scope is None or question.sampling.bound:
+    if question.scope is None or question.sampling.bound or question.continues:
         return None
     return whole_document.kind_of(question.text)
+
+
+def _is_gated(question: Question) -> bool:
+    """Whether passages that match too little are kept from the model.
+
+    The threshold was measured on questions that stand alone; one that is searched together with
+    the question before it, or an answer that was begun already, scores lower on the same passage.
+    """
+    return not (question.sampling.bound or question.continues or leant_on(question))
 
 
 def _completion(

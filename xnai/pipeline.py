@@ -15,6 +15,7 @@ from xnai.citations import Citer
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import (
     ANSWER_TIMEOUT,
+    DOCUMENTS_TOO_LONG,
     EMBEDDING_MODEL_MISSING,
     INDEX_DAMAGED,
     QUESTION_EMPTY,
@@ -49,6 +50,7 @@ from xnai.prompt import FENCES, Prompt, build_prompt
 from xnai.retrieval.search import Found
 from xnai.telemetry import metrics
 from xnai.types import Passage
+from xnai.whole_question import Kind, commanded, kind_of
 from xnai.without_answer import MODEL_AWAY, not_found, passages_only, quoted
 
 T = TypeVar("T")
@@ -88,10 +90,10 @@ class Pipeline:
         if not question.text.strip():
             raise XnaiError(QUESTION_EMPTY)
         passages: Sequence[Passage] = ()
-        kind = _whole(question)
+        kind = None
         if question.scope is not None:
-            looking = self._look(question, whole=kind is not None)
-            found, missing = await self._within(deadline, question, looking)
+            looking = self._look(question, _whole(question))
+            found, missing, kind = await self._within(deadline, question, looking)
             passages = found.passages
             if missing is not None:
                 yield Reduced("no_documents", missing)
@@ -115,17 +117,33 @@ class Pipeline:
             for degraded in passages_only(question, passages, exc, started):
                 yield degraded
 
-    async def _look(self, question: Question, *, whole: bool) -> tuple[Found, XnaiError | None]:
-        """What the search found, or all there is; if it cannot search, nothing and the reason."""
+    async def _look(
+        self, question: Question, kind: Kind | None
+    ) -> tuple[Found, XnaiError | None, Kind | None]:
+        """What the search found, or all there is and what is asked of it.
+
+        If it cannot search, nothing and the reason.
+        """
         try:
-            if whole and question.scope is not None:
-                return Found(await self._library.everything(question.scope)), None
-            return await self._search(question), None
+            if kind is not None and (whole := await self._everything(question)) is not None:
+                return whole, None, kind
+            return await self._search(question), None, None
         except XnaiError as exc:
             if exc.kind not in _SEARCH_AWAY:
                 raise
             log.warning("answering without documents", code=exc.code)
-            return Found([]), exc
+            return Found([]), exc, None
+
+    async def _everything(self, question: Question) -> Found | None:
+        """All passages in scope; None if there are too many and nobody insists on them."""
+        assert question.scope is not None
+        try:
+            return Found(await self._library.everything(question.scope))
+        except XnaiError as exc:
+            if exc.kind is not DOCUMENTS_TOO_LONG or commanded(question.text):
+                raise
+            log.info("searching what is too long to be read whole")
+            return None
 
     async def _search(self, question: Question) -> Found:
         assert question.scope is not None
@@ -151,7 +169,7 @@ class Pipeline:
 
     async def _read_whole(
         self,
-        kind: whole_document.Kind,
+        kind: Kind,
         question: Question,
         passages: Sequence[Passage],
         started: float,
@@ -236,11 +254,11 @@ class Pipeline:
                         yield Done(event.reason, event.usage, cited, seconds, supported, evidence)
 
 
-def _whole(question: Question) -> whole_document.Kind | None:
+def _whole(question: Question) -> Kind | None:
     """What is asked of whole documents, if it is; an answer bound to a form is of one piece."""
     if question.scope is None or question.sampling.bound or question.continues:
         return None
-    return whole_document.kind_of(question.text)
+    return kind_of(question.text)
 
 
 def _is_gated(question: Question) -> bool:

@@ -11,7 +11,6 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from xnai.citations import Citer, cite, is_refusal, words_of
 from xnai.events import Done, Event, Parts, Question, Token
@@ -20,8 +19,7 @@ from xnai.llm.protocol import Completion, Finished, LanguageModel, TokenText
 from xnai.patterns import pattern_of
 from xnai.retrieval.sentences import sentences
 from xnai.types import Citation, Message, Passage, Usage
-
-Kind = Literal["summary", "list"]
+from xnai.whole_question import Kind
 
 PARALLEL = 8  # parts under way; the engine gives out its slots among them
 PART_TOKENS = 1200  # of a large model's part; a small one reads a chunk at a time
@@ -32,16 +30,6 @@ _SAME = 0.8  # share of words that make two lines of a list the same
 
 _SHORT = 120  # characters of a sentence; of such ones a summary of a part has two
 _ENDED = re.compile(r"[.!?\u3002][\"')\]\u201d]*$")
-_SUMMARY = re.compile(
-    r"^\W*/(?:summary|summarise|summarize)\b|\b(?:summari[sz]e|sum up|summary of|tl;?dr|"
-    r"overview of|(?:key|main) points of|gist of)\b",
-    re.IGNORECASE,
-)
-_LIST = re.compile(
-    r"^\W*/list\b|\b(?:list|name|extract|find|give|show|what are|which are)\b[^.?!]{0,20}"
-    r"\b(?:all|every|each)\b",
-    re.IGNORECASE,
-)
 _COMMAND = re.compile(r"^\W*/\w+\s*")
 _ITEM = re.compile(r"^[\s*\u2022-]*(?:\d{1,3}[.)]\s+)?")
 _NOTHING = re.compile(r"^\W*(?:none|nothing|n/?a|no)\b\W*$", re.IGNORECASE)
@@ -72,13 +60,6 @@ class Note:
 
     text: str
     passage: Passage
-
-
-def kind_of(question: str) -> Kind | None:
-    """Whether a question is about all of a document: by a command, or by its words."""
-    if _LIST.search(question):
-        return "list"
-    return "summary" if _SUMMARY.search(question) else None
 
 
 async def fits(model: LanguageModel, passages: Sequence[Passage]) -> bool:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import pytest
 from fakes import QueueModel, ShelfLibrary
 
+from xnai.errors import DOCUMENTS_TOO_LONG, XnaiError
 from xnai.events import Done, Parts, Prompted, Question, Retrieved, Token
 from xnai.llm.protocol import Finished, TokenText
 from xnai.pipeline import Pipeline
 from xnai.types import Passage, Sampling, Scope, Usage
-from xnai.whole_document import kind_of
+from xnai.whole_question import kind_of
 
 PADDING = " And the sea was wide and grey on that day as on most others." * 20
 
@@ -69,13 +70,29 @@ async def collect(model, passages, asked):
         ("Please summarize the report in a few words", "summary"),
         ("/summary", "summary"),
         ("tl;dr", "summary"),
+        ("Can you give me an overview of the report?", "summary"),
+        ("What are the key points of this?", "summary"),
+        ("Give me a short summary of it", "summary"),
+        ("Summarise each chapter", "summary"),
+        ("/summary of the pump chapter", "summary"),
         ("List all dates in the text", "list"),
         ("/list names", "list"),
-        ("What are all the names of people?", "list"),
+        ("Could you please give me a list of all dates?", "list"),
+        ("Show me every name.", "list"),
+        ("List the names of all people", "list"),
         ("Extract every sum of money.", "list"),
         ("When was the lamp replaced?", None),
         ("What does the summary say about bread?", None),
         ("Which list did she sign?", None),
+        ("In which year did they find all the bodies?", None),
+        ("Does the report give the cost of all repairs?", None),
+        ("Did the auditor find that each valve leaked?", None),
+        ("What are all the employees paid on?", None),
+        ("Find the cost of all repairs", None),
+        ("Can you give me an overview of the pump chapter only?", None),
+        ("Summarise section 3.", None),
+        ("Who wrote the summary of the report?", None),
+        ("Does it sum up the costs?", None),
         ("Is it true of all of them that they bake?", None),
     ],
 )
@@ -189,3 +206,29 @@ async def test_what_has_a_fixed_form_is_found_without_asking_the_model():
     assert text == "- 1954 [1]\n- October 1987 [2]\n"
     assert model.asked == []
     assert [c.page for c in events[-1].citations] == [1, 3]
+
+
+class EndlessLibrary(ShelfLibrary):
+    """A library of more than is ever read whole."""
+
+    async def everything(self, scope: Scope) -> list[Passage]:
+        raise XnaiError(DOCUMENTS_TOO_LONG, count=5000, limit=400)
+
+
+async def test_what_is_too_long_to_be_read_whole_is_searched():
+    library = EndlessLibrary(LOG)
+    model = QueueModel([TokenText("The tower was built in 1954."), Finished("stop", Usage())])
+
+    events = [e async for e in Pipeline(library, model).answer(question("List all events."))]
+
+    assert library.queries == ["List all events."]
+    assert not any(isinstance(e, Parts) for e in events)
+    assert [c.page for c in events[-1].citations] == [1]
+
+
+@pytest.mark.parametrize("command", ["/list events", "/summary"])
+async def test_a_command_over_documents_that_are_too_long_is_an_error_that_says_so(command):
+    pipeline = Pipeline(EndlessLibrary(LOG), ReadingModel())
+
+    with pytest.raises(XnaiError, match="5,000 passages"):
+        _ = [e async for e in pipeline.answer(question(command))]

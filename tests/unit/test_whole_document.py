@@ -1,5 +1,6 @@
 """Questions about whole documents, with a model that answers by what it reads."""
 
+import asyncio
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -7,11 +8,12 @@ from dataclasses import dataclass, field
 import pytest
 from fakes import QueueModel, ShelfLibrary
 
-from xnai.errors import DOCUMENTS_TOO_LONG, XnaiError
+from xnai.errors import DOCUMENTS_TOO_LONG, QUEUE_FULL, XnaiError
 from xnai.events import Done, Parts, Prompted, Question, Retrieved, Token
 from xnai.llm.protocol import Finished, TokenText
 from xnai.pipeline import Pipeline
 from xnai.types import Passage, Sampling, Scope, Usage
+from xnai.whole_document import PARALLEL
 from xnai.whole_question import kind_of
 
 PADDING = " And the sea was wide and grey on that day as on most others." * 20
@@ -232,3 +234,48 @@ async def test_a_command_over_documents_that_are_too_long_is_an_error_that_says_
 
     with pytest.raises(XnaiError, match="5,000 passages"):
         _ = [e async for e in pipeline.answer(question(command))]
+
+
+@dataclass
+class CrowdedModel(ReadingModel):
+    """Takes a moment for each part, fails for some, and keeps count of what it reads at once."""
+
+    parameters: int = 8_000_000_000
+    context_tokens: int = 600
+    failing: int = 0  # the request that fails, the first is 1
+    failure: XnaiError | None = None
+    most: int = 0
+
+    async def complete(self, completion):
+        number = len(self.asked) + 1
+        async with aclosing(super().complete(completion)) as events:
+            async for event in events:
+                self.most = max(self.most, self.begun - self.closed)
+                await asyncio.sleep(0.01 if number != self.failing else 0)
+                if number == self.failing and self.failure:
+                    raise self.failure
+                yield event
+
+
+SUMMARIES = {"": f"The tower was built in 1954. {'It was grey on that day. ' * 4}"}
+
+
+async def test_parts_and_summaries_of_summaries_are_never_more_than_allowed_at_once():
+    parts = [page(n, f"The tower was built in 1954.{PADDING}") for n in range(1, 101)]
+    model = CrowdedModel(says=SUMMARIES)
+
+    await collect(model, parts, question("Summarise the log."))
+
+    assert len(model.asked) > 110
+    assert model.most == PARALLEL
+
+
+async def test_a_summary_of_summaries_that_fails_ends_the_others_first():
+    parts = [page(n, f"The tower was built in 1954.{PADDING}") for n in range(1, 101)]
+    refused = XnaiError(QUEUE_FULL, waiting=64)
+    model = CrowdedModel(says=SUMMARIES, failing=101, failure=refused)
+
+    with pytest.raises(XnaiError, match="64 questions"):
+        await collect(model, parts, question("Summarise the log."))
+
+    assert model.begun == model.closed

@@ -8,11 +8,15 @@ often as it takes.
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import structlog
+
+from xnai.errors import MODEL_CRASHED, MODEL_DOWN, MODEL_PAUSED, REMOTE_AWAY, XnaiError
 from xnai.events import Done, Event, Parts, Question, Token
 from xnai.grounding import is_small
 from xnai.llm.protocol import Completion, Finished, LanguageModel, TokenText
@@ -23,11 +27,21 @@ from xnai.whole_question import Kind
 
 T = TypeVar("T")
 
+log = structlog.get_logger(__name__)
+
+# After these a part is asked for again.
+_HEALING = frozenset(
+    kind for kind in (MODEL_CRASHED, MODEL_DOWN, MODEL_PAUSED, *REMOTE_AWAY) if kind.retryable
+)
+RETRIES = 2  # of a part; a crash may open the breaker, and then the first one meets a pause
+PATIENCE = 6.0  # seconds to wait before one; the breaker's first pause is 5
+
 PARALLEL = 8  # parts under way; the engine gives out its slots among them
 PART_TOKENS = 1200  # of a large model's part; a small one reads a chunk at a time
 ANSWER_TOKENS = 160  # of one part
 SHARE_OF_CONTEXT = 0.5  # that a document or the notes may fill to be given whole
 SMALL_WHOLE_TOKENS = 300  # what a small model can make use of at once
+NOTHING = "The documents hold nothing of the kind."
 
 _COMMAND = re.compile(r"^\W*/\w+\s*")
 
@@ -73,28 +87,39 @@ class MapReduce:
         self._usage = Usage()
         self._lines = CitedLines()
         self._done = 0
+        self._healing = asyncio.Lock()
         self._gate = asyncio.Semaphore(PARALLEL)
 
     async def answer(self, passages: Sequence[Passage]) -> AsyncGenerator[Event, None]:
-        """Stream progress, then the answer, each line citing what it was read from."""
+        """Stream progress and the lines of the answer, each citing what it was read from.
+
+        What is not summarised again is told as soon as its part was read.
+        """
         parts = await self._parts(passages)
+        reduces = self._kind == "summary" and not is_small(self._model.parameters)
         notes: list[Note] = []
         async with aclosing(self._mapped(parts)) as mapped:
             async for found in mapped:
                 self._done += 1
                 yield Parts(self._done, len(parts))
-                notes += found
-        if self._kind == "summary" and not is_small(self._model.parameters):
-            notes = await self._reduced(notes)
-        lines = [line for note in notes for line in self._lines.lines(note)]
-        for line in lines or ["The documents hold nothing of the kind."]:
-            yield Token(f"{line}\n")
+                if reduces:
+                    notes += found
+                    continue
+                for token in self._told(found):
+                    yield token
+        for token in self._told(await self._reduced(notes)):
+            yield token
+        if not self._lines.citations:
+            yield Token(f"{NOTHING}\n")
 
     def done(self, seconds: float) -> Done:
         """The last event, after ``answer``."""
         supported = bool(self._lines.citations)
         cited = tuple(self._lines.citations)
         return Done("stop", self._usage, cited, seconds, supported, found=supported)
+
+    def _told(self, notes: Sequence[Note]) -> list[Token]:
+        return [Token(f"{line}\n") for note in notes for line in self._lines.lines(note)]
 
     async def _parts(self, passages: Sequence[Passage]) -> list[list[Passage]]:
         """Passages in order, as many together as a model of that strength reads at once."""
@@ -113,8 +138,13 @@ class MapReduce:
         return parts
 
     async def _mapped(self, parts: Sequence[Sequence[Passage]]) -> AsyncGenerator[list[Note], None]:
-        """The notes of each part in their order, as soon as those before are there too."""
-        async with aclosing(_in_order([self._read(part) for part in parts])) as mapped:
+        """The notes of each part in their order, as soon as those before are there too.
+
+        The first is read alone: a breaker that is half open lets a single call through.
+        """
+        for part in parts[:1]:
+            yield await self._read(part)
+        async with aclosing(_in_order([self._read(part) for part in parts[1:]])) as mapped:
             async for notes in mapped:
                 yield notes
 
@@ -143,7 +173,29 @@ class MapReduce:
 
     async def _ask(self, text: str) -> str:
         async with self._gate:
-            return await self._complete(text)
+            try:
+                return await self._complete(text)
+            except XnaiError as exc:
+                ready = self._ready_again(exc)
+            # One at a time, for the same reason as the first part.
+            async with self._healing:
+                for _ in range(RETRIES - 1):
+                    await asyncio.sleep(max(0.0, ready - time.monotonic()))
+                    try:
+                        return await self._complete(text)
+                    except XnaiError as exc:
+                        ready = self._ready_again(exc)
+                await asyncio.sleep(max(0.0, ready - time.monotonic()))
+                return await self._complete(text)
+
+    def _ready_again(self, exc: XnaiError) -> float:
+        """When to ask again, as ``time.monotonic()``; raises what is of no use to wait for."""
+        wait = exc.retry_after or 0.0
+        ready = time.monotonic() + wait
+        if exc.kind not in _HEALING or wait > PATIENCE or ready >= self._deadline:
+            raise exc
+        log.info("asking for a part again", code=exc.code, seconds=wait)
+        return ready
 
     async def _complete(self, text: str) -> str:
         example, asked, answered = _EXAMPLES[self._kind]

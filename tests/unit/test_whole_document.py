@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 import pytest
 from fakes import QueueModel, ShelfLibrary
 
-from xnai.errors import DOCUMENTS_TOO_LONG, QUEUE_FULL, XnaiError
+from xnai.errors import (
+    ANSWER_TIMEOUT,
+    DOCUMENTS_TOO_LONG,
+    MODEL_CRASHED,
+    MODEL_PAUSED,
+    QUEUE_FULL,
+    XnaiError,
+)
 from xnai.events import Done, Parts, Prompted, Question, Retrieved, Token
 from xnai.llm.protocol import Finished, TokenText
 from xnai.pipeline import Pipeline
@@ -279,3 +286,70 @@ async def test_a_summary_of_summaries_that_fails_ends_the_others_first():
         await collect(model, parts, question("Summarise the log."))
 
     assert model.begun == model.closed
+
+
+@pytest.mark.parametrize(
+    ("asked", "parameters"),
+    [("List all events.", 8_000_000_000), ("Summarise the log.", 135_000_000)],
+)
+async def test_lines_that_are_not_summarised_again_are_told_when_their_part_was_read(
+    asked, parameters
+):
+    out_of_time = XnaiError(ANSWER_TIMEOUT, seconds=5)
+    model = CrowdedModel(
+        says={"": "The tower was built in 1954.", **SAYS},
+        parameters=parameters,
+        context_tokens=400,
+        failing=3,
+        failure=out_of_time,
+    )
+    shown = []
+
+    with pytest.raises(XnaiError, match="not finished"):
+        async for event in Pipeline(ShelfLibrary(LOG), model).answer(question(asked)):
+            shown.append(event)  # noqa: PERF401 - what came before the error is the point
+
+    kinds = [type(event) for event in shown]
+    assert kinds[:3] == [Retrieved, Parts, Token]
+    assert "1954" in shown[2].text
+
+
+@dataclass
+class HealingModel(CrowdedModel):
+    """Half open at first: while its first answer is under way it takes no other; then it crashes.
+
+    After the crash one more answer is refused, as by the breaker that opened.
+    """
+
+    refused: int = 0
+
+    async def complete(self, completion):
+        number = len(self.asked) + 1
+        if (self.begun == 1 and self.closed == 0) or number == self.failing + 1:
+            self.asked.append(completion)
+            self.refused += 1
+            raise XnaiError(MODEL_PAUSED, retry_after=0.05, reason="half open")
+        async with aclosing(super().complete(completion)) as events:
+            async for event in events:
+                yield event
+
+
+async def test_a_crash_and_a_pause_cost_a_part_a_moment_and_not_the_answer():
+    crash = XnaiError(MODEL_CRASHED, retry_after=0.05, reason="killed")
+    model = HealingModel(parameters=135_000_000, failing=4, failure=crash)
+
+    events = await collect(model, LOG, question())
+
+    text = "".join(e.text for e in events if isinstance(e, Token))
+    assert text == "- built in 1954 [1]\n- October 1987 [2]\n"
+    assert model.refused == 1
+
+
+async def test_a_long_pause_is_not_waited_for():
+    pause = XnaiError(MODEL_PAUSED, retry_after=60, reason="down")
+    model = CrowdedModel(parameters=135_000_000, failing=2, failure=pause)
+
+    with pytest.raises(XnaiError, match="not asked"):
+        await collect(model, LOG, question())
+
+    assert len(model.asked) <= len(LOG)

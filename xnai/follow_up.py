@@ -30,6 +30,15 @@ def query_of(question: Question) -> str:
     return "".join([*(f"{message.content[:_SHOWN]}\n" for message in leant_on(question)), text])
 
 
+def is_gated(question: Question) -> bool:
+    """Whether passages that match too little are kept from the model.
+
+    The threshold was measured on questions that stand alone; one that is searched together with
+    the question before it, or an answer that was begun already, scores lower on the same passage.
+    """
+    return not (question.sampling.bound or question.continues or leant_on(question))
+
+
 def _asked(question: Question) -> tuple[str, list[Message]]:
     """What is to be answered, and the questions before it."""
     before = [message for message in question.history if message.role == "user"]

@@ -35,7 +35,7 @@ from xnai.events import (
     Token,
     Waiting,
 )
-from xnai.follow_up import leant_on, query_of
+from xnai.follow_up import is_gated, leant_on, query_of
 from xnai.grounding import CopyCiter
 from xnai.llm.protocol import (
     Completion,
@@ -114,8 +114,28 @@ class Pipeline:
             if shown or not passages or exc.code not in MODEL_AWAY:
                 raise
             log.info("answering with passages alone", reason=exc.code)
-            for degraded in passages_only(question, passages, exc, started):
-                yield degraded
+            degraded = self._passages_alone(question, kind, passages, exc, started)
+            async with aclosing(degraded) as events:
+                async for event in events:
+                    yield event
+
+    async def _passages_alone(
+        self,
+        question: Question,
+        kind: Kind | None,
+        passages: Sequence[Passage],
+        reason: XnaiError,
+        started: float,
+    ) -> AsyncGenerator[Event, None]:
+        if kind:  # what was to be read whole begins with the first page, not the best one
+            looking = self._look(question, None)
+            found, _, _ = await self._within(started + question.timeout, question, looking)
+            if not found.passages:
+                raise reason
+            passages = found.passages
+            yield Retrieved(tuple(passages), time.monotonic() - started)
+        for event in passages_only(question, passages, reason, started):
+            yield event
 
     async def _look(
         self, question: Question, kind: Kind | None
@@ -176,8 +196,13 @@ class Pipeline:
         deadline: float,
     ) -> AsyncGenerator[Event, None]:
         """Answer about all of the documents, in one prompt or part by part."""
-        await self._model.ensure_ready(deadline)
-        if await self._within(deadline, question, whole_document.fits(self._model, passages)):
+        reading = whole_document.MapReduce(self._model, question, kind, deadline)
+        at_once = False
+        if reading.needs_model:
+            await self._model.ensure_ready(deadline)
+            fitting = whole_document.fits(self._model, passages)
+            at_once = await self._within(deadline, question, fitting)
+        if at_once:
             prompt = await build_prompt(self._model, question, passages)
             yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped)
             completion = _completion(question, prompt, deadline, copying=False)
@@ -186,7 +211,6 @@ class Pipeline:
                 async for event in events:
                     yield event
             return
-        reading = whole_document.MapReduce(self._model, question, kind, deadline)
         async with aclosing(reading.answer(passages)) as mapped:
             async for event in mapped:
                 yield event
@@ -201,10 +225,9 @@ class Pipeline:
     ) -> AsyncGenerator[Event, None]:
         status = self._model.status
         if status.state == "loading" or status.idle:
-            detail = "" if status.idle else status.detail
-            yield Loading(detail or f"Loading {status.name}")
+            yield Loading((not status.idle and status.detail) or f"Loading {status.name}")
         await self._model.ensure_ready(deadline)
-        if _is_gated(question) and not grounding.is_found(passages, self._model.parameters):
+        if is_gated(question) and not grounding.is_found(passages, self._model.parameters):
             for ending in not_found(passages, started):
                 yield ending
             return
@@ -220,8 +243,7 @@ class Pipeline:
         if copying:
             citer = CopyCiter(question.text, passages, usable[0])
         completion = _completion(question, prompt, deadline, copying=copying)
-        answering = self._stream(question, passages, completion, citer, started)
-        async with aclosing(answering) as events:
+        async with aclosing(self._stream(question, passages, completion, citer, started)) as events:
             async for event in events:
                 yield event
 
@@ -256,18 +278,8 @@ class Pipeline:
 
 def _whole(question: Question) -> Kind | None:
     """What is asked of whole documents, if it is; an answer bound to a form is of one piece."""
-    if question.scope is None or question.sampling.bound or question.continues:
-        return None
-    return kind_of(question.text)
-
-
-def _is_gated(question: Question) -> bool:
-    """Whether passages that match too little are kept from the model.
-
-    The threshold was measured on questions that stand alone; one that is searched together with
-    the question before it, or an answer that was begun already, scores lower on the same passage.
-    """
-    return not (question.sampling.bound or question.continues or leant_on(question))
+    in_one_piece = question.sampling.bound or question.continues
+    return None if in_one_piece else kind_of(question.text)
 
 
 def _completion(

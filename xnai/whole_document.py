@@ -21,7 +21,7 @@ from xnai.events import Done, Event, Parts, Question, Token
 from xnai.grounding import is_small
 from xnai.llm.protocol import Completion, Finished, LanguageModel, TokenText
 from xnai.part_notes import CitedLines, Note, copied_notes, notes_of, shortened
-from xnai.patterns import pattern_of
+from xnai.patterns import is_unconditional, pattern_of
 from xnai.types import Message, Passage, Usage
 from xnai.whole_question import Kind
 
@@ -85,10 +85,16 @@ class MapReduce:
         self._deadline = deadline
         self._text = _COMMAND.sub("", question.text).strip() or _EXAMPLES[kind][1]
         self._usage = Usage()
+        self._form = pattern_of(self._text) if kind == "list" else None
         self._lines = CitedLines()
         self._done = 0
         self._healing = asyncio.Lock()
         self._gate = asyncio.Semaphore(PARALLEL)
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether a model has to read the parts: not where all that is asked has a fixed form."""
+        return self._form is None or not is_unconditional(self._text)
 
     async def answer(self, passages: Sequence[Passage]) -> AsyncGenerator[Event, None]:
         """Stream progress and the lines of the answer, each citing what it was read from.
@@ -123,7 +129,7 @@ class MapReduce:
 
     async def _parts(self, passages: Sequence[Passage]) -> list[list[Passage]]:
         """Passages in order, as many together as a model of that strength reads at once."""
-        if is_small(self._model.parameters):
+        if self._form is not None or is_small(self._model.parameters):
             return [[passage] for passage in passages]
         limit = min(PART_TOKENS, int(self._model.context_tokens * SHARE_OF_CONTEXT))
         sizes = await self._model.count_tokens([p.text for p in passages])
@@ -149,9 +155,8 @@ class MapReduce:
                 yield notes
 
     async def _read(self, part: Sequence[Passage]) -> list[Note]:
-        form = pattern_of(self._text) if self._kind == "list" else None
-        if form is not None:
-            return [Note(found, p) for p in part for found in form.findall(p.text)]
+        if self._form is not None:
+            return [Note(found, p) for p in part for found in self._form.findall(p.text)]
         text = await self._ask("\n".join(passage.text for passage in part))
         if is_small(self._model.parameters):
             return copied_notes(text, part[0], self._kind)

@@ -12,13 +12,15 @@ from xnai.errors import (
     ANSWER_TIMEOUT,
     DOCUMENTS_TOO_LONG,
     MODEL_CRASHED,
+    MODEL_DOWN,
     MODEL_PAUSED,
     QUEUE_FULL,
     XnaiError,
 )
-from xnai.events import Done, Parts, Prompted, Question, Retrieved, Token
+from xnai.events import Degraded, Done, Parts, Prompted, Question, Retrieved, Token
 from xnai.llm.protocol import Finished, TokenText
 from xnai.pipeline import Pipeline
+from xnai.retrieval.search import Found
 from xnai.types import Passage, Sampling, Scope, Usage
 from xnai.whole_document import PARALLEL
 from xnai.whole_question import kind_of
@@ -353,3 +355,36 @@ async def test_a_long_pause_is_not_waited_for():
         await collect(model, LOG, question())
 
     assert len(model.asked) <= len(LOG)
+
+
+class RankedLibrary(ShelfLibrary):
+    """A library whose search finds the last page best."""
+
+    async def find(self, question: str, scope: Scope, limit: int) -> Found:
+        self.queries.append(question)
+        return Found(self.shelf[::-1][:limit])
+
+
+@pytest.mark.parametrize("asked", ["List all events.", "List all dates on which it rained."])
+async def test_while_the_model_is_away_the_best_passages_are_quoted_not_the_first(asked):
+    model = QueueModel(not_ready=XnaiError(MODEL_DOWN, reason="gone"))
+    library = RankedLibrary(LOG)
+
+    events = [e async for e in Pipeline(library, model).answer(question(asked))]
+
+    assert any(isinstance(e, Degraded) for e in events)
+    assert library.queries == [asked]
+    last = [e for e in events if isinstance(e, Retrieved)][-1]
+    assert last.passages[0].page == LOG[-1].page
+    assert events[-1].citations[0].page == LOG[-1].page
+
+
+@pytest.mark.parametrize("asked", ["/list all dates", "List all dates in the log."])
+async def test_what_has_a_fixed_form_is_listed_while_the_model_is_away(asked):
+    model = QueueModel(not_ready=XnaiError(MODEL_DOWN, reason="gone"), context_tokens=0)
+
+    events = await collect(model, LOG, question(asked))
+
+    text = "".join(e.text for e in events if isinstance(e, Token))
+    assert text == "- 1954 [1]\n- October 1987 [2]\n"
+    assert not any(isinstance(e, Degraded) for e in events)

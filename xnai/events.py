@@ -13,6 +13,8 @@ class Question:
     """One question; ``history`` holds earlier turns, oldest first, without the question.
 
     ``scope`` None asks for a plain chat. ``system`` is a caller's own system message.
+    ``continues``: the last answer of the history is to be gone on with, and ``text`` says only
+    that; what is searched for is the question before it.
     """
 
     text: str
@@ -24,6 +26,7 @@ class Question:
     sampling: Sampling = field(default_factory=Sampling)
     system: str = ""
     timeout: float = 300.0  # seconds, waiting included
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,8 @@ class Done:
 
     ``supported`` is False if no sentence of the answer stands in the passages; then the closest
     passage is cited all the same. ``found`` is False if nothing matched well enough to be put to
-    the model. ``evidence`` quotes the sentences that match the question best, with their places.
+    the model, or if documents read whole hold nothing of what was asked for; then nothing is
+    cited. ``evidence`` quotes the sentences that match the question best, with their places.
     """
 
     reason: FinishReason

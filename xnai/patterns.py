@@ -26,6 +26,17 @@ _KINDS = {
     r"links?|urls?|web ?sites?": r"https?://[^\s<>\"')\]]{1,500}",
 }
 
+_UNCONDITIONAL = re.compile(
+    rf"\b(?:all|every|each)\b(?:\s+of)?(?:\s+the)?\s+(?:{'|'.join(_KINDS)})"
+    r"(?:\s+of\s+money)?(?:\s+(?:mentioned|named|given|found))?(?:\s+(?:in|from)\b[^,;]{0,40})?\W*$",
+    re.IGNORECASE,
+)
+
+
+def is_unconditional(question: str) -> bool:
+    """Whether all of a form are wanted: "all dates in the log", not "dates on which it failed"."""
+    return bool(_UNCONDITIONAL.search(question))
+
 
 def pattern_of(question: str) -> re.Pattern[str] | None:
     """The form of what is to be listed, if it has a fixed one, as in "List all dates"."""

@@ -15,6 +15,7 @@ from xnai.citations import Citer
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import (
     ANSWER_TIMEOUT,
+    DOCUMENTS_TOO_LONG,
     EMBEDDING_MODEL_MISSING,
     INDEX_DAMAGED,
     QUESTION_EMPTY,
@@ -34,7 +35,7 @@ from xnai.events import (
     Token,
     Waiting,
 )
-from xnai.follow_up import leant_on
+from xnai.follow_up import is_gated, leant_on, query_of
 from xnai.grounding import CopyCiter
 from xnai.llm.protocol import (
     Completion,
@@ -49,6 +50,7 @@ from xnai.prompt import FENCES, Prompt, build_prompt
 from xnai.retrieval.search import Found
 from xnai.telemetry import metrics
 from xnai.types import Passage
+from xnai.whole_question import Kind, commanded, kind_of
 from xnai.without_answer import MODEL_AWAY, not_found, passages_only, quoted
 
 T = TypeVar("T")
@@ -88,10 +90,10 @@ class Pipeline:
         if not question.text.strip():
             raise XnaiError(QUESTION_EMPTY)
         passages: Sequence[Passage] = ()
-        kind = _whole(question)
+        kind = None
         if question.scope is not None:
-            looking = self._look(question, whole=kind is not None)
-            found, missing = await self._within(deadline, question, looking)
+            looking = self._look(question, _whole(question))
+            found, missing, kind = await self._within(deadline, question, looking)
             passages = found.passages
             if missing is not None:
                 yield Reduced("no_documents", missing)
@@ -112,27 +114,60 @@ class Pipeline:
             if shown or not passages or exc.code not in MODEL_AWAY:
                 raise
             log.info("answering with passages alone", reason=exc.code)
-            for degraded in passages_only(question, passages, exc, started):
-                yield degraded
+            degraded = self._passages_alone(question, kind, passages, exc, started)
+            async with aclosing(degraded) as events:
+                async for event in events:
+                    yield event
 
-    async def _look(self, question: Question, *, whole: bool) -> tuple[Found, XnaiError | None]:
-        """What the search found, or all there is; if it cannot search, nothing and the reason."""
+    async def _passages_alone(
+        self,
+        question: Question,
+        kind: Kind | None,
+        passages: Sequence[Passage],
+        reason: XnaiError,
+        started: float,
+    ) -> AsyncGenerator[Event, None]:
+        if kind:  # what was to be read whole begins with the first page, not the best one
+            looking = self._look(question, None)
+            found, _, _ = await self._within(started + question.timeout, question, looking)
+            if not found.passages:
+                raise reason
+            passages = found.passages
+            yield Retrieved(tuple(passages), time.monotonic() - started)
+        for event in passages_only(question, passages, reason, started):
+            yield event
+
+    async def _look(
+        self, question: Question, kind: Kind | None
+    ) -> tuple[Found, XnaiError | None, Kind | None]:
+        """What the search found, or all there is and what is asked of it.
+
+        If it cannot search, nothing and the reason.
+        """
         try:
-            if whole and question.scope is not None:
-                return Found(await self._library.everything(question.scope)), None
-            return await self._search(question), None
+            if kind is not None and (whole := await self._everything(question)) is not None:
+                return whole, None, kind
+            return await self._search(question), None, None
         except XnaiError as exc:
             if exc.kind not in _SEARCH_AWAY:
                 raise
             log.warning("answering without documents", code=exc.code)
-            return Found([]), exc
+            return Found([]), exc, None
+
+    async def _everything(self, question: Question) -> Found | None:
+        """All passages in scope; None if there are too many and nobody insists on them."""
+        assert question.scope is not None
+        try:
+            return Found(await self._library.everything(question.scope))
+        except XnaiError as exc:
+            if exc.kind is not DOCUMENTS_TOO_LONG or commanded(question.text):
+                raise
+            log.info("searching what is too long to be read whole")
+            return None
 
     async def _search(self, question: Question) -> Found:
         assert question.scope is not None
-        # "And when was it built?" finds nothing without what was asked before.
-        before = [f"{message.content[:500]}\n" for message in leant_on(question)]
-        query = "".join([*before, question.text])
-        return await self._library.find(query, question.scope, question.passages)
+        return await self._library.find(query_of(question), question.scope, question.passages)
 
     async def _told(self, answer: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """The events of an answer, and once that another model has stood in for the chosen one."""
@@ -154,15 +189,20 @@ class Pipeline:
 
     async def _read_whole(
         self,
-        kind: whole_document.Kind,
+        kind: Kind,
         question: Question,
         passages: Sequence[Passage],
         started: float,
         deadline: float,
     ) -> AsyncGenerator[Event, None]:
         """Answer about all of the documents, in one prompt or part by part."""
-        await self._model.ensure_ready(deadline)
-        if await self._within(deadline, question, whole_document.fits(self._model, passages)):
+        reading = whole_document.MapReduce(self._model, question, kind, deadline)
+        at_once = False
+        if reading.needs_model:
+            await self._model.ensure_ready(deadline)
+            fitting = whole_document.fits(self._model, passages)
+            at_once = await self._within(deadline, question, fitting)
+        if at_once:
             prompt = await build_prompt(self._model, question, passages)
             yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped)
             completion = _completion(question, prompt, deadline, copying=False)
@@ -171,7 +211,6 @@ class Pipeline:
                 async for event in events:
                     yield event
             return
-        reading = whole_document.MapReduce(self._model, question, kind, deadline)
         async with aclosing(reading.answer(passages)) as mapped:
             async for event in mapped:
                 yield event
@@ -186,16 +225,15 @@ class Pipeline:
     ) -> AsyncGenerator[Event, None]:
         status = self._model.status
         if status.state == "loading" or status.idle:
-            detail = "" if status.idle else status.detail
-            yield Loading(detail or f"Loading {status.name}")
+            yield Loading((not status.idle and status.detail) or f"Loading {status.name}")
         await self._model.ensure_ready(deadline)
-        if not question.sampling.bound and not grounding.is_found(passages, self._model.parameters):
+        if is_gated(question) and not grounding.is_found(passages, self._model.parameters):
             for ending in not_found(passages, started):
                 yield ending
             return
         usable = grounding.fit_to_strength(self._model.parameters, passages)
         evidence_only = usable != list(passages)
-        copying = evidence_only and not question.sampling.bound
+        copying = evidence_only and not (question.sampling.bound or question.continues)
         asked = replace(question, history=leant_on(question)) if copying else question
         building = build_prompt(self._model, asked, usable, evidence_only=copying)
         prompt = await self._within(deadline, question, building)
@@ -205,8 +243,7 @@ class Pipeline:
         if copying:
             citer = CopyCiter(question.text, passages, usable[0])
         completion = _completion(question, prompt, deadline, copying=copying)
-        answering = self._stream(question, passages, completion, citer, started)
-        async with aclosing(answering) as events:
+        async with aclosing(self._stream(question, passages, completion, citer, started)) as events:
             async for event in events:
                 yield event
 
@@ -239,11 +276,10 @@ class Pipeline:
                         yield Done(event.reason, event.usage, cited, seconds, supported, evidence)
 
 
-def _whole(question: Question) -> whole_document.Kind | None:
+def _whole(question: Question) -> Kind | None:
     """What is asked of whole documents, if it is; an answer bound to a form is of one piece."""
-    if question.scope is None or question.sampling.bound:
-        return None
-    return whole_document.kind_of(question.text)
+    in_one_piece = question.sampling.bound or question.continues
+    return None if in_one_piece else kind_of(question.text)
 
 
 def _completion(

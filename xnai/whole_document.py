@@ -8,43 +8,42 @@ often as it takes.
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Sequence
+import time
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from typing import Any, TypeVar
 
-from xnai.citations import Citer, cite, is_refusal, words_of
+import structlog
+
+from xnai.errors import MODEL_CRASHED, MODEL_DOWN, MODEL_PAUSED, REMOTE_AWAY, XnaiError
 from xnai.events import Done, Event, Parts, Question, Token
-from xnai.grounding import is_copied, is_small
+from xnai.grounding import is_small
 from xnai.llm.protocol import Completion, Finished, LanguageModel, TokenText
-from xnai.patterns import pattern_of
-from xnai.retrieval.sentences import sentences
-from xnai.types import Citation, Message, Passage, Usage
+from xnai.part_notes import CitedLines, Note, copied_notes, notes_of, shortened
+from xnai.patterns import is_unconditional, pattern_of
+from xnai.types import Message, Passage, Usage
+from xnai.whole_question import Kind
 
-Kind = Literal["summary", "list"]
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+# After these a part is asked for again.
+_HEALING = frozenset(
+    kind for kind in (MODEL_CRASHED, MODEL_DOWN, MODEL_PAUSED, *REMOTE_AWAY) if kind.retryable
+)
+RETRIES = 2  # of a part; a crash may open the breaker, and then the first one meets a pause
+PATIENCE = 6.0  # seconds to wait before one; the breaker's first pause is 5
 
 PARALLEL = 8  # parts under way; the engine gives out its slots among them
 PART_TOKENS = 1200  # of a large model's part; a small one reads a chunk at a time
 ANSWER_TOKENS = 160  # of one part
 SHARE_OF_CONTEXT = 0.5  # that a document or the notes may fill to be given whole
 SMALL_WHOLE_TOKENS = 300  # what a small model can make use of at once
-_SAME = 0.8  # share of words that make two lines of a list the same
+NOTHING = "The documents hold nothing of the kind."
 
-_SHORT = 120  # characters of a sentence; of such ones a summary of a part has two
-_ENDED = re.compile(r"[.!?\u3002][\"')\]\u201d]*$")
-_SUMMARY = re.compile(
-    r"^\W*/(?:summary|summarise|summarize)\b|\b(?:summari[sz]e|sum up|summary of|tl;?dr|"
-    r"overview of|(?:key|main) points of|gist of)\b",
-    re.IGNORECASE,
-)
-_LIST = re.compile(
-    r"^\W*/list\b|\b(?:list|name|extract|find|give|show|what are|which are)\b[^.?!]{0,20}"
-    r"\b(?:all|every|each)\b",
-    re.IGNORECASE,
-)
 _COMMAND = re.compile(r"^\W*/\w+\s*")
-_ITEM = re.compile(r"^[\s*\u2022-]*(?:\d{1,3}[.)]\s+)?")
-_NOTHING = re.compile(r"^\W*(?:none|nothing|n/?a|no)\b\W*$", re.IGNORECASE)
 
 _TASKS: dict[Kind, str] = {
     "summary": "Summarise the text in one or two short sentences, in its own words. The text is "
@@ -64,21 +63,6 @@ _EXAMPLES: dict[Kind, tuple[str, str, str]] = {
         "1954\nOctober 1987",
     ),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What one part says, and the passage that it was read from."""
-
-    text: str
-    passage: Passage
-
-
-def kind_of(question: str) -> Kind | None:
-    """Whether a question is about all of a document: by a command, or by its words."""
-    if _LIST.search(question):
-        return "list"
-    return "summary" if _SUMMARY.search(question) else None
 
 
 async def fits(model: LanguageModel, passages: Sequence[Passage]) -> bool:
@@ -101,31 +85,51 @@ class MapReduce:
         self._deadline = deadline
         self._text = _COMMAND.sub("", question.text).strip() or _EXAMPLES[kind][1]
         self._usage = Usage()
-        self._citations: list[Citation] = []
-        self._said: list[frozenset[str]] = []
+        self._form = pattern_of(self._text) if kind == "list" else None
+        self._lines = CitedLines()
+        self._done = 0
+        self._healing = asyncio.Lock()
+        self._gate = asyncio.Semaphore(PARALLEL)
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether a model has to read the parts: not where all that is asked has a fixed form."""
+        return self._form is None or not is_unconditional(self._text)
 
     async def answer(self, passages: Sequence[Passage]) -> AsyncGenerator[Event, None]:
-        """Stream progress, then the answer, each line citing what it was read from."""
+        """Stream progress and the lines of the answer, each citing what it was read from.
+
+        What is not summarised again is told as soon as its part was read.
+        """
         parts = await self._parts(passages)
+        reduces = self._kind == "summary" and not is_small(self._model.parameters)
         notes: list[Note] = []
         async with aclosing(self._mapped(parts)) as mapped:
-            async for done, note in mapped:
-                yield Parts(done, len(parts))
-                notes += note
-        if self._kind == "summary" and not is_small(self._model.parameters):
-            notes = await self._reduced(notes)
-        lines = [line for note in notes for line in self._lines(note)]
-        for line in lines or ["The documents hold nothing of the kind."]:
-            yield Token(f"{line}\n")
+            async for found in mapped:
+                self._done += 1
+                yield Parts(self._done, len(parts))
+                if reduces:
+                    notes += found
+                    continue
+                for token in self._told(found):
+                    yield token
+        for token in self._told(await self._reduced(notes)):
+            yield token
+        if not self._lines.citations:
+            yield Token(f"{NOTHING}\n")
 
     def done(self, seconds: float) -> Done:
         """The last event, after ``answer``."""
-        supported = bool(self._citations)
-        return Done("stop", self._usage, tuple(self._citations), seconds, supported)
+        supported = bool(self._lines.citations)
+        cited = tuple(self._lines.citations)
+        return Done("stop", self._usage, cited, seconds, supported, found=supported)
+
+    def _told(self, notes: Sequence[Note]) -> list[Token]:
+        return [Token(f"{line}\n") for note in notes for line in self._lines.lines(note)]
 
     async def _parts(self, passages: Sequence[Passage]) -> list[list[Passage]]:
         """Passages in order, as many together as a model of that strength reads at once."""
-        if is_small(self._model.parameters):
+        if self._form is not None or is_small(self._model.parameters):
             return [[passage] for passage in passages]
         limit = min(PART_TOKENS, int(self._model.context_tokens * SHARE_OF_CONTEXT))
         sizes = await self._model.count_tokens([p.text for p in passages])
@@ -139,31 +143,24 @@ class MapReduce:
             room -= size
         return parts
 
-    async def _mapped(
-        self, parts: Sequence[Sequence[Passage]]
-    ) -> AsyncGenerator[tuple[int, list[Note]], None]:
-        """How many parts are done, and the notes of the next one in order as soon as it is."""
-        gate = asyncio.Semaphore(PARALLEL)
+    async def _mapped(self, parts: Sequence[Sequence[Passage]]) -> AsyncGenerator[list[Note], None]:
+        """The notes of each part in their order, as soon as those before are there too.
 
-        form = pattern_of(self._text) if self._kind == "list" else None
+        The first is read alone: a breaker that is half open lets a single call through.
+        """
+        for part in parts[:1]:
+            yield await self._read(part)
+        async with aclosing(_in_order([self._read(part) for part in parts[1:]])) as mapped:
+            async for notes in mapped:
+                yield notes
 
-        async def read(part: Sequence[Passage]) -> list[Note]:
-            if form is not None:
-                return [Note(found, p) for p in part for found in form.findall(p.text)]
-            async with gate:
-                text = await self._ask("\n".join(passage.text for passage in part))
-                if is_small(self._model.parameters):
-                    return _copied_notes(text, part[0], self._kind)
-                return _notes(text, part, self._kind)
-
-        tasks = [asyncio.create_task(read(part)) for part in parts]
-        try:
-            for number, task in enumerate(tasks, start=1):
-                yield number, await task
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async def _read(self, part: Sequence[Passage]) -> list[Note]:
+        if self._form is not None:
+            return [Note(found, p) for p in part for found in self._form.findall(p.text)]
+        text = await self._ask("\n".join(passage.text for passage in part))
+        if is_small(self._model.parameters):
+            return copied_notes(text, part[0], self._kind)
+        return notes_of(text, part, self._kind)
 
     async def _reduced(self, notes: list[Note]) -> list[Note]:
         """Summarise the summaries until they are few enough to be read at a glance."""
@@ -173,12 +170,39 @@ class MapReduce:
             if sum(sizes) <= limit:
                 break
             groups = [notes[i : i + PARALLEL] for i in range(0, len(notes), PARALLEL)]
-            asking = (self._ask("\n".join(note.text for note in group)) for group in groups)
-            shorter = await asyncio.gather(*asking)
-            notes = [_shortened(text, group) for text, group in zip(shorter, groups, strict=True)]
+            asking = [self._ask("\n".join(note.text for note in group)) for group in groups]
+            async with aclosing(_in_order(asking)) as answers:
+                shorter = [text async for text in answers]
+            notes = [shortened(text, group) for text, group in zip(shorter, groups, strict=True)]
         return notes
 
     async def _ask(self, text: str) -> str:
+        async with self._gate:
+            try:
+                return await self._complete(text)
+            except XnaiError as exc:
+                ready = self._ready_again(exc)
+            # One at a time, for the same reason as the first part.
+            async with self._healing:
+                for _ in range(RETRIES - 1):
+                    await asyncio.sleep(max(0.0, ready - time.monotonic()))
+                    try:
+                        return await self._complete(text)
+                    except XnaiError as exc:
+                        ready = self._ready_again(exc)
+                await asyncio.sleep(max(0.0, ready - time.monotonic()))
+                return await self._complete(text)
+
+    def _ready_again(self, exc: XnaiError) -> float:
+        """When to ask again, as ``time.monotonic()``; raises what is of no use to wait for."""
+        wait = exc.retry_after or 0.0
+        ready = time.monotonic() + wait
+        if exc.kind not in _HEALING or wait > PATIENCE or ready >= self._deadline:
+            raise exc
+        log.info("asking for a part again", code=exc.code, seconds=wait)
+        return ready
+
+    async def _complete(self, text: str) -> str:
         example, asked, answered = _EXAMPLES[self._kind]
         shown = (Message("user", _put(example, asked)), Message("assistant", answered))
         completion = Completion(
@@ -210,85 +234,21 @@ class MapReduce:
             self._usage.reused_tokens + usage.reused_tokens,
         )
 
-    def _lines(self, note: Note) -> list[str]:
-        """The lines of a note that were not said before, each with its mark."""
-        lines = []
-        for line in note.text.splitlines():
-            item, words = line.strip(), words_of(line)
-            if words and not any(_alike(words, other) for other in self._said):
-                self._said.append(words)
-                lines.append(f"- {item} [{self._cite(item, note.passage)}]")
-        return lines
 
-    def _cite(self, item: str, passage: Passage) -> int:
-        for known in self._citations:
-            place = (known.document_id, known.page)
-            if place == (passage.document_id, passage.page) and item in known.quote:
-                return known.index
-        index = len(self._citations) + 1
-        citer = Citer((passage,))
-        citer.feed(item)
-        citer.finish()
-        found = citer.citations
-        start, end = (
-            (found[0].start - passage.start, found[0].end - passage.start)
-            if found
-            else (0, len(passage.text))
-        )
-        self._citations.append(cite(index, passage, start, end))
-        return index
+async def _in_order(work: Sequence[Coroutine[Any, Any, T]]) -> AsyncGenerator[T, None]:
+    """Do everything at once, and give the results in the order of the work.
+
+    Closing it, or an error of one, cancels the others and waits for them.
+    """
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        for task in tasks:
+            yield await task
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _put(text: str, asked: str) -> str:
     return f"Text: {' '.join(text.split())}\n\nQuestion: {asked}"
-
-
-def _notes(text: str, part: Sequence[Passage], kind: Kind) -> list[Note]:
-    """The lines of a part that stand in one of its passages; what does not is the model's own."""
-    lines = [" ".join(text.split())] if kind == "summary" else text.splitlines()
-    notes = []
-    for line in (_ITEM.sub("", line).strip() for line in lines):
-        if not line or _NOTHING.match(line) or is_refusal(line):
-            continue
-        citers = [(passage, Citer((passage,))) for passage in part]
-        marked = [(passage, citer.feed(line) + citer.finish()) for passage, citer in citers]
-        best = max(marked, key=lambda pair: pair[1].count("[1]"))
-        if "[1]" in best[1]:
-            notes.append(Note(line, best[0]))
-    return notes
-
-
-def _copied_notes(text: str, passage: Passage, kind: Kind) -> list[Note]:
-    """What a small model copied and did not make up; without that its first sentence, if a summary.
-
-    Of a summary two sentences are enough: such a model does not know when to stop.
-    """
-    plain = " ".join(passage.text.split())
-    if kind == "list":
-        lines = [_ITEM.sub("", line).strip() for line in text.splitlines()]
-        return [Note(line, passage) for line in lines if line and _stands_in(line, plain)]
-    spans = [text[start:end] for start, end in sentences(" ".join(text.split()))]
-    kept = [said for said in spans if _ENDED.search(said) and is_copied(said, plain, "")]
-    if not kept:
-        kept = [plain[start:end] for start, end in sentences(plain)]
-    return [Note(said, passage) for said in kept[: 2 if len(kept[0]) < _SHORT else 1]]
-
-
-def _stands_in(line: str, text: str) -> bool:
-    """Whether a line stands in a text as it is, apart from case and a stop at its end."""
-    wanted = line.casefold().rstrip(".,;")
-    return bool(re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", text.casefold()))
-
-
-def _shortened(text: str, group: Sequence[Note]) -> Note:
-    """A summary of notes, with the passage of the one that it takes most from."""
-    nearest = max(group, key=lambda note: _common(note.text, text))
-    return Note(" ".join(text.split()), nearest.passage)
-
-
-def _common(one: str, other: str) -> int:
-    return len(words_of(one) & words_of(other))
-
-
-def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    return len(one & other) >= _SAME * len(one | other)

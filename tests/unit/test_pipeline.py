@@ -198,6 +198,57 @@ async def test_a_follow_up_is_searched_with_the_question_before_it():
     assert library.queries == ["Who built the Eiffel Tower?\nAnd when?"]
 
 
+@pytest.mark.parametrize("parameters", [135_000_000, 8_000_000_000])
+async def test_a_follow_up_is_put_to_the_model_though_both_questions_match_less(parameters):
+    weak = replace(TOWER, evidence=(0, 44), ranked=(Sentence(0, 44, 0.3),))
+    model = QueueModel(list(ANSWER), parameters=parameters)
+    history = (Message("user", "Who built the Eiffel Tower?"), Message("assistant", "Eiffel."))
+
+    events = await collect(
+        Pipeline(ShelfLibrary([weak]), model), question("And when?", history=history)
+    )
+
+    assert len(model.asked) == 1
+    assert events[-1].found
+
+
+GO_ON = "Go on with your answer exactly where it stopped; repeat nothing of it."
+BEGUN = (Message("user", "When was the tower completed?"), Message("assistant", "The tower was"))
+
+
+@pytest.mark.parametrize("parameters", [135_000_000, 8_000_000_000])
+async def test_an_answer_that_is_gone_on_with_is_searched_for_by_its_own_question(parameters):
+    weak = replace(TOWER, evidence=(0, 44), ranked=(Sentence(0, 44, 0.3),))
+    library = ShelfLibrary([weak])
+    model = QueueModel(
+        [TokenText("completed in March 1889."), Finished("stop", Usage())], parameters=parameters
+    )
+    asked = question(GO_ON, history=BEGUN, continues=True)
+
+    events = await collect(Pipeline(library, model), asked)
+
+    assert library.queries == ["When was the tower completed?"]
+    text = "".join(e.text for e in events if isinstance(e, Token))
+    assert text == "completed in March 1889. [1]"
+    (completion,) = model.asked
+    assert [m.content for m in completion.messages[-3:]] == [*(m.content for m in BEGUN), GO_ON]
+
+
+async def test_an_answer_gone_on_with_is_searched_by_what_its_question_leans_on_too():
+    library = ShelfLibrary([TOWER])
+    history = (
+        Message("user", "Who built the Eiffel Tower?"),
+        Message("assistant", "Eiffel."),
+        Message("user", "And when?"),
+        Message("assistant", "It was"),
+    )
+    asked = question(GO_ON, history=history, continues=True)
+
+    await collect(Pipeline(library, QueueModel(list(ANSWER))), asked)
+
+    assert library.queries == ["Who built the Eiffel Tower?\nAnd when?"]
+
+
 async def test_a_question_that_stands_alone_is_searched_alone():
     library = ShelfLibrary([TOWER])
     history = (Message("user", "Who built the Eiffel Tower?"), Message("assistant", "Eiffel."))

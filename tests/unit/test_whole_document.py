@@ -1,5 +1,6 @@
 """Questions about whole documents, with a model that answers by what it reads."""
 
+import asyncio
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -7,11 +8,22 @@ from dataclasses import dataclass, field
 import pytest
 from fakes import QueueModel, ShelfLibrary
 
-from xnai.events import Done, Parts, Prompted, Question, Retrieved, Token
+from xnai.errors import (
+    ANSWER_TIMEOUT,
+    DOCUMENTS_TOO_LONG,
+    MODEL_CRASHED,
+    MODEL_DOWN,
+    MODEL_PAUSED,
+    QUEUE_FULL,
+    XnaiError,
+)
+from xnai.events import Degraded, Done, Parts, Prompted, Question, Retrieved, Token
 from xnai.llm.protocol import Finished, TokenText
 from xnai.pipeline import Pipeline
+from xnai.retrieval.search import Found
 from xnai.types import Passage, Sampling, Scope, Usage
-from xnai.whole_document import kind_of
+from xnai.whole_document import PARALLEL
+from xnai.whole_question import kind_of
 
 PADDING = " And the sea was wide and grey on that day as on most others." * 20
 
@@ -69,13 +81,29 @@ async def collect(model, passages, asked):
         ("Please summarize the report in a few words", "summary"),
         ("/summary", "summary"),
         ("tl;dr", "summary"),
+        ("Can you give me an overview of the report?", "summary"),
+        ("What are the key points of this?", "summary"),
+        ("Give me a short summary of it", "summary"),
+        ("Summarise each chapter", "summary"),
+        ("/summary of the pump chapter", "summary"),
         ("List all dates in the text", "list"),
         ("/list names", "list"),
-        ("What are all the names of people?", "list"),
+        ("Could you please give me a list of all dates?", "list"),
+        ("Show me every name.", "list"),
+        ("List the names of all people", "list"),
         ("Extract every sum of money.", "list"),
         ("When was the lamp replaced?", None),
         ("What does the summary say about bread?", None),
         ("Which list did she sign?", None),
+        ("In which year did they find all the bodies?", None),
+        ("Does the report give the cost of all repairs?", None),
+        ("Did the auditor find that each valve leaked?", None),
+        ("What are all the employees paid on?", None),
+        ("Find the cost of all repairs", None),
+        ("Can you give me an overview of the pump chapter only?", None),
+        ("Summarise section 3.", None),
+        ("Who wrote the summary of the report?", None),
+        ("Does it sum up the costs?", None),
         ("Is it true of all of them that they bake?", None),
     ],
 )
@@ -109,7 +137,7 @@ async def test_what_stands_in_no_part_is_left_out_and_an_empty_list_says_so():
         "The documents hold nothing of the kind.\n"
     ]
     assert events[-1].citations == ()
-    assert not events[-1].supported
+    assert (events[-1].supported, events[-1].found) == (False, False)
 
 
 async def test_a_large_model_reads_several_passages_as_one_part():
@@ -189,3 +217,174 @@ async def test_what_has_a_fixed_form_is_found_without_asking_the_model():
     assert text == "- 1954 [1]\n- October 1987 [2]\n"
     assert model.asked == []
     assert [c.page for c in events[-1].citations] == [1, 3]
+
+
+class EndlessLibrary(ShelfLibrary):
+    """A library of more than is ever read whole."""
+
+    async def everything(self, scope: Scope) -> list[Passage]:
+        raise XnaiError(DOCUMENTS_TOO_LONG, count=5000, limit=400)
+
+
+async def test_what_is_too_long_to_be_read_whole_is_searched():
+    library = EndlessLibrary(LOG)
+    model = QueueModel([TokenText("The tower was built in 1954."), Finished("stop", Usage())])
+
+    events = [e async for e in Pipeline(library, model).answer(question("List all events."))]
+
+    assert library.queries == ["List all events."]
+    assert not any(isinstance(e, Parts) for e in events)
+    assert [c.page for c in events[-1].citations] == [1]
+
+
+@pytest.mark.parametrize("command", ["/list events", "/summary"])
+async def test_a_command_over_documents_that_are_too_long_is_an_error_that_says_so(command):
+    pipeline = Pipeline(EndlessLibrary(LOG), ReadingModel())
+
+    with pytest.raises(XnaiError, match="5,000 passages"):
+        _ = [e async for e in pipeline.answer(question(command))]
+
+
+@dataclass
+class CrowdedModel(ReadingModel):
+    """Takes a moment for each part, fails for some, and keeps count of what it reads at once."""
+
+    parameters: int = 8_000_000_000
+    context_tokens: int = 600
+    failing: int = 0  # the request that fails, the first is 1
+    failure: XnaiError | None = None
+    most: int = 0
+
+    async def complete(self, completion):
+        number = len(self.asked) + 1
+        async with aclosing(super().complete(completion)) as events:
+            async for event in events:
+                self.most = max(self.most, self.begun - self.closed)
+                await asyncio.sleep(0.01 if number != self.failing else 0)
+                if number == self.failing and self.failure:
+                    raise self.failure
+                yield event
+
+
+SUMMARIES = {"": f"The tower was built in 1954. {'It was grey on that day. ' * 4}"}
+
+
+async def test_parts_and_summaries_of_summaries_are_never_more_than_allowed_at_once():
+    parts = [page(n, f"The tower was built in 1954.{PADDING}") for n in range(1, 101)]
+    model = CrowdedModel(says=SUMMARIES)
+
+    await collect(model, parts, question("Summarise the log."))
+
+    assert len(model.asked) > 110
+    assert model.most == PARALLEL
+
+
+async def test_a_summary_of_summaries_that_fails_ends_the_others_first():
+    parts = [page(n, f"The tower was built in 1954.{PADDING}") for n in range(1, 101)]
+    refused = XnaiError(QUEUE_FULL, waiting=64)
+    model = CrowdedModel(says=SUMMARIES, failing=101, failure=refused)
+
+    with pytest.raises(XnaiError, match="64 questions"):
+        await collect(model, parts, question("Summarise the log."))
+
+    assert model.begun == model.closed
+
+
+@pytest.mark.parametrize(
+    ("asked", "parameters"),
+    [("List all events.", 8_000_000_000), ("Summarise the log.", 135_000_000)],
+)
+async def test_lines_that_are_not_summarised_again_are_told_when_their_part_was_read(
+    asked, parameters
+):
+    out_of_time = XnaiError(ANSWER_TIMEOUT, seconds=5)
+    model = CrowdedModel(
+        says={"": "The tower was built in 1954.", **SAYS},
+        parameters=parameters,
+        context_tokens=400,
+        failing=3,
+        failure=out_of_time,
+    )
+    shown = []
+
+    with pytest.raises(XnaiError, match="not finished"):
+        async for event in Pipeline(ShelfLibrary(LOG), model).answer(question(asked)):
+            shown.append(event)  # noqa: PERF401 - what came before the error is the point
+
+    kinds = [type(event) for event in shown]
+    assert kinds[:3] == [Retrieved, Parts, Token]
+    assert "1954" in shown[2].text
+
+
+@dataclass
+class HealingModel(CrowdedModel):
+    """Half open at first: while its first answer is under way it takes no other; then it crashes.
+
+    After the crash one more answer is refused, as by the breaker that opened.
+    """
+
+    refused: int = 0
+
+    async def complete(self, completion):
+        number = len(self.asked) + 1
+        if (self.begun == 1 and self.closed == 0) or number == self.failing + 1:
+            self.asked.append(completion)
+            self.refused += 1
+            raise XnaiError(MODEL_PAUSED, retry_after=0.05, reason="half open")
+        async with aclosing(super().complete(completion)) as events:
+            async for event in events:
+                yield event
+
+
+async def test_a_crash_and_a_pause_cost_a_part_a_moment_and_not_the_answer():
+    crash = XnaiError(MODEL_CRASHED, retry_after=0.05, reason="killed")
+    model = HealingModel(parameters=135_000_000, failing=4, failure=crash)
+
+    events = await collect(model, LOG, question())
+
+    text = "".join(e.text for e in events if isinstance(e, Token))
+    assert text == "- built in 1954 [1]\n- October 1987 [2]\n"
+    assert model.refused == 1
+
+
+async def test_a_long_pause_is_not_waited_for():
+    pause = XnaiError(MODEL_PAUSED, retry_after=60, reason="down")
+    model = CrowdedModel(parameters=135_000_000, failing=2, failure=pause)
+
+    with pytest.raises(XnaiError, match="not asked"):
+        await collect(model, LOG, question())
+
+    assert len(model.asked) <= len(LOG)
+
+
+class RankedLibrary(ShelfLibrary):
+    """A library whose search finds the last page best."""
+
+    async def find(self, question: str, scope: Scope, limit: int) -> Found:
+        self.queries.append(question)
+        return Found(self.shelf[::-1][:limit])
+
+
+@pytest.mark.parametrize("asked", ["List all events.", "List all dates on which it rained."])
+async def test_while_the_model_is_away_the_best_passages_are_quoted_not_the_first(asked):
+    model = QueueModel(not_ready=XnaiError(MODEL_DOWN, reason="gone"))
+    library = RankedLibrary(LOG)
+
+    events = [e async for e in Pipeline(library, model).answer(question(asked))]
+
+    assert any(isinstance(e, Degraded) for e in events)
+    assert library.queries == [asked]
+    last = [e for e in events if isinstance(e, Retrieved)][-1]
+    assert last.passages[0].page == LOG[-1].page
+    assert events[-1].citations[0].page == LOG[-1].page
+
+
+@pytest.mark.parametrize("asked", ["/list all dates", "List all dates in the log."])
+async def test_what_has_a_fixed_form_is_listed_while_the_model_is_away(asked):
+    model = QueueModel(not_ready=XnaiError(MODEL_DOWN, reason="gone"), context_tokens=0)
+
+    events = await collect(model, LOG, question(asked))
+
+    text = "".join(e.text for e in events if isinstance(e, Token))
+    assert text == "- 1954 [1]\n- October 1987 [2]\n"
+    assert not any(isinstance(e, Degraded) for e in events)

@@ -56,6 +56,7 @@ class AnswerView:
         self._buffer = ""
         self._passages: Sequence[Passage] = ()
         self._emitted = self._saved = 0.0
+        self._by_parts = False  # whether text and status take turns
         self._known = bool(said)  # whether the message is in the history
         self._search: ProgressStep | None = None
         self._status: ProgressStep | None = None
@@ -123,6 +124,7 @@ class AnswerView:
                 share = event.done / max(1, event.total)
                 title = f"Reading {event.total:,} tokens: {share:.0%}"
             case Parts():
+                self._by_parts = True
                 title = f"Read {event.done:,} of {event.total:,} parts of the documents"
         if self._status is None:
             self._status = await self._steps.enter_async_context(progress_step(title))
@@ -150,7 +152,8 @@ class AnswerView:
             )
 
     async def _show_text(self, text: str) -> None:
-        await self._end_status()
+        if not self._by_parts:  # then there is more to come, and the status tells how much
+            await self._end_status()
         self.text += text
         self._buffer += self._links.feed(text)
         if time.monotonic() - self._emitted >= _EMIT_INTERVAL:
@@ -184,6 +187,7 @@ class AnswerView:
         self.message.created_at = cl.utils.utc_now()
 
     async def _finish(self, event: Done) -> None:
+        await self._end_status()
         await self._flush()
         if event.reason == "length":
             self.message.content += _CUT_SHORT

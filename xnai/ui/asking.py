@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import chainlit as cl
@@ -147,6 +148,7 @@ class Asking:
             return
         history = conversation.history(conversation.turns())
         question = await self._question(GO_ON, stream, history)
+        question = replace(question, continues=True)
         view = AnswerView(shown, turn["id"], said=turn["answer"].rstrip() + " ")
         await self._stream(view, question, stream, (turn["id"], turn["question"]))
 

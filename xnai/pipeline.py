@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -105,8 +105,8 @@ class Pipeline:
         if kind and passages:
             answering = partial(self._read_whole, kind)
         try:
-            answer = self._told(answering(question, passages, started, deadline))
-            async with aclosing(answer) as events:
+            begin = partial(answering, question, passages, started, deadline)
+            async with aclosing(self._with_stand_in(begin)) as events:
                 async for event in events:
                     shown = shown or isinstance(event, Token)
                     yield event
@@ -168,6 +168,24 @@ class Pipeline:
     async def _search(self, question: Question) -> Found:
         assert question.scope is not None
         return await self._library.find(query_of(question), question.scope, question.passages)
+
+    async def _with_stand_in(
+        self, begin: Callable[[], AsyncGenerator[Event, None]]
+    ) -> AsyncGenerator[Event, None]:
+        """An answer, begun again for the model that stands in if it fails before its first text."""
+        shown = False
+        try:
+            async with aclosing(self._told(begin())) as events:
+                async for event in events:
+                    shown = shown or isinstance(event, Token)
+                    yield event
+        except XnaiError as exc:
+            other = self._model if isinstance(self._model, HasFallback) else None
+            if shown or other is None or not other.move_on(exc):
+                raise
+            async with aclosing(self._told(begin())) as events:
+                async for event in events:
+                    yield event
 
     async def _told(self, answer: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """The events of an answer, and once that another model has stood in for the chosen one."""

@@ -34,7 +34,8 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         description="Keys that open the HTTP API (`Authorization: Bearer`) and the page (as the "
-        "password), comma-separated. Unset: no login, and only loopback is listened on.",
+        "password), comma-separated; only the first may set circuit breakers by hand. Unset: no "
+        "login, and only loopback is listened on.",
     )
     data_dir: Path = Field(Path("data"), description="Folder for everything the program writes.")
     models_dir: Path = Field(Path("models"), description="Folder of GGUF files to choose from.")

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import aclosing
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ from fakes import QueueModel, ShelfLibrary
 
 from xnai import errors
 from xnai.errors import XnaiError
-from xnai.events import Degraded, Done, Question, Reduced, Retrieved, Token
+from xnai.events import Degraded, Done, Prompted, Question, Reduced, Retrieved, Token
 from xnai.guards.build import config
 from xnai.guards.fallback import FallbackModel
 from xnai.guards.faults import heals, retry_after, words
@@ -23,7 +24,7 @@ from xnai.resilience.retry import Retry, RetryConfig
 from xnai.resilience.states import State
 from xnai.retrieval.search import HybridSearch
 from xnai.settings import Settings
-from xnai.types import Passage, Sampling, Scope, Usage
+from xnai.types import Passage, Sampling, Scope, Sentence, Usage
 
 CRASH = XnaiError(errors.MODEL_CRASHED, reason="killed")
 AWAY = XnaiError(errors.REMOTE_UNREACHABLE, endpoint="a:1", reason="nothing listens there")
@@ -270,6 +271,18 @@ async def test_an_endpoint_that_fails_before_its_first_text_is_stood_in_for():
 
     assert [Reduced] == [type(event) for event in events if isinstance(event, Reduced)]
     assert isinstance(events[-1], Done)
+
+
+async def test_the_stand_in_gets_a_prompt_of_its_own():
+    local = QueueModel(list(WORDS))
+    local.parameters = 135_000_000
+    evidence = replace(TOWER, evidence=(0, 44), ranked=(Sentence(0, 44, 0.9),))
+    model = FallbackModel(patient(QueueModel([Queued(1), AWAY])), local)
+
+    events = await answer(ShelfLibrary([evidence]), model)
+
+    prompted = [event.evidence_only for event in events if isinstance(event, Prompted)]
+    assert [False, True] == prompted
 
 
 async def test_if_neither_can_answer_the_endpoints_reason_counts():

@@ -1,7 +1,7 @@
 """Another model that answers while the first cannot."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from contextvars import ContextVar
 
 from xnai.errors import REMOTE_AWAY, XnaiError
@@ -13,7 +13,6 @@ from xnai.llm.protocol import (
     LanguageModel,
     ModelInfo,
     ModelStatus,
-    TokenText,
 )
 from xnai.types import Message
 
@@ -24,13 +23,16 @@ class FallbackModel:
     """``LanguageModel`` of model endpoints, and of the local engine while none of them can.
 
     Which of the two a question goes to is decided by ``ensure_ready`` and holds for all that its
-    task asks after that; ``reduced`` tells why it is the second.
+    task asks after that; ``reduced`` tells why it is the second. A prompt that was made for the
+    first is never given to the second, which may have less room and need less: when the first fails
+    later, ``move_on`` has the next ``ensure_ready`` choose the second.
     """
 
     def __init__(self, first: PatientModel, second: LanguageModel) -> None:
         self._first = first
         self._second = second
         self._reason: ContextVar[XnaiError | None] = ContextVar("xnai_fallback", default=None)
+        self._moved: ContextVar[XnaiError | None] = ContextVar("xnai_moved_on", default=None)
 
     @property
     def _now(self) -> LanguageModel:
@@ -69,6 +71,13 @@ class FallbackModel:
         """Choose another model of the first."""
         await self._first.use(name)
 
+    def move_on(self, reason: XnaiError) -> bool:
+        """Have the current task begin again with the second model, if that may help."""
+        if reason.kind not in _AWAY or self._reason.get() is not None:
+            return False
+        self._moved.set(reason)
+        return True
+
     async def ensure_ready(self, deadline: float) -> None:
         """Choose the model for this task.
 
@@ -76,35 +85,27 @@ class FallbackModel:
             XnaiError: why the first cannot answer, if the second cannot either.
 
         """
+        reason = self._moved.get()
+        self._moved.set(None)
         self._reason.set(None)
-        try:
-            await self._first.ensure_ready(deadline)
-        except XnaiError as exc:
-            if exc.kind not in _AWAY:
-                raise
-            with suppress(XnaiError):
-                await self._second.ensure_ready(deadline)
-                self._reason.set(exc)
-            if self._reason.get() is None:
-                raise
-
-    async def complete(self, completion: Completion) -> AsyncGenerator[CompletionEvent, None]:
-        """Stream one answer; before its first text it may move on to the second model."""
-        shown = False
-        if self._now is self._first:
+        if reason is None:
             try:
-                async with aclosing(self._first.complete(completion)) as events:
-                    async for event in events:
-                        shown = shown or isinstance(event, TokenText)
-                        yield event
+                await self._first.ensure_ready(deadline)
             except XnaiError as exc:
-                if shown or exc.kind not in _AWAY:
+                if exc.kind not in _AWAY:
                     raise
-                self._reason.set(exc)
-                await self._second.ensure_ready(completion.deadline)
+                reason = exc
             else:
                 return
-        async with aclosing(self._second.complete(completion)) as events:
+        try:
+            await self._second.ensure_ready(deadline)
+        except XnaiError:
+            raise reason from None
+        self._reason.set(reason)
+
+    async def complete(self, completion: Completion) -> AsyncGenerator[CompletionEvent, None]:
+        """Stream one answer of the model that was chosen."""
+        async with aclosing(self._now.complete(completion)) as events:
             async for event in events:
                 yield event
 

@@ -137,6 +137,10 @@ class HasFallback(Protocol):
         """Why the current task is answered by the other one; None if it is not."""
         ...
 
+    def move_on(self, reason: XnaiError) -> bool:
+        """Whether the current task may begin again with the other one, after an error."""
+        ...
+
 
 class LanguageModel(Protocol):
     """A language model that streams answers.

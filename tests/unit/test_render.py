@@ -123,3 +123,20 @@ def test_a_degraded_answer_says_why_and_when_it_is_tried_again():
     assert "No answer was generated" in words
     assert "killed" in words
     assert "about 2 min" in words
+
+
+def test_evidence_is_quoted_without_headings_and_what_stands_above_already():
+    def quote(start: int, text: str) -> Citation:
+        return Citation(1, "d", "a.pdf", 2, start, start + len(text), text, 0.5)
+
+    source = quote(10, "The lamp was replaced in 1987.")
+    found = [
+        quote(10, "The lamp was replaced in 1987. It flashes."),
+        quote(0, "The lamp"),
+        quote(60, "It is seen from afar."),
+        quote(60, "It is seen from afar. And more."),
+    ]
+
+    assert render.evidence(found, [source]).count("\n- ") == 1
+    assert "seen from afar" in render.evidence(found, [source])
+    assert render.evidence(found[:2], [source]) == ""

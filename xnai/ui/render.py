@@ -15,6 +15,8 @@ _LINKS = re.compile(r"(!(?=\[)|\](?=[(:\[]))")
 _ADDRESSES = re.compile(r"(?i)(:(?=/)|\bwww(?=\.))")
 _JOINER = "\u2060"  # invisible; an address with it in the middle is no address
 _EXCERPT = 400
+_HEADING = 30  # characters; what is as short and no sentence tells nothing by itself
+_SENTENCE_END = re.compile(r"[.!?\u3002\uff01\uff1f\u2026][\"')\]\u201d]*\s*$")
 SOURCES = "\n\n**Sources**\n"  # what stands before it is the answer itself
 
 # Why an answer is not whole, by the state its stream ended in.
@@ -128,17 +130,29 @@ def sources(citations: Sequence[Citation]) -> str:
 
 
 def evidence(found: Sequence[Citation], shown: Sequence[Citation]) -> str:
-    """Quote the sentences that answer best, without those that are shown already."""
-    known = [(c.document_id, c.page, c.start, c.end) for c in shown]
-    rows = [
-        f"- **{plain(place(c.file_name, c.page))}** — “{plain(shorten(c.quote, 240))}”"
-        for c in found
-        if not any(
-            (d, p) == (c.document_id, c.page) and a <= c.start and c.end <= b
-            for d, p, a, b in known
-        )
-    ]
+    """Quote the sentences that answer best, without headings and what is shown already."""
+    rows: list[str] = []
+    told = list(shown)
+    for citation in found:
+        if not _is_heading(citation.quote) and not _overlaps(citation, told):
+            told.append(citation)
+            quote = plain(shorten(citation.quote, 240))
+            rows.append(f"- **{plain(place(citation.file_name, citation.page))}** — “{quote}”")
     return "\n\nEvidence:\n" + "\n".join(rows) if rows else ""
+
+
+def _is_heading(quote: str) -> bool:
+    return len(quote) <= _HEADING and not _SENTENCE_END.search(quote)
+
+
+def _overlaps(citation: Citation, others: Sequence[Citation]) -> bool:
+    here = (citation.document_id, citation.page)
+    return any(
+        here == (other.document_id, other.page)
+        and citation.start < other.end
+        and other.start < citation.end
+        for other in others
+    )
 
 
 def quotes(citations: Sequence[Citation]) -> str:

@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "XNAI_DISCONNECT_GRACE": str(GRACE),
     "XNAI_LOG_FORMAT": "json",
     "XNAI_DRAIN_SECONDS": "1",
+    "XNAI_TEMPERATURE": "0",  # with it the bundled model never comes to the end of its story
 }
 MARKS = {
     "stopped": "*Stopped.*",

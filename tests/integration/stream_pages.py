@@ -19,7 +19,6 @@ from ui_client import Tab, opened, upload
 
 GRACE = 2.5  # seconds; longer than the blip of two seconds that must not matter
 STORY = "Tell a long story about the sea, in many chapters."
-LONG = "Repeat this: " + " ".join(f"word{number}" for number in range(900))
 FILE = b"The keepers bake bread on Tuesdays. The generator runs for three days.\n" * 9000
 SLOW = {
     "messages": [{"role": "user", "content": STORY}],
@@ -40,6 +39,12 @@ MARKS = {
     "failed": "broke off here",
     "shut_down": "The server was stopped",
 }
+
+
+def long_question() -> str:
+    """A prompt that takes a while to be read: each is new, or the prefix cache would have it."""
+    words = " ".join(f"word{number}" for number in range(900))
+    return f"{uuid.uuid4()} Repeat this: {words}"
 
 
 def prepared(server: Any, folder: Path, **environment: str) -> Any:

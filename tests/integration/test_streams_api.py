@@ -8,7 +8,7 @@ import time
 import httpx
 import psutil
 import pytest
-from stream_pages import LONG, SLOW, eventually, figure, prepared, worker_of
+from stream_pages import SLOW, eventually, figure, long_question, prepared, worker_of
 
 pytestmark = pytest.mark.engine
 
@@ -56,7 +56,7 @@ async def test_a_client_that_goes_frees_the_slot(api_server, phase, stream):
             expected += 1
         body = {**SLOW, "stream": stream}
         if phase == "prefill":
-            body["messages"] = [{"role": "user", "content": f"{stream} {LONG}"}]
+            body["messages"] = [{"role": "user", "content": long_question()}]
         gone = asyncio.create_task(client.post(URL, json=body))
         if phase == "queued":
             await eventually(lambda: figure(api_server, "xnai_queue_depth") == 1, "the line")

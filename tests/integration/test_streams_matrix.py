@@ -7,7 +7,6 @@ import pytest
 from stream_pages import (
     FILE,
     GRACE,
-    LONG,
     MARKS,
     STORY,
     Page,
@@ -15,6 +14,7 @@ from stream_pages import (
     eventually,
     figure,
     holding_the_model,
+    long_question,
     prepared,
     worker_of,
 )
@@ -53,7 +53,7 @@ async def in_phase(page: Page, phase: str) -> list:
         await page.ask(STORY, FILE)
         await page.until(lambda: page.has("Indexing"), "the file being indexed")
     elif phase == "prefill":
-        await page.ask(LONG)
+        await page.ask(long_question())
         await page.until(lambda: page.has("Reading"), "the prompt being read")
     elif phase == "decoding":
         await page.ask(STORY)

@@ -1,8 +1,8 @@
 """Whether it pays to read a guess beside the last token of every answer.
 
-A step of eight answers with two tokens each takes a quarter more than one with one token each on two
-cores, and a step of one answer twice as long; on another machine, or with a larger model, it is
-otherwise. So both ways are timed as they come, for each number of answers, and the one is taken
+On two cores a step of eight answers with two tokens each takes a quarter more than one with one
+token each, and a step of one answer twice as long; on another machine, or with a larger model, it
+is otherwise. So both ways are timed as they come, for each number of answers, and the one is taken
 that promises more tokens a second. A draft that is right saves a step, one that is wrong is cut
 off again: what is drawn is the same either way (Leviathan et al., ICML 2023, with drafts that are
 either drawn by the request's own sampler or not).

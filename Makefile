@@ -52,6 +52,7 @@ lock:  ## pin the dependencies of pyproject.toml again (ARGS=--upgrade: to their
 	$(COMPILE) $(ARGS) -o locks/setup.lock --group setup
 	$(COMPILE) $(ARGS) -o locks/models.lock --group models --no-deps
 	$(COMPILE) $(ARGS) -o locks/dev.lock --group dev -c locks/runtime.lock
+	$(COMPILE) $(ARGS) -o locks/peers.lock --group peers -c locks/runtime.lock
 	$(COMPILE) $(ARGS) -o locks/engine.lock --group engine --no-deps
 	$(COMPILE) $(ARGS) -o locks/engine-build.lock --group engine-build
 

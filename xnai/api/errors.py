@@ -34,10 +34,13 @@ def error_body(error: XnaiError, request_id: str) -> dict[str, dict[str, object]
     return {
         "error": {
             "code": error.code,
+            "category": error.kind.category.value,
             "message": error.message,
             "hint": error.hint,
-            "request_id": request_id,
             "retryable": error.kind.retryable,
+            "causes": list(error.causes),
+            "request_id": request_id,
+            "timestamp": error.timestamp,
         }
     }
 

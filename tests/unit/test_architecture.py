@@ -12,7 +12,7 @@ SOURCES = sorted([*(ROOT / "xnai").rglob("*.py"), ROOT / "app.py"])
 FLOORS = [
     {"errors", "errors_docs", "types", "settings", "settings_docs", "patterns"},
     {"telemetry"},
-    {"watchdog"},
+    {"reporting", "watchdog"},
     {"resilience", "retrieval"},
     {"documents", "llm"},
     {"guards"},

@@ -129,8 +129,11 @@ class Runtime:
     def _reembedded(self, task: asyncio.Task[None]) -> None:
         self.search_state.detail = ""
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("documents could not be embedded anew", reason=str(error))
-            self.search_state.detail = f"The documents could not be embedded anew: {error}"
+            log.error("documents could not be embedded anew", exc_info=error)
+            told = error if isinstance(error, XnaiError) else INTERNAL
+            self.search_state.detail = (
+                f"The documents could not be embedded anew: {told.message} ({told.code})"
+            )
 
     async def drain(self) -> None:
         """Refuse new questions; let the answers that run finish for a while, then end them."""

@@ -44,8 +44,8 @@ ENDS = tuple(state for state in State if state not in LIVE)
 class Stream:
     """One answer: whose it is, how far it is, and what ends it.
 
-    ``thread`` is empty for the API, which has no threads; ``started`` is a time of
-    ``time.monotonic()``.
+    ``thread`` is empty for the API, which has no threads; ``request_id`` is what page, log and
+    trace call it; ``started`` is a time of ``time.monotonic()``.
     """
 
     kind: Literal["page", "api"]
@@ -53,6 +53,7 @@ class Stream:
     message: str
     session: str = ""
     thread: str = ""
+    request_id: str = ""
     state: State = State.QUEUED
     started: float = field(default_factory=time.monotonic)
     reason: State | None = None  # the end that was asked for

@@ -10,9 +10,9 @@ SOURCES = sorted([*(ROOT / "xnai").rglob("*.py"), ROOT / "app.py"])
 
 # A room may import the rooms of lower floors and those named in WITHIN, nothing else of xnai.
 FLOORS = [
-    {"errors", "types", "settings", "settings_docs", "patterns"},
+    {"errors", "errors_docs", "types", "settings", "settings_docs", "patterns"},
     {"telemetry"},
-    {"watchdog"},
+    {"reporting", "watchdog"},
     {"resilience", "retrieval"},
     {"documents", "llm"},
     {"guards"},
@@ -37,6 +37,7 @@ FLOORS = [
 WITHIN = {
     "settings": {"errors"},
     "settings_docs": {"settings"},
+    "errors_docs": {"errors"},
     "pipeline": {
         "events",
         "citations",

@@ -41,7 +41,8 @@ async def test_frames_are_read_from_a_stream_until_its_end():
     [
         (-signal.SIGSEGV, "", Death("segfault", "it crashed (SIGSEGV)")),
         (-signal.SIGABRT, "GGML_ASSERT(x)", Death("abort", "it gave up (SIGABRT): GGML_ASSERT(x)")),
-        (1, "ImportError: x", Death("exit", "it ended with exit code 1: ImportError: x")),
+        (1, "ImportError: x", Death("exit", "it ended with exit code 1: ImportError")),
+        (1, "of a prompt: secret", Death("exit", "it ended with exit code 1")),
         (0, "", Death("exit", "it ended with exit code 0")),
         (-signal.SIGTERM, "", Death("killed", "it was killed (SIGTERM)")),
         (-99, "", Death("killed", "it was killed (signal 99)")),

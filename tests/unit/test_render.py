@@ -118,7 +118,7 @@ def test_quotes_in_the_place_of_an_answer_show_the_text_as_it_is():
 
 
 def test_a_degraded_answer_says_why_and_when_it_is_tried_again():
-    words = render.degraded(XnaiError(MODEL_DOWN, reason="killed"), 90)
+    words = render.degraded(XnaiError(MODEL_DOWN, reason="killed"), 90, "r1")
 
     assert "No answer was generated" in words
     assert "killed" in words

@@ -78,7 +78,12 @@ class LiveAnswer:
         asked = self._question
         try:
             async with aclosing(self._events) as events:
-                stream = Stream("api", owner=asked.user, message=asked.request_id)
+                stream = Stream(
+                    "api",
+                    owner=asked.user,
+                    message=asked.request_id,
+                    request_id=asked.request_id,
+                )
                 with self._streams.run(stream) as self._stream:
                     if asked.scope is not None:
                         stream.retrieving()

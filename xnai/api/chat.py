@@ -12,7 +12,7 @@ from xnai.api.answering import LiveAnswer
 from xnai.api.auth import Authority
 from xnai.api.chat_wire import ChatRequest, read_chat_request
 from xnai.api.completion import SSE_DONE, CompletionWriter, comment, sse
-from xnai.api.errors import REQUEST_ID, error_body, note_error, require_accepting
+from xnai.api.errors import REQUEST_ID, error_body, require_accepting
 from xnai.api.protocol import ApiRuntime
 from xnai.api.sources import scope_of
 from xnai.errors import XnaiError
@@ -30,6 +30,7 @@ from xnai.events import (
     Token,
     Waiting,
 )
+from xnai.reporting import report
 from xnai.types import TokenLogprob
 
 log = structlog.get_logger(__name__)
@@ -67,7 +68,7 @@ class ChatCompletions:
         require_accepting(self._runtime)
         await self._choose_model(wire.model)
         writer = CompletionWriter(self._runtime.model.status.name)
-        question = await self._question(wire, owner, writer.id)
+        question = await self._question(wire, owner, scope[REQUEST_ID])
         events = self._runtime.pipeline.answer(question)
         try:
             async with LiveAnswer(self._runtime.streams, question, events, receive) as answer:
@@ -171,7 +172,7 @@ class _Stream:
         except ClientDisconnect:
             raise
         except Exception as exc:  # noqa: BLE001 - the status is sent: the stream has to say it
-            await self._send(sse(error_body(note_error(exc), self._request_id)))
+            await self._send(sse(error_body(report(exc), self._request_id)))
         await self._send(SSE_DONE)
         await self._send_message({"type": "http.response.body", "body": b""})
 

@@ -11,7 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from xnai.api.protocol import ApiRuntime
 from xnai.errors import (
     BAD_REQUEST,
-    INTERNAL,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
     SEARCH_DOWN,
@@ -19,7 +18,7 @@ from xnai.errors import (
     UNAUTHORIZED,
     XnaiError,
 )
-from xnai.telemetry import metrics
+from xnai.reporting import report
 
 log = structlog.get_logger(__name__)
 
@@ -34,10 +33,13 @@ def error_body(error: XnaiError, request_id: str) -> dict[str, dict[str, object]
     return {
         "error": {
             "code": error.code,
+            "category": error.kind.category.value,
             "message": error.message,
             "hint": error.hint,
-            "request_id": request_id,
             "retryable": error.kind.retryable,
+            "causes": list(error.causes),
+            "request_id": request_id,
+            "timestamp": error.timestamp,
         }
     }
 
@@ -62,19 +64,6 @@ def error_response(error: XnaiError, request_id: str) -> JSONResponse:
     return JSONResponse(
         error_body(error, request_id), error.kind.status, headers=error_headers(error)
     )
-
-
-def note_error(exc: Exception) -> XnaiError:
-    """Count an error, log it if nobody foresaw it, and return what may be told to others."""
-    if isinstance(exc, XnaiError):
-        error = exc
-        if error.kind.status >= INTERNAL.status:
-            log.warning("request failed", code=error.code, reason=error.message)
-    else:
-        log.error("request failed unexpectedly", exc_info=exc)
-        error = XnaiError(INTERNAL)
-    metrics.error(error.code)
-    return error
 
 
 def from_router(exc: HTTPException, scope: Scope) -> XnaiError:
@@ -133,7 +122,7 @@ class ErrorBoundary:
         except ClientDisconnect:
             log.debug("client gone", path=scope["path"])
         except Exception as exc:
-            error = note_error(exc)
+            error = report(exc)
             if started:
                 raise
             await error_response(error, scope[REQUEST_ID])(scope, receive, send)

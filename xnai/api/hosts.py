@@ -11,8 +11,9 @@ import re
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from xnai.api.errors import REQUEST_ID, error_response, note_error
+from xnai.api.errors import REQUEST_ID, error_response
 from xnai.errors import HOST_NOT_ALLOWED, ORIGIN_NOT_ALLOWED, XnaiError
+from xnai.reporting import report
 from xnai.settings import Settings
 
 _AUTHORITY = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -50,7 +51,7 @@ class HostGuard:
             raise error
         else:
             await receive()  # the handshake
-            note_error(error)
+            report(error)
             await error_response(error, scope[REQUEST_ID])(scope, receive, send)
 
     def _refusal(self, headers: Headers) -> XnaiError | None:

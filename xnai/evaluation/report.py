@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xnai.errors import EVAL_SET_INVALID, XnaiError
+from xnai.evaluation.sets import problem_of
 
 _GROUPS = ("retrieval", "answers", "plain")
 _COUNTS = frozenset({"questions", "answerable", "unanswerable"})
@@ -21,7 +22,7 @@ def read_report(path: Path) -> dict[str, Any]:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
-        raise XnaiError(EVAL_SET_INVALID, path=path, problem=str(exc)) from exc
+        raise XnaiError(EVAL_SET_INVALID, path=path, problem=problem_of(exc)) from exc
     if not isinstance(report, dict) or not any(isinstance(report.get(g), dict) for g in _GROUPS):
         raise XnaiError(EVAL_SET_INVALID, path=path, problem="it is no report of xnai eval --json")
     return report

@@ -105,18 +105,25 @@ def _invalid(path: Path, problem: str) -> XnaiError:
     return XnaiError(EVAL_SET_INVALID, path=path, problem=problem)
 
 
+def problem_of(exc: OSError | ValueError) -> str:
+    """Why a file cannot be read, in a few words."""
+    if isinstance(exc, OSError):
+        return exc.strerror or "it cannot be read"
+    return "it is no text in UTF-8" if isinstance(exc, UnicodeDecodeError) else "it is not JSON"
+
+
 def _lines(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise _invalid(path, str(exc)) from exc
+        raise _invalid(path, problem_of(exc)) from exc
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except ValueError as exc:
-            raise _invalid(path, f"line {number} is not JSON ({exc})") from None
+        except json.JSONDecodeError as exc:
+            raise _invalid(path, f"line {number} is not JSON from sign {exc.pos + 1} on") from None
         if not isinstance(row, dict):
             raise _invalid(path, f"line {number} is no object")
         for name in needed:

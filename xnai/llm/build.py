@@ -92,7 +92,7 @@ class EngineBuild:
             self._tell("ready", 1.0)
         except OSError as exc:
             full = exc.errno in {errno.ENOSPC, errno.EDQUOT}
-            reason = "the disk is full" if full else str(exc)
+            reason = "the disk is full" if full else exc.strerror or type(exc).__name__
             self.error = build_failed(reason, f"Look at {exc.filename or self._folder}.")
         except XnaiError as exc:
             self.error = exc

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -47,6 +48,9 @@ _CAUSES: Mapping[int, tuple[Cause, str]] = {
     signal.SIGABRT: ("abort", "it gave up (SIGABRT)"),
 }
 WORKER = (sys.executable, "-m", "xnai.llm.worker")
+
+_NATIVE_LINE = re.compile(r"\bGGML_(?:ASSERT|ABORT)|^ggml_|^llama_")
+_EXCEPTION = re.compile(r"(?:\w+\.)*\w+(?:Error|Exception|Exit|Interrupt)\b")
 
 _log = structlog.get_logger(__name__)
 
@@ -118,7 +122,19 @@ def explain_exit(code: int, last_line: str = "", oom_kills: int | None = None) -
             return Death("out_of_memory", "the system ended it (SIGKILL) for lack of memory")
         perhaps = ", perhaps by the system for lack of memory" if oom_kills is None else ""
         return Death("killed", f"it was killed (SIGKILL){perhaps}")
-    return Death(cause, f"{words}: {last_line}" if last_line else words)
+    said = _shown_line(last_line)
+    return Death(cause, f"{words}: {said}" if said else words)
+
+
+def _shown_line(line: str) -> str:
+    """What of a log's last line may be shown: llama.cpp's assertions, of others the bare class.
+
+    The message of a Python exception may quote a prompt.
+    """
+    if _NATIVE_LINE.search(line):
+        return line
+    found = _EXCEPTION.match(line)
+    return found[0] if found else ""
 
 
 def _signal_name(number: int) -> str:

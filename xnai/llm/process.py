@@ -197,7 +197,7 @@ class WorkerProcess:
                 self._silent_ticks = 0
                 self._dispatch(frame)
         except (frames.FrameError, LookupError, TypeError, ValueError) as exc:
-            self.kill(f"it sent something unintelligible ({exc!r:.200})", "exit")
+            self.kill(f"it sent something unintelligible ({type(exc).__name__})", "exit")
 
     async def _wait_end(self) -> int:
         """The exit code; the pipe is closed, so the process ends soon or is made to."""

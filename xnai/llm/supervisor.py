@@ -192,7 +192,7 @@ class Supervisor:
             if switch is None:
                 return self._not_loaded(exc)
             self.file = former
-            reason = XnaiError(MODEL_UNSUPPORTED, name=switch.file.name, reason=str(exc))
+            reason = XnaiError(MODEL_UNSUPPORTED, name=switch.file.name, reason=_words(exc))
             switch.done.set_exception(exc if isinstance(exc, XnaiError) else reason)
             return 0
         except Exception:  # noqa: BLE001 - the next question must find someone at home
@@ -262,7 +262,7 @@ class Supervisor:
         if isinstance(exc, XnaiError):
             self._failed(exc)
             return None
-        death = exc.death if isinstance(exc, WorkerDiedError) else Death("exit", str(exc))
+        death = exc.death if isinstance(exc, WorkerDiedError) else Death("exit", _words(exc))
         return self._crashed(death)
 
     def _failed(self, error: XnaiError) -> None:
@@ -290,3 +290,10 @@ class Supervisor:
         self._state.become("down", error, retry=restart)
         self._flight.failed(error)
         return wait if restart.automatic else None
+
+
+def _words(exc: Exception) -> str:
+    """Why no worker runs: its death, or what the system says."""
+    if isinstance(exc, WorkerDiedError):
+        return str(exc)
+    return (isinstance(exc, OSError) and exc.strerror) or type(exc).__name__

@@ -186,7 +186,7 @@ def _to_json(value: object, indent: int | None = None, **_: object) -> str:
 
 
 def _reason(exc: BaseException) -> str:
-    return _printable(f"{type(exc).__name__}: {exc}")
+    return type(exc).__name__
 
 
 def _printable(text: str) -> str:

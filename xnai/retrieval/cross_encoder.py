@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 
 from xnai.errors import SEARCH_DOWN, XnaiError
 from xnai.retrieval.model_folder import ModelFolder, load_session, load_tokenizer, read_folder
 from xnai.settings import Settings
 from xnai.types import Passage
+
+log = structlog.get_logger(__name__)
 
 
 def reranker(settings: Settings) -> "CrossEncoder | None":
@@ -50,7 +53,8 @@ class CrossEncoder:
             scoring = (asyncio.to_thread(self._score, question, p.text) for p in passages)
             scores = await asyncio.gather(*scoring)
         except Exception as exc:  # onnxruntime's errors have no common type
-            raise XnaiError(SEARCH_DOWN, reason=f"the cross-encoder failed: {exc}") from exc
+            log.exception("cross_encoder.failed")
+            raise XnaiError(SEARCH_DOWN, reason="the cross-encoder failed") from exc
         scored = [replace(p, score=score) for p, score in zip(passages, scores, strict=True)]
         return sorted(scored, key=lambda passage: -passage.score)
 

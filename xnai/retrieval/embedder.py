@@ -143,7 +143,8 @@ class OnnxEmbedder:
         except XnaiError:
             raise
         except Exception as exc:  # onnxruntime's errors have no common type
-            raise XnaiError(SEARCH_DOWN, reason=f"the embedding model failed: {exc}") from exc
+            log.exception("embedder.failed_on_text")
+            raise XnaiError(SEARCH_DOWN, reason="the embedding model failed") from exc
         finally:
             for future in futures:
                 future.cancel()

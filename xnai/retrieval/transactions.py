@@ -1,5 +1,6 @@
 """Transactions on SQLite, and its errors in words a user can act on."""
 
+import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,17 @@ import apsw
 
 from xnai.errors import DISK_FULL, INDEX_DAMAGED, SEARCH_DOWN, XnaiError
 
+# What SQLite itself says may quote statements and values.
+_REASONS: tuple[tuple[type[apsw.Error], str], ...] = (
+    (apsw.NotADBError, "it is no SQLite database"),
+    (apsw.CorruptError, "its content is damaged"),
+    (apsw.BusyError, "another process keeps it locked"),
+    (apsw.ReadOnlyError, "it may not be written"),
+    (apsw.PermissionsError, "it may not be opened"),
+    (apsw.CantOpenError, "it cannot be opened"),
+    (apsw.NoMemError, "there is not enough memory"),
+    (apsw.IOError, "it cannot be read or written"),
+)
 _FULL = 1_000_000  # bytes; SQLite also reports failed writes as errors of input and output
 
 
@@ -32,16 +44,30 @@ def catalogued(path: Path) -> Iterator[None]:
     try:
         yield
     except (apsw.CorruptError, apsw.NotADBError) as exc:
-        raise XnaiError(INDEX_DAMAGED, path=path, reason=str(exc)) from exc
+        raise XnaiError(INDEX_DAMAGED, path=path, reason=reason_of(exc)) from exc
     except apsw.FullError as exc:
         raise disk_full(path.parent) from exc
     except apsw.BusyError as exc:
-        reason = "another process keeps the index locked"
-        raise XnaiError(SEARCH_DOWN, reason=reason) from exc
+        raise XnaiError(SEARCH_DOWN, reason=f"{path}: {reason_of(exc)}") from exc
     except (apsw.Error, OSError) as exc:
         if shutil.disk_usage(path.parent).free < _FULL:
             raise disk_full(path.parent) from exc
-        raise XnaiError(SEARCH_DOWN, reason=f"{path}: {exc}") from exc
+        raise XnaiError(SEARCH_DOWN, reason=f"{path}: {reason_of(exc)}") from exc
+
+
+def is_full(exc: Exception) -> bool:
+    """Whether an error says that there is no room on the disk."""
+    return isinstance(exc, OSError) and exc.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def reason_of(exc: Exception) -> str:
+    """Why a file cannot be used, in words of our own or of the system."""
+    for kind, words in _REASONS:
+        if isinstance(exc, kind):
+            return words
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror
+    return f"an unforeseen error ({type(exc).__name__})"
 
 
 def disk_full(folder: Path) -> XnaiError:

@@ -23,6 +23,7 @@ from xnai.events import (
 )
 from xnai.pipeline import Pipeline
 from xnai.streams import State, Stream
+from xnai.telemetry import metrics
 from xnai.types import Citation, Passage
 from xnai.ui import conversation, offers, render
 from xnai.ui.elements import side_element
@@ -54,6 +55,7 @@ class AnswerView:
         self._links = render.LinkBreaker()
         self.message.content = self._links.feed(said)
         self._buffer = ""
+        self._request_id = ""
         self._passages: Sequence[Passage] = ()
         self._emitted = self._saved = 0.0
         self._by_parts = False  # whether text and status take turns
@@ -64,6 +66,7 @@ class AnswerView:
 
     async def run(self, pipeline: Pipeline, question: Question, stream: Stream) -> None:
         """Show an answer to its end; an error of the pipeline is raised after the text is kept."""
+        self._request_id = question.request_id
         async with self._steps, aclosing(pipeline.answer(question)) as events:
             if question.scope is not None:
                 stream.retrieving()
@@ -93,13 +96,17 @@ class AnswerView:
             case Prompted():
                 await self._show_dropped(event)
             case Reduced():
+                metrics.error(event.reason.code)
                 async with progress_step("Notice") as step:
-                    await step.finish(*render.reduced(event.rung, event.reason))
+                    await step.finish(*render.reduced(event.rung, event.reason, self._request_id))
             case Degraded():
+                metrics.error(event.reason.code)
                 self.degraded = True
                 await self._end_status()
                 self._begin()
-                self.message.content = render.degraded(event.reason, event.retry_in)
+                self.message.content = render.degraded(
+                    event.reason, event.retry_in, self._request_id
+                )
                 await self.message.send()
                 self._known = True
             case Token() if not self.degraded:

@@ -10,16 +10,17 @@ import chainlit as cl
 import structlog
 from chainlit.chat_context import chat_context
 
-from xnai.errors import INTERNAL, XnaiError
+from xnai.errors import XnaiError
 from xnai.events import Question
+from xnai.reporting import report
 from xnai.runtime import Runtime
 from xnai.streams import State, Stream, end_of
-from xnai.telemetry import metrics
 from xnai.types import Document, Message
 from xnai.ui import conversation, documents, offers, panel, render
 from xnai.ui.answer import AnswerView
 from xnai.ui.conversation import Turn
 from xnai.ui.rooms import Rooms, share_question
+from xnai.ui.telling import told
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +71,7 @@ class Asking:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    @told()
     async def _press(
         self, payload: dict[str, Any], work: Callable[[Turn, Stream], Awaitable[None]]
     ) -> None:
@@ -93,16 +95,16 @@ class Asking:
 
     async def _run(self, question_id: str, work: Work, shown: list[Any]) -> None:
         session = cl.context.session
-        request_id = uuid.uuid4().hex
         stream = Stream(
             "page",
             owner=_user_of(session),
             message=question_id,
             session=session.id,
             thread=session.thread_id,
+            request_id=uuid.uuid4().hex,
         )
         with structlog.contextvars.bound_contextvars(
-            request_id=request_id, session=session.id, thread=session.thread_id
+            request_id=stream.request_id, session=session.id, thread=session.thread_id
         ):
             room = None
             try:
@@ -114,12 +116,8 @@ class Asking:
                 task = asyncio.current_task()
                 if stream.reason is None or task is None or task.uncancel():
                     raise
-            except XnaiError as exc:
-                log.warning("question failed", code=exc.code)
-                await _show_error(exc, request_id)
-            except Exception:
-                log.exception("question failed")
-                await _show_error(XnaiError(INTERNAL), request_id)
+            except Exception as exc:  # noqa: BLE001 - Chainlit would show the text of any other
+                await _show_error(report(exc), stream.request_id)
             finally:
                 if room is not None:
                     room.running = False
@@ -135,7 +133,7 @@ class Asking:
             limit = runtime.settings.upload_max_files
             read, failed = await documents.read_files(runtime.library, owner, files, limit)
             if not message.content.strip() or (failed and not read):
-                await _say_what_was_read(read, failed, message.content)
+                await _say_what_was_read(read, failed, message.content, stream.request_id)
                 return
         question = await self._question(message.content, stream, conversation.before(message.id))
         view = AnswerView(cl.Message(content=""), message.id)
@@ -170,7 +168,7 @@ class Asking:
         owner = documents.owner_of(session.thread_id)
         return Question(
             text=text,
-            request_id=uuid.uuid4().hex,
+            request_id=stream.request_id,
             user=stream.owner,
             history=history,
             scope=await documents.scope_of(runtime.library, owner),
@@ -215,9 +213,11 @@ async def _send_back(message: cl.Message) -> None:
     await cl.context.emitter.send_toast(BUSY, "warning")
 
 
-async def _say_what_was_read(read: list[Document], failed: list[XnaiError], question: str) -> None:
+async def _say_what_was_read(
+    read: list[Document], failed: list[XnaiError], question: str, request_id: str
+) -> None:
     lines = [f"- {render.document_line(document)}" for document in read]
-    problems = [f"- {render.plain(str(exc))}" for exc in failed]
+    problems = [f"- {render.failure_line(exc, request_id)}" for exc in failed]
     parts = []
     if lines:
         parts.append("Ready to be asked about:\n" + "\n".join(lines))
@@ -229,5 +229,4 @@ async def _say_what_was_read(read: list[Document], failed: list[XnaiError], ques
 
 
 async def _show_error(exc: XnaiError, request_id: str) -> None:
-    metrics.error(exc.code)
     await cl.ErrorMessage(content=render.failure(exc, request_id)).send()

@@ -5,12 +5,13 @@ from typing import Any
 import chainlit as cl
 from chainlit.types import ThreadDict
 
-from xnai.errors import XnaiError
+from xnai.reporting import report
 from xnai.runtime import Runtime
 from xnai.streams import State
 from xnai.ui import conversation, documents, offers, panel
 from xnai.ui.asking import Asking
 from xnai.ui.rooms import Rooms
+from xnai.ui.telling import toast, told
 
 DOCUMENTS_MESSAGE = "xnai:documents"  # what the page's own button posts, see public/xnai.js
 
@@ -35,6 +36,7 @@ class Chat:
         self.rooms = Rooms(sio)
         self.asking = Asking(runtime, self.rooms)
 
+    @told()
     async def resumed(self, thread: ThreadDict) -> None:
         """Open a chat of the history again."""
         conversation.restore(thread.get("steps") or [])
@@ -43,22 +45,27 @@ class Chat:
         if turn is not None and self.runtime.streams.of_thread(thread["id"]) is None:
             await offers.offer(turn)
 
+    @told()
     async def opened(self) -> None:
         """Greet a chat with its settings panel."""
         await panel.show(self.runtime.settings, self.runtime.model)
 
+    @told()
     async def asked(self, message: cl.Message) -> None:
         """Read the attached files, then answer; every end is shown on the page."""
         await self.asking.ask(message)
 
+    @told()
     async def continued(self, action: cl.Action) -> None:
         """Go on with an answer that was cut off."""
         self.asking.go_on(action.payload)
 
+    @told()
     async def repeated(self, action: cl.Action) -> None:
         """Answer a question once more."""
         self.asking.again(action.payload)
 
+    @told()
     async def settings_changed(self) -> None:
         """Take over what was chosen in the panel; the model is switched for all chats."""
         values = cl.context.session.chat_settings or {}
@@ -68,18 +75,20 @@ class Chat:
             return
         try:
             await model.use(chosen.model)
-        except XnaiError as exc:
-            await cl.context.emitter.send_toast(f"{exc.message} {exc.hint}", "error")
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the panel shows the former model
+            await toast(report(exc))
             await panel.show(self.runtime.settings, model)
         else:
             await cl.context.emitter.send_toast(f"Switching to {chosen.model}.", "info")
 
+    @told()
     async def window_message(self, data: object) -> None:
         """Open the list of documents when the page's button asks for it."""
         if data == DOCUMENTS_MESSAGE:
             owner = documents.owner_of(cl.context.session.thread_id)
             await documents.show_list(self.runtime.library, owner)
 
+    @told()
     async def delete_document(self, action: cl.Action) -> None:
         """Delete one document of this chat."""
         owner = documents.owner_of(cl.context.session.thread_id)

@@ -11,7 +11,8 @@ import structlog
 from chainlit.element import Element
 
 from xnai.documents.protocol import DocumentLibrary, IngestProgress
-from xnai.errors import DOCUMENT_DELETED, INTERNAL, NOT_FOUND, TOO_MANY_FILES, XnaiError
+from xnai.errors import DOCUMENT_DELETED, NOT_FOUND, TOO_MANY_FILES, XnaiError
+from xnai.reporting import current_request_id, report
 from xnai.types import Document, Scope
 from xnai.ui import render
 from xnai.ui.elements import side_element
@@ -95,16 +96,14 @@ async def _read_file(
             if document is not None and all(document.id != other.id for other in former):
                 await _discard(library, document.id)
             raise
-        except XnaiError as raised:
-            exc = raised
-            if document is not None and raised.kind is NOT_FOUND:
-                exc = XnaiError(DOCUMENT_DELETED, name=document.file_name)
-            await step.fail(exc.message, exc.hint)
+        except Exception as raised:  # noqa: BLE001 - whatever it is, the step says so
+            error = raised
+            if document is not None and isinstance(raised, XnaiError) and raised.kind is NOT_FOUND:
+                error = XnaiError(DOCUMENT_DELETED, name=document.file_name)
+            exc = report(error)
+            words = f"{render.plain(exc.hint)}\n\n{render.told_as(exc, current_request_id())}"
+            await step.fail(exc.message, words)
             raise exc from raised.__cause__
-        except Exception as exc:
-            log.exception("reading a file failed")
-            await step.fail(f"Could not read {name}", INTERNAL.message)
-            raise XnaiError(INTERNAL) from exc
         notes = "\n".join(f"- {render.plain(note)}" for note in document.notes)
         title = f"Read {document.file_name}"
         if document.replaces:

@@ -1,7 +1,6 @@
 """Chainlit's data layer on SQLite: conversations outlive a refresh, a crash and a restart."""
 
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +16,9 @@ from chainlit.session import WebsocketSession
 from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
 
-from xnai.errors import DISK_FULL, SHUTTING_DOWN, XnaiError
+from xnai.errors import HISTORY_DOWN, SHUTTING_DOWN, XnaiError
+from xnai.retrieval.transactions import disk_full, is_full, reason_of
+from xnai.telemetry import metrics
 from xnai.ui.auth import acting_user
 from xnai.ui.history_rows import now
 from xnai.ui.history_store import HistoryStore
@@ -234,23 +235,29 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
         try:
             await self._tell(done)
         except XnaiError as exc:
+            metrics.error(exc.code)
             log.warning("not kept in the history", code=exc.code, reason=exc.message)
-        except Exception:
-            log.exception("not kept in the history")
 
     async def _tell(self, done: "asyncio.Future[T]") -> T:
         try:
             result = await done
-        except apsw.FullError as exc:
-            free = f"{shutil.disk_usage(self._path.parent).free / 1e6:.0f} MB"
-            error = XnaiError(DISK_FULL, folder=self._path.parent, free=free)
+        except XnaiError as exc:
+            if exc.kind is HISTORY_DOWN:
+                self.problem = exc.message
+            raise
+        except Exception as exc:  # Chainlit shows the text of what its data layer raises
+            error = self._catalogued(exc)
             self.problem = error.message
             raise error from exc
-        except (apsw.Error, OSError) as exc:
-            self.problem = f"Conversations cannot be saved: {exc}"
-            raise
         self.problem = ""
         return result
+
+    def _catalogued(self, exc: Exception) -> XnaiError:
+        if isinstance(exc, apsw.FullError) or is_full(exc):
+            return disk_full(self._path.parent)
+        if not isinstance(exc, (apsw.Error, OSError)):
+            log.error("the history failed unexpectedly", exc_info=exc)
+        return XnaiError(HISTORY_DOWN, reason=reason_of(exc))
 
 
 def _session() -> Any:

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import apsw
 
+from xnai.errors import HISTORY_DOWN, XnaiError
+
 BUSY_TIMEOUT = 5000  # milliseconds to wait for another process
 
 
@@ -12,7 +14,8 @@ def prepare(connection: apsw.Connection) -> None:
     """Set a connection up and bring its tables up to date.
 
     Raises:
-        apsw.Error: the file is no database, is damaged, or comes from a newer version.
+        apsw.Error: the file is no database, or is damaged.
+        XnaiError: HISTORY_DOWN, it comes from a newer version.
 
     """
     connection.set_busy_timeout(BUSY_TIMEOUT)
@@ -24,9 +27,8 @@ def prepare(connection: apsw.Connection) -> None:
     with transaction(connection):
         version = int(connection.pragma("user_version"))
         if version > len(MIGRATIONS):
-            raise apsw.SchemaChangeError(
-                f"the history is of version {version}; this program knows {len(MIGRATIONS)}"
-            )
+            reason = f"they are of version {version}; this program knows {len(MIGRATIONS)}"
+            raise XnaiError(HISTORY_DOWN, reason=reason)
         for migrate in MIGRATIONS[version:]:
             migrate(connection)
         connection.pragma("user_version", len(MIGRATIONS))

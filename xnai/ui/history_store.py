@@ -53,7 +53,7 @@ def _open(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     try:
         history_schema.prepare(connection)
-    except apsw.Error:
+    except BaseException:
         connection.close()
         raise
     return connection

@@ -183,11 +183,12 @@ def countdown(seconds: float) -> str:
     return f"{whole} s" if whole < 90 else duration(whole)  # noqa: PLR2004 - as in duration
 
 
-def degraded(reason: XnaiError, retry_in: float | None) -> str:
+def degraded(reason: XnaiError, retry_in: float | None, request_id: str) -> str:
     """Say why there are passages instead of an answer."""
     again = f" Next attempt in about {duration(retry_in)}." if retry_in else ""
     return (
         f"**No answer was generated.** {plain(reason.message)}{again} "
+        f"{told_as(reason, request_id)}\n\n"
         "These passages of your documents fit the question best:\n\n"
     )
 
@@ -208,17 +209,32 @@ _REDUCED = {
 }
 
 
-def reduced(rung: str, reason: XnaiError) -> tuple[str, str]:
+def reduced(rung: str, reason: XnaiError, request_id: str) -> tuple[str, str]:
     """Say what an answer has to do without, as title and body of a step."""
     title, words = _REDUCED[rung]
     again = f" Next attempt in about {duration(reason.retry_after)}." if reason.retry_after else ""
-    return title, f"{words} {plain(reason.message)}{again}"
+    return title, f"{words} {plain(reason.message)}{again}\n\n{told_as(reason, request_id)}"
 
 
 def failure(exc: XnaiError, request_id: str) -> str:
     """Say what went wrong, what to do, and when to try again."""
     again = f" Try again in about {duration(exc.retry_after)}." if exc.retry_after else ""
-    return f"{plain(exc.message)} {plain(exc.hint)}{again}\n\n*{exc.code} · {request_id}*"
+    return f"{plain(exc.message)} {plain(exc.hint)}{again}\n\n{told_as(exc, request_id)}"
+
+
+def failure_line(exc: XnaiError, request_id: str) -> str:
+    """The same on one line."""
+    return f"{plain(exc.message)} {plain(exc.hint)} {told_as(exc, request_id)}"
+
+
+def told_as(exc: XnaiError, request_id: str) -> str:
+    """The code of an error, and by what id the log has it."""
+    return f"*{exc.code} · {request_id}*"
+
+
+def toast(exc: XnaiError, request_id: str) -> str:
+    """Say what went wrong beside the chat, where no Markdown is shown."""
+    return f"{exc.message} {exc.hint} ({exc.code} · {request_id})"
 
 
 def document_line(document: Document) -> str:

@@ -1,0 +1,65 @@
+"""What documents are searched with and kept in: embedding model, index, disk."""
+
+from xnai.errors._kinds import Category, ErrorKind
+
+SEARCH_DOWN = ErrorKind(
+    "search_down",
+    Category.SEARCH,
+    503,
+    "The documents cannot be searched: {reason}.",
+    "Try again; if it stays so, look at /health/ready.",
+    seen="Whoever needs documents while index or embedding model cannot be used.",
+    retryable=True,
+)
+SEARCH_PAUSED = ErrorKind(
+    "search_paused",
+    Category.SEARCH,
+    503,
+    "The {part} is not asked at the moment: {reason}.",
+    "It is tried again by itself.",
+    seen="A program that asks while the breaker of index or embedding model is open.",
+    retryable=True,
+)
+EMBEDDING_MODEL_MISSING = ErrorKind(
+    "embedding_model_missing",
+    Category.SEARCH,
+    503,
+    "The embedding model cannot be used: {reason}.",
+    "Run `make run` again; it installs the model's files.",
+    seen="Whoever needs documents while the embedding model's files are gone or changed.",
+)
+INDEX_DAMAGED = ErrorKind(
+    "index_damaged",
+    Category.STORAGE,
+    503,
+    "The document index {path} cannot be read: {reason}.",
+    "Nothing was deleted. Stop XNAi, put a backup in its place or move the file away, "
+    "start again and attach the documents anew.",
+    seen="Whoever needs documents while the index file cannot be read.",
+)
+DISK_FULL = ErrorKind(
+    "disk_full",
+    Category.STORAGE,
+    507,
+    "The disk is full: {folder} has {free} left.",
+    "Free some space, or set XNAI_DATA_DIR to a larger disk.",
+    seen="Whoever attaches a file, or whose conversation is to be saved, while the disk is full.",
+)
+MODEL_FOLDER_INVALID = ErrorKind(
+    "model_folder_invalid",
+    Category.SETTING,
+    503,
+    "{setting}={path} cannot be used: {problem}.",
+    "Name a folder with model.onnx, tokenizer.json and config.json, or unset it for the bundled "
+    "model.",
+    seen="Whoever starts the server with another embedder or reranker that is no model folder.",
+)
+HISTORY_DOWN = ErrorKind(
+    "history_down",
+    Category.STORAGE,
+    503,
+    "Conversations cannot be saved or opened: {reason}.",
+    "Questions are answered all the same; look at the disk and the rights of XNAI_DATA_DIR.",
+    seen="Whoever opens, renames, rates or deletes a conversation while its file cannot be used.",
+    retryable=True,
+)

@@ -15,7 +15,7 @@ import structlog
 
 from xnai.errors import ANSWER_TIMEOUT, SHUTTING_DOWN, XnaiError
 from xnai.events import Done, Event, Parts, Prompted, Reading, Retrieved, Token, Waiting
-from xnai.telemetry import metrics
+from xnai.telemetry import metrics, traces
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class Stream:
     """One answer: whose it is, how far it is, and what ends it.
 
     ``thread`` is empty for the API, which has no threads; ``request_id`` is what page, log and
-    trace call it; ``started`` is a time of ``time.monotonic()``.
+    trace call it; ``started`` and ``shown`` are times of ``time.monotonic()``.
     """
 
     kind: Literal["page", "api"]
@@ -56,6 +56,7 @@ class Stream:
     request_id: str = ""
     state: State = State.QUEUED
     started: float = field(default_factory=time.monotonic)
+    shown: float = 0.0  # when the first text came
     reason: State | None = None  # the end that was asked for
     _task: "asyncio.Task[object] | None" = field(default_factory=asyncio.current_task)
     _sealed: bool = False
@@ -72,6 +73,8 @@ class Stream:
                 self.state = State.QUEUED
             case Prompted() | Reading() | Parts() | Token():
                 self.state = State.STREAMING
+                if not self.shown and isinstance(event, Token):
+                    self.shown = time.monotonic()
             case Done():
                 self._sealed = True
 
@@ -126,11 +129,12 @@ class Streams:
         if stream.thread:
             self._threads[stream.thread] = stream
         metrics.streams_active.inc()
-        end = State.COMPLETED
+        end, error = State.COMPLETED, None
+        trace = traces.question(stream.kind)
         try:
             yield stream
         except BaseException as exc:
-            end = end_of(stream, exc)
+            end, error = end_of(stream, exc), exc
             raise
         finally:
             self._running.discard(stream)
@@ -139,6 +143,7 @@ class Streams:
             metrics.streams_ended.labels(end).inc()
             stream.end(end)
             _log_end(stream)
+            trace.end(end, error, stream.shown)
 
     def cancel_thread(self, thread: str, reason: State) -> Stream | None:
         """End the stream of a thread, if there is one; returns it."""

@@ -464,6 +464,42 @@ EVAL_SET_INVALID = ErrorKind(
     "docs/evaluation.md shows the formats of questions and documents.",
 )
 
+# Parts of the server as /health/ready sees them
+PART_SILENT = ErrorKind(
+    "part_silent",
+    503,
+    "The part {part} has not answered for {seconds:.0f} s.",
+    "It is asked again by itself; if it stays so, look at its disk and at the server's log.",
+    retryable=True,
+)
+PART_FAILED = ErrorKind(
+    "part_failed",
+    503,
+    "The part {part} does not work: {reason}.",
+    "It is asked again by itself; the server's log says more.",
+    retryable=True,
+)
+DISK_LOW = ErrorKind(
+    "disk_low",
+    507,
+    "The disk of XNAI_DATA_DIR has {free} left.",
+    "Free some space, or set XNAI_DATA_DIR to a larger disk.",
+)
+HISTORY_DOWN = ErrorKind(
+    "history_down",
+    503,
+    "Conversations cannot be saved: {reason}.",
+    "Answers go on; type `xnai doctor` to see what is wrong with the file.",
+    retryable=True,
+)
+REDIS_AWAY = ErrorKind(
+    "redis_away",
+    503,
+    "Redis cannot be asked: {reason}.",
+    "It is tried again by itself; until then this replica finds out alone what is sick.",
+    retryable=True,
+)
+
 CATALOGUE: Mapping[str, ErrorKind] = {
     kind.code: kind for kind in list(globals().values()) if isinstance(kind, ErrorKind)
 }

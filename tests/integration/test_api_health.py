@@ -20,7 +20,8 @@ def value(text, sample):
 async def test_live_is_answered_ahead_of_chainlits_own_check(tmp_path):
     async with serving(program(tmp_path)) as url, client(url) as http:
         answers = [await http.get(path) for path in ("/health", "/health/live")]
-    assert [answer.json() for answer in answers] == 2 * [{"status": "ok"}]
+    assert 2 * ["ok"] == [answer.json()["status"] for answer in answers]
+    assert 2 * [0.0] == [answer.json()["loop_lag_seconds"] for answer in answers]
 
 
 async def test_ready_means_searchable_and_says_whether_answers_can_be_generated(tmp_path):
@@ -39,6 +40,9 @@ async def test_ready_means_searchable_and_says_whether_answers_can_be_generated(
         "state": "ready",
         "since": 1.0,
         "detail": "",
+        "error_code": None,
+        "last_error": None,
+        "breaker": None,
         "next_attempt_seconds": None,
     }
     assert body["breakers"] == {}

@@ -13,6 +13,7 @@ FLOORS = [
     {"errors", "types", "settings", "settings_docs", "patterns"},
     {"telemetry"},
     {"watchdog"},
+    {"health"},
     {"resilience", "retrieval"},
     {"documents", "llm"},
     {"guards"},

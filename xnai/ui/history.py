@@ -17,7 +17,7 @@ from chainlit.session import WebsocketSession
 from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
 
-from xnai.errors import DISK_FULL, SHUTTING_DOWN, XnaiError
+from xnai.errors import DISK_FULL, HISTORY_DOWN, SHUTTING_DOWN, XnaiError
 from xnai.ui.auth import acting_user
 from xnai.ui.history_rows import now
 from xnai.ui.history_store import HistoryStore
@@ -66,6 +66,19 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
     def install(self) -> None:
         """Make this Chainlit's data layer; call it before the server starts."""
         config.code.data_layer = lambda: self
+
+    async def check(self) -> str:
+        """Have the turn to write, and write nothing; returns words for people.
+
+        Raises:
+            XnaiError: DISK_FULL, HISTORY_DOWN.
+
+        """
+        try:
+            await self._run(lambda store: store.check())
+        except (apsw.Error, OSError) as exc:
+            raise XnaiError(HISTORY_DOWN, reason=type(exc).__name__) from exc
+        return ""
 
     async def get_user(self, identifier: str) -> Any:
         """See ``BaseDataLayer``."""

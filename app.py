@@ -37,7 +37,9 @@ def build(settings: Settings) -> Chat:
     config.features.spontaneous_file_upload.max_files = settings.upload_max_files
     alone = session_end.use_files_directory(settings.data_dir)
     auth.install_auth(settings, settings.data_dir)
-    history.SqliteHistory(settings.data_dir, chat.thread_deleted, recover=alone).install()
+    store = history.SqliteHistory(settings.data_dir, chat.thread_deleted, recover=alone)
+    store.install()
+    runtime.health.add("history", store.check)
     session_end.install(chat.session_deleted, lifecycle.session_ended)
     guard.install(sio, settings)
     lifecycle.install(sio)

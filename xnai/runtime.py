@@ -17,6 +17,7 @@ from xnai.guards.faults import heals, retry_after, words
 from xnai.guards.listener import figures
 from xnai.guards.model import GuardedModel, PatientModel
 from xnai.guards.search import GuardedEmbedder, GuardedSearch
+from xnai.health import Health, disk_look
 from xnai.llm.build import EngineBuild
 from xnai.llm.engine import LocalEngine
 from xnai.llm.fleet import Fleet
@@ -33,9 +34,12 @@ from xnai.streams import Streams
 from xnai.telemetry import metrics
 from xnai.telemetry.export import Export
 from xnai.telemetry.machine import Machine
-from xnai.watchdog import LoopLag, LoopWatchdog
+from xnai.watchdog import LoopWatchdog
 
 log = structlog.get_logger(__name__)
+
+_EMBED_EVERY = 15.0  # seconds between two looks at the embedder; each takes it a few milliseconds
+_BUSY_SECONDS = 10.0  # that a look may wait for the turn where others work
 
 
 @dataclass
@@ -68,16 +72,18 @@ class Runtime:
         self.accepting = True
         self.streams = Streams()
         self.search_state = SearchState()
+        self.health = Health()
         self.breakers = make_breakers(settings)
         self._embedder = Embedders(settings)
         self._index = SqliteIndex(settings.data_dir / "index.sqlite3", self._embedder.dimensions)
-        library = Library(settings, self._index, self._embedder, self._search())
+        self.health.add("disk", disk_look(settings.data_dir))
+        parser = self.health.add("parser")
+        library = Library(settings, self._index, self._embedder, self._search(), parser)
         self.library: DocumentLibrary = library
         self._turn = library.turn
         self._reembedding: asyncio.Task[None] | None = None
         self.model: LanguageModel = self._make_model()
         self.pipeline = Pipeline(self.library, self.model)
-        self._lag = LoopLag()
         self._watchdog = LoopWatchdog()
         self._machine = Machine(metrics, settings.data_dir)
         self._export = Export(metrics, lambda: metrics.show_breakers(figures(self.breakers)))
@@ -101,10 +107,11 @@ class Runtime:
 
     async def start(self) -> None:
         """Begin opening index and model in the background, so that the page is up at once."""
-        self._lag.start()
+        self.health.loop_lag.start()
         self._watchdog.start()
         self._machine.start()
         self._export.start()
+        self.health.start()
         loop = asyncio.get_running_loop()
         metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
         metrics.model_ready.set_function(lambda: self.model.status.state == "ready")
@@ -129,8 +136,26 @@ class Runtime:
                 work = reembed(self._index, self._embedder, self._turn, self._tell_reembedding)
                 self._reembedding = asyncio.create_task(work, name="reembed")
                 self._reembedding.add_done_callback(self._reembedded)
+        self._look_at_search()
         # The engine's build wants all cores: searching comes first.
         await self.model.start()
+
+    def _look_at_search(self) -> None:
+        async def read() -> str:
+            await self._index.check()
+            return ""
+
+        async def write() -> str:
+            await self._index.check(writing=True)
+            return ""
+
+        async def embed() -> str:
+            await self._embedder.embed_question("Are you there?")
+            return ""
+
+        self.health.add("index", read)
+        self.health.add("index_writes", write, limit=_BUSY_SECONDS)
+        self.health.add("embedder", embed, every=_EMBED_EVERY, limit=_BUSY_SECONDS)
 
     def _tell_reembedding(self, done: int, total: int) -> None:
         self.search_state.detail = f"Embedding the documents anew: {done} of {total}"
@@ -157,11 +182,12 @@ class Runtime:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+        await self.health.stop()
         await self.model.close()
         await self.breakers.close()
         await self.library.close()
         await self._embedder.close()
-        await self._lag.stop()
+        await self.health.loop_lag.stop()
         await self._watchdog.stop()
         await self._machine.stop()
         await self._export.stop()

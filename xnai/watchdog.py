@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from pathlib import PurePath
 from types import FrameType
 from typing import Self
@@ -17,6 +18,7 @@ from xnai.telemetry.instruments import Histogram
 log = structlog.get_logger(__name__)
 
 _DEPTH = 15  # innermost calls that are named
+_RECENT_SECONDS = 10.0
 _WAITING = frozenset({"select", "poll", "_poll"})
 
 
@@ -26,7 +28,18 @@ class LoopLag:
     def __init__(self, histogram: Histogram | None = None, interval: float = 0.1) -> None:
         self._histogram = histogram or metrics.event_loop_lag
         self._interval = interval  # seconds
+        self._samples: deque[float] = deque(maxlen=max(1, round(_RECENT_SECONDS / interval)))
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def last(self) -> float:
+        """The newest sample, in seconds."""
+        return self._samples[-1] if self._samples else 0.0
+
+    @property
+    def longest(self) -> float:
+        """The longest lag of the last ten seconds, in seconds."""
+        return max(self._samples, default=0.0)
 
     def start(self) -> None:
         """Begin to sample in a task of its own."""
@@ -51,7 +64,9 @@ class LoopLag:
         while True:
             due = time.monotonic() + self._interval
             await asyncio.sleep(self._interval)
-            self._histogram.observe(max(0.0, time.monotonic() - due))
+            lag = max(0.0, time.monotonic() - due)
+            self._samples.append(lag)
+            self._histogram.observe(lag)
             metrics.settle()
 
 

@@ -23,6 +23,7 @@ from xnai.api.auth import PageUser
 from xnai.api.installation import no_page_user
 from xnai.errors import FILE_EMPTY, FILE_TOO_LARGE, MODEL_NOT_FOUND, XnaiError
 from xnai.events import Done, Event, Question, Token
+from xnai.health import Health
 from xnai.llm.protocol import ModelInfo, ModelStatus
 from xnai.resilience.registry import Breakers
 from xnai.settings import Settings
@@ -145,6 +146,7 @@ class Search:
     state: str = "ready"
     since: float = 1.0
     detail: str = ""
+    error_code: str = ""
 
 
 @dataclass
@@ -160,6 +162,7 @@ class Program:
     accepting: bool = True
     streams: Streams = field(default_factory=Streams)
     breakers: Breakers = field(default_factory=Breakers)
+    health: Health = field(default_factory=Health)
 
 
 def program(folder: Path, **settings: object) -> Program:

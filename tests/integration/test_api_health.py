@@ -7,8 +7,9 @@ import pytest
 from api_server import client, program, serving
 
 import xnai
-from xnai.errors import CATALOGUE
+from xnai.errors import CATALOGUE, PART_SILENT, XnaiError
 from xnai.llm.protocol import ModelStatus
+from xnai.resilience.states import State
 from xnai.telemetry import metrics
 
 
@@ -20,7 +21,8 @@ def value(text, sample):
 async def test_live_is_answered_ahead_of_chainlits_own_check(tmp_path):
     async with serving(program(tmp_path)) as url, client(url) as http:
         answers = [await http.get(path) for path in ("/health", "/health/live")]
-    assert [answer.json() for answer in answers] == 2 * [{"status": "ok"}]
+    assert 2 * ["ok"] == [answer.json()["status"] for answer in answers]
+    assert 2 * [0.0] == [answer.json()["loop_lag_seconds"] for answer in answers]
 
 
 async def test_ready_means_searchable_and_says_whether_answers_can_be_generated(tmp_path):
@@ -39,6 +41,9 @@ async def test_ready_means_searchable_and_says_whether_answers_can_be_generated(
         "state": "ready",
         "since": 1.0,
         "detail": "",
+        "error_code": None,
+        "last_error": None,
+        "breaker": None,
         "next_attempt_seconds": None,
     }
     assert body["breakers"] == {}
@@ -74,6 +79,33 @@ async def test_not_ready_is_503_with_the_reason(tmp_path, search, accepting, cod
     assert (503, code) == (response.status_code, response.json()["error"]["code"])
     assert search == response.json()["dependencies"]["search"]["state"]
     assert int(response.headers["Retry-After"]) >= 1
+
+
+async def test_an_index_that_hangs_is_not_ready_and_one_that_is_slow_to_write_is(tmp_path):
+    runtime = program(tmp_path)
+    error = XnaiError(PART_SILENT, part="index", seconds=3.0)
+    runtime.health.add("index_writes").become("down", error.message, error)
+    async with serving(runtime) as url, client(url) as http:
+        slow = await http.get("/health/ready")
+        runtime.health.add("index").become("down", error.message, error)
+        hung = await http.get("/health/ready")
+    assert (200, 503) == (slow.status_code, hung.status_code)
+    assert "search_down" == hung.json()["error"]["code"]
+    assert "part_silent" == hung.json()["dependencies"]["index"]["error_code"]
+
+
+async def test_an_open_breaker_of_the_model_means_that_nothing_is_generated(tmp_path):
+    runtime = program(tmp_path)
+    breaker = runtime.breakers.make("model", shared=False)
+    async with serving(runtime) as url, client(url) as http:
+        before = (await http.get("/health/ready")).json()
+        await breaker.judge.set_state(State.FORCED_OPEN, "maintenance")
+        after = (await http.get("/health/ready")).json()
+    assert (True, False) == (before["generation"], after["generation"])
+    assert ("closed", "forced_open") == (
+        before["dependencies"]["model"]["breaker"],
+        after["dependencies"]["model"]["breaker"],
+    )
 
 
 async def test_ready_answers_within_50_ms_while_an_answer_hangs(tmp_path):

@@ -13,6 +13,7 @@ FLOORS = [
     {"errors", "errors_docs", "types", "settings", "settings_docs", "patterns"},
     {"telemetry"},
     {"reporting", "watchdog"},
+    {"health"},
     {"resilience", "retrieval"},
     {"documents", "llm"},
     {"guards"},

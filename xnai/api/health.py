@@ -1,20 +1,19 @@
 """Health, metrics and the list of models: what operators and clients look at."""
 
-import time
+import asyncio
 from dataclasses import asdict
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-import xnai
 from xnai.api.auth import Authority
-from xnai.api.breakers import breaker_object
-from xnai.api.errors import REQUEST_ID, error_body, error_headers, require_accepting, require_search
+from xnai.api.errors import REQUEST_ID, error_body, error_headers
 from xnai.api.protocol import ApiRuntime
+from xnai.api.readiness import readiness, require_ready
 from xnai.errors import MODEL_NOT_FOUND, XnaiError
 from xnai.guards.listener import figures
-from xnai.llm.protocol import HasEndpoints, LanguageModel, ModelInfo
+from xnai.llm.protocol import ModelInfo
 from xnai.telemetry import metrics
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -40,53 +39,24 @@ class Health:
         ]
 
     async def live(self, _: Request) -> Response:
-        """The process runs and its event loop turns."""
-        return JSONResponse({"status": "ok"}, headers=_NO_STORE)
+        """The process runs and its event loop turns; how late it was of late, in seconds."""
+        lag = self._runtime.health.loop_lag
+        body = {
+            "status": "ok",
+            "loop_lag_seconds": round(lag.last, 4),
+            "loop_lag_longest_seconds": round(lag.longest, 4),
+        }
+        return JSONResponse(body, headers=_NO_STORE)
 
     async def ready(self, request: Request) -> Response:
         """Whether documents can be searched, whether answers can be generated, and what is not."""
-        body = self._readiness()
+        body = readiness(self._runtime)
         try:
-            require_accepting(self._runtime)
-            require_search(self._runtime)
+            require_ready(self._runtime)
         except XnaiError as exc:
             body |= {"status": "not ready", **error_body(exc, request.scope[REQUEST_ID])}
             return JSONResponse(body, exc.kind.status, headers=error_headers(exc))
         return JSONResponse(body, headers=_NO_STORE)
-
-    def _readiness(self) -> dict[str, object]:
-        model, search = self._runtime.model.status, self._runtime.search_state
-        return {
-            "status": "ready",
-            "generation": model.state == "ready",
-            "model": model.state,
-            "model_name": model.name,
-            "model_detail": model.detail,
-            "progress": model.progress,
-            "eta_seconds": model.eta_seconds,
-            "dependencies": {
-                "search": {
-                    "state": search.state,
-                    "since": search.since,
-                    "detail": search.detail,
-                    "next_attempt_seconds": None,
-                },
-                "model": {
-                    "state": model.state,
-                    "since": model.since,
-                    "detail": model.detail,
-                    "next_attempt_seconds": model.retry_in,
-                    "error_code": model.error_code or None,
-                    "idle": model.idle,
-                    "running": model.running,
-                    "waiting": model.waiting,
-                },
-            },
-            **_endpoints(self._runtime.model),
-            "breakers": {one.name: breaker_object(one) for one in self._runtime.breakers.status()},
-            "version": xnai.__version__,
-            "uptime_seconds": round(time.time() - self._runtime.started_at, 1),
-        }
 
     async def metrics(self, request: Request) -> Response:
         """Every figure, for Prometheus."""
@@ -100,7 +70,7 @@ class Health:
         model = self._runtime.model
         body = {
             "object": "list",
-            "data": [self._model_object(info) for info in model.models()],
+            "data": [self._model_object(info) for info in await asyncio.to_thread(model.models)],
             "default": model.status.name,
         }
         return JSONResponse(body, headers=_NO_STORE)
@@ -109,7 +79,8 @@ class Health:
         """One of the models."""
         self._authority.owner(request)
         name = request.path_params["name"]
-        known = {info.name: info for info in self._runtime.model.models()}
+        found = await asyncio.to_thread(self._runtime.model.models)
+        known = {info.name: info for info in found}
         if name not in known:
             raise XnaiError(
                 MODEL_NOT_FOUND,
@@ -130,9 +101,3 @@ class Health:
             "owned_by": "xnai",
             **details,
         }
-
-
-def _endpoints(model: LanguageModel) -> dict[str, object]:
-    if not isinstance(model, HasEndpoints):
-        return {}
-    return {"endpoints": [asdict(endpoint) for endpoint in model.endpoints()]}

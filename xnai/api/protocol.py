@@ -5,6 +5,7 @@ from typing import Protocol
 
 from xnai.documents.protocol import DocumentLibrary
 from xnai.events import Event, Question
+from xnai.health import Health
 from xnai.llm.protocol import LanguageModel
 from xnai.resilience.registry import Breakers
 from xnai.settings import Settings
@@ -37,6 +38,11 @@ class SearchStatus(Protocol):
         """A sentence for people; may be empty."""
         ...
 
+    @property
+    def error_code(self) -> str:
+        """The catalogued error behind ``down``; empty otherwise."""
+        ...
+
 
 class ApiRuntime(Protocol):
     """The parts of ``xnai.runtime.Runtime`` that are reached over HTTP."""
@@ -64,6 +70,11 @@ class ApiRuntime(Protocol):
     @property
     def breakers(self) -> Breakers:
         """The circuit breakers."""
+        ...
+
+    @property
+    def health(self) -> Health:
+        """How the parts are doing."""
         ...
 
     @property

@@ -26,6 +26,7 @@ from xnai.errors import (
     TOO_MANY_FILES,
     XnaiError,
 )
+from xnai.health import Part
 from xnai.retrieval.protocol import Index
 from xnai.retrieval.search import Found
 from xnai.settings import Settings
@@ -38,10 +39,18 @@ MAX_PARTS = 2000  # passages that are read for a question about whole documents
 
 
 class Library:
-    """Documents of all owners; the index is opened by whoever made it, before ``start``."""
+    """Documents of all owners; the index is opened by whoever made it, before ``start``.
+
+    ``parser`` is told how reading documents goes.
+    """
 
     def __init__(
-        self, settings: Settings, index: Index, embedder: TokenizingEmbedder, search: Search
+        self,
+        settings: Settings,
+        index: Index,
+        embedder: TokenizingEmbedder,
+        search: Search,
+        parser: Part | None = None,
     ) -> None:
         self._settings = settings
         self._index = index
@@ -49,7 +58,7 @@ class Library:
         folder = settings.data_dir / "documents"
         self._files = OriginalFiles(folder, settings.upload_max_mb * _MEGABYTE)
         self._images = PageImages(settings.data_dir / "page_images", settings.parse_memory_mb)
-        self._processor = Processor(settings, index, embedder, self._files)
+        self._processor = Processor(settings, index, embedder, self._files, parser)
         self._jobs = Jobs(self._ingest)
         self.turn = asyncio.Semaphore(1)  # one at a time embeds: the cores are few
         self._admission = asyncio.Lock()

@@ -17,6 +17,7 @@ from xnai.documents.protocol import IngestProgress, TokenizingEmbedder
 from xnai.documents.uninterrupted import uninterrupted
 from xnai.documents.worker import Limits
 from xnai.errors import FILE_NO_TEXT, INTERNAL, SHUTTING_DOWN, XnaiError
+from xnai.health import Part
 from xnai.retrieval.protocol import Index
 from xnai.settings import Settings
 from xnai.telemetry import metrics
@@ -32,12 +33,18 @@ class Processor:
     """Keeps the record true to what becomes of a document; one at a time, see ``Library.turn``."""
 
     def __init__(
-        self, settings: Settings, index: Index, embedder: TokenizingEmbedder, files: OriginalFiles
+        self,
+        settings: Settings,
+        index: Index,
+        embedder: TokenizingEmbedder,
+        files: OriginalFiles,
+        parser: Part | None = None,
     ) -> None:
         self._settings = settings
         self._index = index
         self._embedder = embedder
         self._files = files
+        self._parser = parser or Part("parser")
         self._chunker: Chunker | None = None
 
     async def process(self, record: Document, tell: Callable[[IngestProgress], None]) -> Document:
@@ -64,6 +71,7 @@ class Processor:
         except Exception as exc:  # noqa: BLE001 - nothing may be left as "processing"
             failure = self._unexpected(document, exc)
         metrics.document("error")
+        self._note(failure)
         await self._index.put_document(_failed(document, failure))
         raise failure
 
@@ -85,6 +93,7 @@ class Processor:
         read = await digest(
             reading, self._chunker, self._embedder, Progress(tell), markdown=markdown
         )
+        self._parser.become("ready")
         if not read.chunks:
             raise XnaiError(FILE_NO_TEXT, name=document.file_name)
         tell(IngestProgress("storing", 0, len(read.chunks)))
@@ -115,6 +124,14 @@ class Processor:
             seconds=round(seconds, 2),
         )
         return processed
+
+    def _note(self, failure: XnaiError) -> None:
+        """Tell the parser's health: an error of the file says that its reader works."""
+        if failure.kind is INTERNAL:
+            self._parser.become("down", failure.message, failure)
+        elif failure.code.startswith("file_"):
+            self._parser.become("ready")
+            self._parser.failed(failure)
 
     async def _interrupted(self, document: Document) -> None:
         current = await self._index.get(document.id)

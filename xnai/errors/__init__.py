@@ -6,7 +6,16 @@ full, so that a code that comes or goes shows here. ``docs/errors.md`` is made f
 
 from collections.abc import Mapping
 
-from xnai.errors import _document, _endpoint, _model, _operation, _overload, _request, _search
+from xnai.errors import (
+    _document,
+    _endpoint,
+    _health,
+    _model,
+    _operation,
+    _overload,
+    _request,
+    _search,
+)
 from xnai.errors._document import (
     DOCUMENT_BUSY,
     DOCUMENT_DELETED,
@@ -38,6 +47,7 @@ from xnai.errors._endpoint import (
     REMOTE_STALLED,
     REMOTE_UNREACHABLE,
 )
+from xnai.errors._health import DISK_LOW, PART_FAILED, PART_SILENT, REDIS_AWAY
 from xnai.errors._kinds import Category, ErrorKind, XnaiError
 from xnai.errors._model import (
     BUNDLED_MODEL_UNUSABLE,
@@ -101,7 +111,7 @@ from xnai.errors._search import (
     SEARCH_PAUSED,
 )
 
-_MODULES = (_request, _overload, _document, _search, _model, _endpoint, _operation)
+_MODULES = (_request, _overload, _document, _search, _model, _endpoint, _operation, _health)
 
 CATALOGUE: Mapping[str, ErrorKind] = {
     kind.code: kind
@@ -121,6 +131,7 @@ __all__ = [
     "CONNECTION_REFUSED",
     "DATA_DIR_UNUSABLE",
     "DISK_FULL",
+    "DISK_LOW",
     "DOCUMENTS_TOO_LONG",
     "DOCUMENT_BUSY",
     "DOCUMENT_DELETED",
@@ -159,11 +170,14 @@ __all__ = [
     "MODEL_UNSUPPORTED",
     "NOT_FOUND",
     "ORIGIN_NOT_ALLOWED",
+    "PART_FAILED",
+    "PART_SILENT",
     "PORT_TAKEN",
     "PROMPT_REFUSED",
     "QUESTION_EMPTY",
     "QUESTION_TOO_LONG",
     "QUEUE_FULL",
+    "REDIS_AWAY",
     "REMOTE_ALL_DOWN",
     "REMOTE_AWAY",
     "REMOTE_BROKE_OFF",

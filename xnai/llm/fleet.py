@@ -124,6 +124,8 @@ class Fleet:
                 error_code=endpoint.health.error.code if endpoint.health.error else "",
                 model=printable(self._model or endpoint.info.default),
                 in_flight=endpoint.in_flight,
+                last_error=endpoint.health.last_error,
+                last_error_at=endpoint.health.last_error_at,
             )
             for endpoint in self._endpoints
         ]

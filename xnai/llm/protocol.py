@@ -75,7 +75,8 @@ class ModelStatus:
     the engine is prepared; ``retry_in`` is the time to the next attempt while it is down;
     ``error_code`` names the catalogued error behind ``down``; ``idle``: it was unloaded and is
     loaded again with the next question, so it counts as ready. ``running`` and ``waiting`` count
-    requests.
+    requests. ``last_error`` is the code of the latest error, also of one that is over, and
+    ``last_error_at`` its time; empty and 0 if there was none.
     """
 
     state: ModelState
@@ -89,6 +90,8 @@ class ModelStatus:
     idle: bool = False
     running: int = 0
     waiting: int = 0
+    last_error: str = ""
+    last_error_at: float = 0.0  # seconds since the epoch, UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class EndpointStatus:
     """One of several places that answers come from; ``endpoint`` is its host and port.
 
     ``state`` is ``unknown`` (not asked yet), ``ready``, ``busy`` or ``down``; ``retry_in`` is in
-    seconds.
+    seconds; ``last_error`` as in ``ModelStatus``.
     """
 
     endpoint: str
@@ -119,6 +122,8 @@ class EndpointStatus:
     error_code: str = ""
     model: str = ""
     in_flight: int = 0
+    last_error: str = ""
+    last_error_at: float = 0.0
 
 
 @runtime_checkable

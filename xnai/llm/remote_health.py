@@ -50,6 +50,8 @@ class EndpointHealth:
         self.state: EndpointState = "unknown"
         self.since = time.time()
         self.error: XnaiError | None = None
+        self.last_error = ""  # code of the latest error, also of one that is over
+        self.last_error_at = 0.0
         self._checked = -FRESH_SECONDS  # times of time.monotonic()
         self._retry_at = 0.0
         self._failed_at = -_SHUNNED_SECONDS
@@ -97,6 +99,7 @@ class EndpointHealth:
         """Note how an answer failed."""
         if error.kind in _NO_FAULT:
             return
+        self._note(error)
         if error.kind is not REMOTE_BUSY:
             self._failed_at = time.monotonic()
         if error.kind is REMOTE_BUSY or error.kind.status == _UNAVAILABLE:
@@ -104,7 +107,11 @@ class EndpointHealth:
         else:
             self._checked = -FRESH_SECONDS
 
+    def _note(self, error: XnaiError) -> None:
+        self.last_error, self.last_error_at = error.code, time.time()
+
     def _refused(self, error: XnaiError) -> None:
+        self._note(error)
         self._failures += 1
         wait = error.retry_after
         if wait is None:

@@ -17,6 +17,8 @@ class State:
     def __init__(self, name: ModelState) -> None:
         self.name: ModelState = name
         self.error: XnaiError | None = None
+        self.last_error = ""
+        self.last_error_at = 0.0
         self.idle = False
         self._since = time.time()
         self._progress: float | None = None
@@ -37,6 +39,12 @@ class State:
         self._progress = None
         self._retry_at = None if retry is None else time.monotonic() + retry.delay
         self._automatic = retry is not None and retry.automatic
+        if error is not None:
+            self.note(error)
+
+    def note(self, error: XnaiError) -> None:
+        """Remember an error, whether or not it is the reason for the state."""
+        self.last_error, self.last_error_at = error.code, time.time()
 
     def progressed(self, share: float) -> None:
         """Note how much of the model was read, 0 to 1."""
@@ -78,6 +86,8 @@ class State:
             retry_in=self.retry_in,
             error_code=self.error.code if self.error else "",
             idle=self.idle,
+            last_error=self.last_error,
+            last_error_at=self.last_error_at,
         )
 
 

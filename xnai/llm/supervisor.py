@@ -283,10 +283,11 @@ class Supervisor:
             reason=reason,
             restart_in=wait if restart.automatic else None,
         )
+        error = XnaiError(MODEL_DOWN, retry_after=wait, reason=reason)
         if not wait:
             self._state.become("loading")
+            self._state.note(error)
             return 0
-        error = XnaiError(MODEL_DOWN, retry_after=wait, reason=reason)
         self._state.become("down", error, retry=restart)
         self._flight.failed(error)
         return wait if restart.automatic else None

@@ -67,6 +67,7 @@ class RedisLink:
         self._circuit = Circuit(_PAUSES)
         self.counts = Counts()
         self.since = time.monotonic()
+        self.failed_at = 0.0  # seconds since the epoch
         self.open_seconds = 0.0
 
     @property
@@ -277,6 +278,7 @@ class RedisLink:
     def _failed(self, cause: BaseException) -> None:
         reason = in_words(cause, SCRIPT_SECONDS)
         was = self.state
+        self.failed_at = time.time()
         self._circuit.open(time.monotonic(), reason)
         if was is State.CLOSED:
             self._say(was, State.OPEN, reason)

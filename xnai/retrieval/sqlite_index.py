@@ -213,6 +213,14 @@ class SqliteIndex:
             values = _scope_values(scope)
         return int(await self._connections.read(lambda c: c.execute(query, values).get))
 
+    async def check(self, *, writing: bool = False) -> None:
+        """Read something; ``writing``: have the turn to write, and write nothing."""
+        if writing:
+            await self._connections.write(lambda _: None)
+        else:
+            query = "SELECT id FROM documents LIMIT 1"
+            await self._connections.read(lambda c: c.execute(query).fetchall())
+
     async def close(self) -> None:
         """Finish what is being written and close the files."""
         await self._connections.close()

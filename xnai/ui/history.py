@@ -68,6 +68,16 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
         """Make this Chainlit's data layer; call it before the server starts."""
         config.code.data_layer = lambda: self
 
+    async def check(self) -> str:
+        """Have the turn to write, and write nothing; returns words for people.
+
+        Raises:
+            XnaiError: DISK_FULL, HISTORY_DOWN.
+
+        """
+        await self._run(lambda store: store.check())
+        return ""
+
     async def get_user(self, identifier: str) -> Any:
         """See ``BaseDataLayer``."""
         row = await self._run(lambda store: store.threads.user(identifier))

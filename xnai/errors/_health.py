@@ -1,0 +1,39 @@
+"""What is wrong with a part of the server, as /health/ready tells it."""
+
+from xnai.errors._kinds import Category, ErrorKind
+
+PART_SILENT = ErrorKind(
+    "part_silent",
+    Category.INTERNAL,
+    503,
+    "The part {part} has not answered for {seconds:.0f} s.",
+    "It is asked again by itself; if it stays so, look at its disk and at the server's log.",
+    seen="Whoever looks at /health/ready while a part does not answer.",
+    retryable=True,
+)
+PART_FAILED = ErrorKind(
+    "part_failed",
+    Category.INTERNAL,
+    503,
+    "The part {part} does not work: {reason}.",
+    "It is asked again by itself; the server's log says more.",
+    seen="Whoever looks at /health/ready while a part fails in a way that nobody foresaw.",
+    retryable=True,
+)
+DISK_LOW = ErrorKind(
+    "disk_low",
+    Category.STORAGE,
+    507,
+    "The disk of XNAI_DATA_DIR has {free} left.",
+    "Free some space, or set XNAI_DATA_DIR to a larger disk.",
+    seen="Whoever looks at /health/ready, or has `xnai doctor` look, before the disk is full.",
+)
+REDIS_AWAY = ErrorKind(
+    "redis_away",
+    Category.STORAGE,
+    503,
+    "Redis cannot be asked: {reason}.",
+    "It is tried again by itself; until then this replica finds out alone what is sick.",
+    seen="Whoever looks at /health/ready while Redis is gone or hangs.",
+    retryable=True,
+)

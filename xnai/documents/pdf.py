@@ -15,6 +15,7 @@ import pypdfium2.raw as pdfium
 
 from xnai.documents import furniture, ocr, pdf_layout
 from xnai.documents.failures import Failure
+from xnai.documents.pdf_characters import clean
 from xnai.errors import FILE_DAMAGED, FILE_ENCRYPTED
 from xnai.types import Page
 
@@ -104,8 +105,11 @@ def _layout(document: Any, index: int) -> pdf_layout.Layout | None:
     return layout
 
 
-def _indices(document: Any, index: int) -> Sequence[int]:
-    """Pdfium's characters behind those of a page's text, as ``pages`` made it."""
+def _indices(document: Any, index: int, characters: int) -> Sequence[int]:
+    """Pdfium's characters behind those of a page's text, as ``pages`` made it.
+
+    A text of another length was read by a version that left everything in pdfium's order.
+    """
     layout = _layout(document, index)
     if layout is None:
         return ()
@@ -114,7 +118,11 @@ def _indices(document: Any, index: int) -> Sequence[int]:
         for earlier in range(max(0, index - pdf_layout.MOST_PAGES), index):
             one = _layout(document, earlier)
             before = pdf_layout.written(one, before)[1] if one else None
-    return pdf_layout.written(layout, before)[0].indices
+    indices = pdf_layout.written(layout, before)[0].indices
+    if characters not in {0, len(indices)}:
+        plain = clean(layout.codes).indices
+        return plain if len(plain) == characters else indices
+    return indices
 
 
 def _line_boxes(textpage: Any, indices: Sequence[int]) -> Iterator[tuple[float, ...]]:
@@ -148,8 +156,13 @@ def _to_pixels(page: Any, box: Sequence[float], size: tuple[int, int]) -> tuple[
     return min(x0, x1) - 2, min(y0, y1) - 2, max(x0, x1) + 2, max(y0, y1) + 2
 
 
-def picture(path: Path, number: int, start: int, end: int, width: int) -> bytes | None:
-    """Render a page as PNG with the words of ``[start, end)`` marked; None: no such page."""
+def picture(
+    path: Path, number: int, marked: tuple[int, int], width: int, characters: int
+) -> bytes | None:
+    """Render a page as PNG with a range of its text, which is so long, marked.
+
+    None: there is no such page.
+    """
     from PIL import Image, ImageChops, ImageDraw  # noqa: PLC0415 - reading needs no pictures
 
     document = open_pdf(path)
@@ -164,7 +177,7 @@ def picture(path: Path, number: int, start: int, end: int, width: int) -> bytes 
     marks = Image.new("RGB", image.size, (255, 255, 255))
     draw = ImageDraw.Draw(marks)
     textpage = page.get_textpage()
-    for box in _line_boxes(textpage, _indices(document, number - 1)[start:end]):
+    for box in _line_boxes(textpage, _indices(document, number - 1, characters)[slice(*marked)]):
         draw.rectangle(_to_pixels(page, box, image.size), fill=MARK)
     result = BytesIO()
     ImageChops.multiply(image, marks).save(result, "PNG", compress_level=3)

@@ -61,6 +61,32 @@ def pdf(pages: Sequence[Sequence[str]], *, encrypted: bool = False, rotate: int 
     return _assembled(objects, trailer)
 
 
+Placed = tuple[float, float, float, str]  # left, base line, size and text
+Ruled = tuple[float, float, float, float]  # from (x, y) to (x, y)
+
+
+def placed_pdf(pages: Sequence[tuple[Sequence[Placed], Sequence[Ruled]]]) -> bytes:
+    """A PDF of A4 pages with texts in Helvetica at their places, in this order, and lines."""
+    kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(pages)))
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Pages/Count {len(pages)}/Kids[{kids}]>>".encode(),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
+    ]
+    for n, (texts, lines) in enumerate(pages):
+        content = b" ".join(
+            [b"BT /F1 %g Tf %g %g Td (%s) Tj ET" % (size, x, y, _literal(text))
+             for x, y, size, text in texts]
+            + [b"%g %g m %g %g l S" % line for line in lines]
+        )  # fmt: skip
+        objects += [
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]"
+            b"/Resources<</Font<</F1 3 0 R>>>>/Contents %d 0 R>>" % (5 + 2 * n),
+            b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+        ]
+    return _assembled(objects, b"")
+
+
 def _assembled(objects: Sequence[bytes], trailer: bytes) -> bytes:
     """A PDF of numbered objects, the first of which is its catalogue."""
     out = io.BytesIO()

@@ -8,11 +8,11 @@ from contextlib import aclosing
 
 import psutil
 import pytest
-from documents_files import docx, pdf, pptx, runaway_pdf, xlsx
+from documents_files import docx, pdf, placed_pdf, pptx, runaway_pdf, xlsx
 from PIL import Image
 
 from xnai.documents import sniff, zip_archive
-from xnai.documents.page_image import MAX_CACHED, PageImages
+from xnai.documents.page_image import MAX_CACHED, Marked, PageImages
 from xnai.documents.parse import Reading, read_all
 from xnai.documents.worker import Limits
 from xnai.errors import XnaiError
@@ -272,10 +272,10 @@ def drawn(tmp_path, images):
     """Draw a page of a PDF with a range marked."""
     path = tmp_path / "drawn.pdf"
 
-    async def draw(content: bytes, marked, *, page=1, width=595) -> bytes:
+    async def draw(content: bytes, marked, *, page=1, width=595, characters=0) -> bytes:
         path.write_bytes(content)
         record = Document("d" * 32, "o", "f.pdf", sniff.PDF, 1, "", 0.0)
-        return await images.image(record, path, page, marked, width)
+        return await images.image(record, path, page, Marked(*marked, characters), width)
 
     return draw
 
@@ -301,6 +301,34 @@ async def test_marks_follow_a_rotated_page(drawn):
     assert (842, 595) == size
     # Turned clockwise, what was at the top left is at the top right.
     assert (True, True, True) == (box[0] > 735, box[2] < 785, 60 < box[1] < 80)
+
+
+CELLS = [["Name", "Born"], *([f"Person {n}", str(1900 + n)] for n in range(6))]
+# Written column by column; cells are 20 points high.
+TABLE = placed_pdf(
+    [([(72 + 90 * c, 700 - 20 * r, 11, CELLS[r][c]) for c in (0, 1) for r in range(7)], ())]
+)
+
+
+async def test_a_row_of_a_table_is_marked_where_it_stands(drawn, reading):
+    ((_, text),) = await texts(reading(TABLE, sniff.PDF))
+    start = text.index("| Person 3 | 1903 |")
+    _, (left, top, right, bottom) = marks(
+        await drawn(TABLE, (start, start + 19), characters=len(text))
+    )
+    # Its base line is at y=620, 222 pixels from the top.
+    assert (True, True) == (70 < left < 80, 185 < right < 195)
+    assert (True, True) == (208 < top < 222, 222 < bottom < 228)
+
+
+async def test_what_an_earlier_version_read_is_marked_in_its_order(drawn):
+    text = "\n".join(CELLS[r][c] for c in (0, 1) for r in range(7))
+    start = text.index("1903")
+    _, (left, top, right, bottom) = marks(
+        await drawn(TABLE, (start, start + 4), characters=len(text))
+    )
+    assert (True, True) == (158 < left < 168, 185 < right < 195)
+    assert (True, True) == (208 < top < 222, 222 < bottom < 228)
 
 
 async def test_a_range_outside_the_text_marks_nothing(drawn):

@@ -1,4 +1,4 @@
-from xnai.documents.pdf import clean
+from xnai.documents.pdf_characters import clean
 
 
 def codes(text: str) -> list[int]:

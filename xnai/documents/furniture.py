@@ -12,7 +12,8 @@ SAMPLE = 24  # pages that are looked at
 _LEAST_PAGES = 3
 _SHARE = 0.6  # of the pages
 _NUMBER = re.compile(r"\d+|\b[ivxlc]+\b", re.IGNORECASE)
-_LINE = re.compile(r"[^\n]+")
+_LINE = re.compile(r"(?:^\|[^\n]*\n)+|[^\n]+", re.MULTILINE)  # a table counts as one line
+_INK = re.compile(r"[^\n]")
 
 
 def sample(count: int) -> list[int]:
@@ -38,7 +39,7 @@ def blanked(page: str, furniture: frozenset[str]) -> str:
     """A page with spaces in the place of its furniture."""
     for start, end in _edges(page) if furniture else ():
         if _alike(page[start:end]) in furniture:
-            page = page[:start] + " " * (end - start) + page[end:]
+            page = page[:start] + _INK.sub(" ", page[start:end]) + page[end:]
     return page
 
 

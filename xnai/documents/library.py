@@ -14,7 +14,7 @@ from xnai.documents.claim import FolderClaim
 from xnai.documents.files import OriginalFiles, Received
 from xnai.documents.jobs import Jobs
 from xnai.documents.names import display_name
-from xnai.documents.page_image import PageImages
+from xnai.documents.page_image import Marked, PageImages
 from xnai.documents.processor import Processor
 from xnai.documents.protocol import IngestProgress, Search, TokenizingEmbedder
 from xnai.documents.uninterrupted import uninterrupted
@@ -237,8 +237,9 @@ class Library:
                 problem=f"{document.file_name!r} has no pages to draw.",
                 fix="Ask for its text instead.",
             )
+        text = await self._index.page_text(document.id, page) or ""
         return await self._images.image(
-            document, self.original(document), page, (start, end), width
+            document, self.original(document), page, Marked(start, end, len(text)), width
         )
 
     async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:

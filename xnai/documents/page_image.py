@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 from xnai.documents.worker import Limits, worker
 from xnai.errors import NOT_FOUND, XnaiError
@@ -13,6 +14,14 @@ MAX_CACHED = 200  # pictures
 
 _SECONDS = 30.0
 _AT_ONCE = 2
+
+
+class Marked(NamedTuple):
+    """A range of a page's text; ``characters`` is the text's length, 0 if it is not known."""
+
+    start: int
+    end: int
+    characters: int = 0
 
 
 class PageImages:
@@ -28,7 +37,7 @@ class PageImages:
         document: Document,
         original: Path,
         page: int,
-        marked: tuple[int, int],
+        marked: Marked,
         width: int,
     ) -> bytes:
         """Return a page as PNG, ``width`` pixels wide (clamped), with a text range marked.
@@ -38,7 +47,7 @@ class PageImages:
                 FILE_TOO_EXPENSIVE where it cannot be drawn.
 
         """
-        start, end = max(marked[0], 0), max(marked[1], 0)
+        start, end = max(marked.start, 0), max(marked.end, 0)
         width = min(max(width, MIN_WIDTH), MAX_WIDTH)
         cached = self._folder / document.id / f"{page}-{start}-{end}-{width}.png"
         found = await asyncio.to_thread(_read, cached)
@@ -52,6 +61,7 @@ class PageImages:
             "start": start,
             "end": end,
             "width": width,
+            "characters": marked.characters,
         }
         async with self._turn, worker(document.file_name, self._limits, request) as running:
             size = (await running.line())["bytes"]

@@ -139,9 +139,9 @@ def _render(request: Request, send: Send, output: BinaryIO) -> None:
     picture = pdf.picture(
         Path(request["path"]),
         request["page"],
-        request["start"],
-        request["end"],
+        (request["start"], request["end"]),
         request["width"],
+        request["characters"],
     )
     send({"bytes": None if picture is None else len(picture)})
     output.write(picture or b"")

@@ -1,6 +1,6 @@
 """Text and picture of a PDF page by pdfium; used in the worker process only.
 
-Reading and marking run the same ``text_of``, so an offset into a page's text leads back to
+Reading and marking make a page's text by the same means, so an offset into it leads back to
 pdfium's character, whose place on the page is known.
 """
 
@@ -8,71 +8,24 @@ import re
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from xnai.documents import furniture, ocr
+from xnai.documents import furniture, ocr, pdf_layout
 from xnai.documents.failures import Failure
+from xnai.documents.pdf_characters import clean
 from xnai.errors import FILE_DAMAGED, FILE_ENCRYPTED
 from xnai.types import Page
 
 MAX_PIXELS = 16_000_000
 MARK = (255, 235, 80)  # multiplied with the page, so that the words stay black
 
+_DROPPED_BETWEEN = 4  # characters; a line's end has two
 _TAIL = 64 * 1024
 _LINEARIZED = re.compile(rb"/Linearized\b[^>]{0,300}?/L\s+(\d+)")
 _PASSWORD_ERRORS = (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY)
-_LINE_END_HYPHEN = 0x02  # pdfium's mark for a hyphen and line break inside a word
-_DROPPED = frozenset((0, _LINE_END_HYPHEN, 0x0D, 0xAD, 0xFEFF, 0xFFFE, 0xFFFF))
-_NEWLINE = 0x0A
-_SPACE = 0x20
-_HIGH = range(0xD800, 0xDC00)
-_LOW = range(0xDC00, 0xE000)
-
-
-class PageText(NamedTuple):
-    """A page's text and, for each code point of it, the index of pdfium's character."""
-
-    text: str
-    indices: Sequence[int]
-
-
-def clean(codes: Sequence[int]) -> PageText:
-    """Turn pdfium's characters into text without controls, soft hyphens and lone surrogates.
-
-    A word that is divided at the end of a line is put together; of a name the hyphen stays.
-    """
-    kept: list[str] = []
-    indices: list[int] = []
-    for index, code in enumerate(codes):
-        if code == _LINE_END_HYPHEN and chr(_next(codes, index)).isupper():
-            kept.append("-")
-            indices.append(index)
-        if code in _DROPPED or code in _LOW:
-            continue
-        shown = code
-        if code in _HIGH:
-            low = codes[index + 1] if index + 1 < len(codes) else 0
-            if low not in _LOW:
-                continue
-            shown = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
-        elif code < _SPACE and code != _NEWLINE:
-            shown = _SPACE
-        kept.append(chr(shown))
-        indices.append(index)
-    return PageText("".join(kept), indices)
-
-
-def _next(codes: Sequence[int], index: int) -> int:
-    return codes[index + 1] if index + 1 < len(codes) else 0
-
-
-def text_of(textpage: Any) -> PageText:
-    """Read the text of a pdfium text page."""
-    raw, code_at = textpage.raw, pdfium.FPDFText_GetUnicode
-    return clean([code_at(raw, index) for index in range(textpage.count_chars())])
 
 
 def _refuse_truncated(path: Path) -> None:
@@ -114,16 +67,22 @@ def pages(document: Any, unreadable: list[int], recognised: list[int]) -> Iterat
     Headers, footers and page numbers that are repeated become spaces. A page without text is read
     by text recognition where that is installed, and its number goes to the other list.
     """
-    looked_at = {index: _text(document, index) for index in furniture.sample(len(document))}
-    repeated = furniture.repeated_lines([text for text in looked_at.values() if text])
+    looked_at = {index: _layout(document, index) for index in furniture.sample(len(document))}
+    texts = [pdf_layout.written(layout, None)[0].text for layout in looked_at.values() if layout]
+    repeated = furniture.repeated_lines([text for text in texts if text])
+    before = None
     for index in range(len(document)):
-        text = looked_at.pop(index) if index in looked_at else _text(document, index)
-        if text is None:
+        layout = looked_at.pop(index) if index in looked_at else _layout(document, index)
+        text = ""
+        if layout is None:
             unreadable.append(index + 1)
-        if text is not None and not text.strip() and ocr.is_installed():
+            before = None
+        else:
+            (text, _), before = pdf_layout.written(layout, before)
+        if layout is not None and not text.strip() and ocr.is_installed():
             text = _recognised(document, index)
             recognised += [index + 1] if text else []
-        yield Page(index + 1, furniture.blanked(text or "", repeated))
+        yield Page(index + 1, furniture.blanked(text, repeated))
 
 
 def _recognised(document: Any, index: int) -> str:
@@ -134,24 +93,57 @@ def _recognised(document: Any, index: int) -> str:
         page.close()
 
 
-def _text(document: Any, index: int) -> str | None:
+def _layout(document: Any, index: int) -> pdf_layout.Layout | None:
     try:
         page = document[index]
         textpage = page.get_textpage()
-        text = text_of(textpage).text
+        layout = pdf_layout.read(page, textpage)
         textpage.close()
         page.close()
     except pypdfium2.PdfiumError:
         return None
-    return text
+    return layout
+
+
+def _indices(document: Any, index: int, characters: int) -> Sequence[int]:
+    """Pdfium's characters behind those of a page's text, as ``pages`` made it.
+
+    A text of another length was read by a version that left everything in pdfium's order.
+    """
+    layout = _layout(document, index)
+    if layout is None:
+        return ()
+    before = None
+    if pdf_layout.may_continue(layout):
+        for earlier in range(max(0, index - pdf_layout.MOST_PAGES), index):
+            one = _layout(document, earlier)
+            before = pdf_layout.written(one, before)[1] if one else None
+    indices = pdf_layout.written(layout, before)[0].indices
+    if characters not in {0, len(indices)}:
+        plain = clean(layout.codes).indices
+        return plain if len(plain) == characters else indices
+    return indices
 
 
 def _line_boxes(textpage: Any, indices: Sequence[int]) -> Iterator[tuple[float, ...]]:
-    """Boxes (left, bottom, right, top) of a range of characters, one for each line."""
-    if indices:
-        count = textpage.count_rects(indices[0], indices[-1] - indices[0] + 1)
-        for number in range(count):
+    """Boxes (left, bottom, right, top) of characters, one for each line of what hangs together."""
+    for first, last in _ranges(indices):
+        for number in range(textpage.count_rects(first, last - first + 1)):
             yield textpage.get_rect(number)
+
+
+def _ranges(indices: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last of indices that follow each other, but for those that were dropped."""
+    first = last = -1
+    for index in indices:
+        if index == pdf_layout.PUT_IN:
+            continue
+        if first >= 0 and not 0 <= index - last <= _DROPPED_BETWEEN:
+            yield first, last
+            first = -1
+        first, last = (index if first < 0 else first), index
+    if first >= 0:
+        yield first, last
 
 
 def _to_pixels(page: Any, box: Sequence[float], size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -164,8 +156,13 @@ def _to_pixels(page: Any, box: Sequence[float], size: tuple[int, int]) -> tuple[
     return min(x0, x1) - 2, min(y0, y1) - 2, max(x0, x1) + 2, max(y0, y1) + 2
 
 
-def picture(path: Path, number: int, start: int, end: int, width: int) -> bytes | None:
-    """Render a page as PNG with the words of ``[start, end)`` marked; None: no such page."""
+def picture(
+    path: Path, number: int, marked: tuple[int, int], width: int, characters: int
+) -> bytes | None:
+    """Render a page as PNG with a range of its text, which is so long, marked.
+
+    None: there is no such page.
+    """
     from PIL import Image, ImageChops, ImageDraw  # noqa: PLC0415 - reading needs no pictures
 
     document = open_pdf(path)
@@ -180,7 +177,7 @@ def picture(path: Path, number: int, start: int, end: int, width: int) -> bytes 
     marks = Image.new("RGB", image.size, (255, 255, 255))
     draw = ImageDraw.Draw(marks)
     textpage = page.get_textpage()
-    for box in _line_boxes(textpage, text_of(textpage).indices[start:end]):
+    for box in _line_boxes(textpage, _indices(document, number - 1, characters)[slice(*marked)]):
         draw.rectangle(_to_pixels(page, box, image.size), fill=MARK)
     result = BytesIO()
     ImageChops.multiply(image, marks).save(result, "PNG", compress_level=3)

@@ -1,0 +1,204 @@
+"""Tables and footnotes of PDF pages: what stands beside each other, and what at the foot."""
+
+import pypdfium2
+import pytest
+from documents_files import Placed, pdf, placed_pdf
+
+from xnai.documents import pdf as reader
+from xnai.documents import pdf_layout
+
+PRICES = [["Room", "May", "July"], ["Single", "80", "110"], ["Double", "120", "160"]]
+TABLE = "| Room | May | July |\n| --- | --- | --- |\n| Single | 80 | 110 |\n| Double | 120 | 160 |"
+PROSE = "The rooms have a view of the harbour and of its lighthouse."
+
+
+WIDTH = 90.0
+
+
+def cells(rows, left=72.0, top=700.0, pitch=20.0, size=11.0):
+    return [
+        (left + WIDTH * c, top - pitch * r, size, text)
+        for r, row in enumerate(rows)
+        for c, text in enumerate(row)
+        if text
+    ]
+
+
+def grid(rows, left=72.0, top=700.0, pitch=20.0):
+    """The lines around cells; each a stroke of its own."""
+    x0, y0 = left - 4, top + pitch - 6
+    x1, y1 = x0 + WIDTH * len(rows[0]), y0 - pitch * len(rows)
+    return [
+        *((x0, y0 - pitch * n, x1, y0 - pitch * n) for n in range(len(rows) + 1)),
+        *((x0 + WIDTH * n, y0, x0 + WIDTH * n, y1) for n in range(len(rows[0]) + 1)),
+    ]
+
+
+def texts(content: bytes) -> list[str]:
+    document = pypdfium2.PdfDocument(content)
+    return [page.text for page in reader.pages(document, [], [])]
+
+
+def text(*parts: list[Placed], lines=()) -> str:
+    (page,) = texts(placed_pdf([([part for some in parts for part in some], lines)]))
+    return page.strip()
+
+
+def by_column(placed):
+    return sorted(placed, key=lambda part: part[0])
+
+
+@pytest.mark.parametrize("order", [list, by_column], ids=["by row", "by column"])
+@pytest.mark.parametrize("lines", [grid(PRICES), ()], ids=["ruled", "unruled"])
+def test_a_table_is_read_row_by_row_however_it_was_written(order, lines):
+    assert TABLE == text(order(cells(PRICES)), lines=lines)
+
+
+def test_a_table_stands_between_the_paragraphs_that_are_around_it():
+    before, after = (72, 760, 11, PROSE), (72, 600, 11, "They are heated.")
+
+    page = text([before], cells(PRICES), [after], lines=grid(PRICES))
+
+    assert f"{PROSE}\n\n{TABLE}\n\nThey are heated." == page
+
+
+def test_a_cell_of_several_lines_is_one_cell():
+    rows = [
+        ["Room", "What it has"],
+        ["Single", "a bed"],
+        ["", "and a desk"],
+        ["Double", "two beds"],
+    ]
+    lines = [line for line in grid(rows) if line[1] != line[3] or line[1] != 674]
+
+    page = text(cells(rows), lines=lines)
+
+    assert "| Single | a bed and a desk |" in page
+
+
+def test_what_spans_several_columns_or_rows_is_said_in_each_of_them():
+    rows = [["Room", "Price", ""], ["", "May", "July"], ["Single", "80", "110"], ["", "85", "120"]]
+    x, y = 68 + 180, 714.0
+    lines = [line for line in grid(rows) if not line[0] == line[2] == x]
+    lines = [line for line in lines if not (line[1] == line[3] and line[1] in {694, 654})]
+    lines += [(x, y - 20, x, y - 80), (158, 694, 338, 694), (158, 654, 338, 654)]
+
+    page = text(cells(rows), lines=lines)
+
+    head = "| Room | Price May | Price July |\n| --- | --- | --- |"
+    assert f"{head}\n| Single | 80 | 110 |\n| Single | 85 | 120 |" == page
+
+
+def test_headings_are_repeated_with_every_group_of_rows():
+    rows = [["Name", "Born"], *([f"Person {n}", str(1900 + n)] for n in range(30))]
+
+    page = text(cells(rows, top=780, pitch=16), lines=grid(rows, top=780, pitch=16))
+
+    groups = page.split("\n\n")
+    assert len(groups) > 1
+    assert {group.split("\n")[0] for group in groups} == {"| Name | Born |"}
+
+
+def test_a_table_that_goes_on_on_the_next_page_has_its_headings_there_too():
+    rows = [["Name", "Born"], *([f"Person {n}", str(1900 + n)] for n in range(8))]
+    pages = [rows[:4], rows[4:7], rows[7:]]
+
+    read = texts(placed_pdf([(cells(part), grid(part)) for part in pages]))
+
+    assert [page.split("\n")[0] for page in read] == ["| Name | Born |"] * 3
+    assert "| Person 5 | 1905 |" in read[1]
+
+
+def test_a_new_table_on_the_next_page_has_its_own_headings():
+    other = [["Dish", "Price", "For"], ["Soup", "4", "one"], ["Fish", "14", "two"]]
+    first = [["Name", "Born"], ["Ada", "1901"], ["Jon", "1903"]]
+
+    read = texts(placed_pdf([(cells(part), grid(part)) for part in (first, other)]))
+
+    assert read[1].startswith("| Dish | Price | For |\n| --- | --- | --- |\n| Soup")
+
+
+def test_two_columns_of_prose_are_no_table():
+    lines = [PROSE] * 12
+    columns = cells([[line] for line in lines], left=40, size=8, pitch=14)
+    columns += cells([[line] for line in lines], left=320, size=8, pitch=14)
+
+    page = text(columns)
+
+    assert "|" not in page
+    assert page.count(PROSE) == 24
+
+
+def test_the_axes_of_a_chart_are_no_table():
+    lines = grid([[""] * 8] * 8)
+    labels = [(60, 700 - 20 * n, 8, str(n)) for n in range(8)]
+
+    assert "|" not in text(labels, lines=lines)
+
+
+def test_a_bar_in_a_cell_does_not_end_it():
+    rows = [["Key", "Sign"], ["or", "|"], ["and", "&"]]
+
+    assert "| or | \\| |" in text(cells(rows), lines=grid(rows))
+
+
+BODY = [
+    (72, 760 - 14 * n, 11, f"Line {n} of the text goes on and on over the page") for n in range(9)
+]
+
+
+def test_a_footnote_is_a_paragraph_of_its_own_behind_the_text():
+    note = [(72, 100, 8, "1 The trust was dissolved in 1991."), (72, 91, 8, "It had no heirs.")]
+    footer = [(290, 40, 11, "Page 7")]
+
+    page = text(BODY, note, footer)
+
+    assert page.endswith(
+        "over the page\n\n1 The trust was dissolved in 1991.\nIt had no heirs.\n\nPage 7"
+    )
+
+
+def test_a_footnote_of_the_first_column_does_not_stand_before_the_second():
+    def column(left: float, word: str) -> list[tuple[float, float, float, str]]:
+        return [(left, 760 - 14 * n, 10, f"{word} column has line {n} here") for n in range(9)]
+
+    notes = [(40, 100, 7, "1 The first note is here."), (320, 100, 7, "2 The other note is here.")]
+
+    page = text(column(40, "First"), notes[:1], column(320, "Second"), notes[1:])
+
+    assert page.endswith("\n\n1 The first note is here.\n\n2 The other note is here.")
+    assert "First column has line 8 here\nSecond column has line 0 here" in page
+
+
+def test_small_print_above_text_stays_where_it_is():
+    caption = [(72, 770, 8, "1 The lamp of the tower, seen from below")]
+
+    assert text(caption, [(x, y - 30, size, t) for x, y, size, t in BODY]).startswith("1 The lamp")
+
+
+def test_the_number_of_a_note_is_no_part_of_the_word_or_year_before_it():
+    raised = [(72, 700, 11, "built in 1987"), (138, 704, 7, "2"), (142, 700, 11, " by Bellamy")]
+
+    page = text(raised)
+
+    assert "1987 2" in page
+
+
+def test_every_character_leads_back_to_its_place_on_the_page():
+    note = [(72, 100, 8, "1 The trust was dissolved in 1991.")]
+    document = pypdfium2.PdfDocument(
+        placed_pdf([([*BODY, *by_column(cells(PRICES, top=500)), *note], grid(PRICES, top=500))])
+    )
+    page = document[0]
+    layout = pdf_layout.read(page, page.get_textpage())
+
+    (read, indices), _ = pdf_layout.written(layout, None)
+
+    assert "| Single | 80 | 110 |" in read
+    assert len(read) == len(indices)
+    for character, index in zip(read, indices, strict=True):
+        assert index == pdf_layout.PUT_IN or ord(character) in {layout.codes[index], 0x20}
+
+
+def test_a_page_of_plain_text_is_read_as_ever():
+    assert texts(pdf([["Grüße (really)", "second line"]])) == ["Grüße (really)\nsecond line"]

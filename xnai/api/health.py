@@ -10,11 +10,12 @@ from starlette.routing import Route
 import xnai
 from xnai.api.auth import Authority
 from xnai.api.breakers import breaker_object
-from xnai.api.errors import REQUEST_ID, error_body, error_headers, require_accepting, require_search
+from xnai.api.errors import REQUEST_ID, require_accepting, require_search
 from xnai.api.protocol import ApiRuntime
 from xnai.errors import MODEL_NOT_FOUND, XnaiError
 from xnai.guards.listener import figures
 from xnai.llm.protocol import HasEndpoints, LanguageModel, ModelInfo
+from xnai.reporting import error_body, error_headers
 from xnai.telemetry import metrics
 
 _NO_STORE = {"Cache-Control": "no-store"}

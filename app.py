@@ -13,7 +13,7 @@ from chainlit.types import ThreadDict
 
 from xnai import telemetry
 from xnai.api.installation import install as install_api
-from xnai.errors import XnaiError
+from xnai.cli_errors import FAILED, catalogued
 from xnai.runtime import Runtime
 from xnai.settings import Settings, load_settings
 from xnai.ui import address, auth, documents, guard, history, page, routes, serving, session_end
@@ -54,8 +54,9 @@ def build(settings: Settings) -> Chat:
 
 try:
     chat = build(load_settings())
-except XnaiError as exc:
-    sys.exit(f"XNAi cannot start: {exc}")
+except Exception as exc:  # noqa: BLE001 - a traceback tells nobody what to do
+    print(f"XNAi cannot start: {catalogued(exc)}", file=sys.stderr)  # noqa: T201
+    sys.exit(FAILED)
 
 
 @cl.on_app_startup

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from xnai.breaker_cli import breaker_cli
+from xnai.cli_errors import FAILED, catalogued
 from xnai.client import Client
 from xnai.errors import NOT_FOUND, PORT_TAKEN, SETTING_INVALID, XnaiError
 from xnai.evaluation.command import evaluate_command
@@ -142,12 +143,15 @@ def _check_port(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Run the command line; a catalogued error is one sentence and exit code 2."""
+    """Run the command line; whatever fails is one sentence and exit code 2."""
     try:
         cli()
-    except XnaiError as exc:
-        print(f"xnai: {exc}", file=sys.stderr)
-        sys.exit(2)
+    except BrokenPipeError:  # who read the output has gone, and so has the need for words
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except Exception as exc:  # noqa: BLE001 - a traceback tells nobody what to do
+        print(f"xnai: {catalogued(exc)}", file=sys.stderr)
+        sys.exit(FAILED)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import httpx
 
-from xnai.errors import SERVER_SAYS, SERVER_UNREACHABLE, XnaiError
+from xnai.errors import (
+    FILE_UNREADABLE,
+    SERVER_GARBLED,
+    SERVER_SAYS,
+    SERVER_UNREACHABLE,
+    XnaiError,
+)
 from xnai.settings import Settings
 
 _POLL = 0.3  # seconds between two looks at a file that is being read
@@ -29,9 +35,9 @@ class Client:
 
     def upload(self, path: Path) -> str:
         """Send a file; returns its id while it is still being read."""
-        with path.open("rb") as content, self._reaching():
+        with readable(path) as content, self._reaching():
             answer = self._http.post("/v1/files", files={"file": (path.name, content)})
-            return str(_checked(answer)["id"])
+            return str(self._checked(answer)["id"])
 
     def reading(self, file_id: str) -> Iterator[dict[str, Any]]:
         """What the server says of a file, again and again until it was read.
@@ -42,7 +48,7 @@ class Client:
         """
         while True:
             with self._reaching():
-                state = _checked(self._http.get(f"/v1/files/{file_id}"))
+                state = self._checked(self._http.get(f"/v1/files/{file_id}"))
             yield state
             if state["status"] == "processed":
                 return
@@ -61,7 +67,7 @@ class Client:
         ):
             if answer.is_error:
                 answer.read()
-                _checked(answer)
+                self._checked(answer)
             for line in answer.iter_lines():
                 if line.startswith("data: {"):
                     chunk = json.loads(line.removeprefix("data: "))
@@ -71,7 +77,7 @@ class Client:
     def breakers(self) -> list[dict[str, Any]]:
         """Every circuit breaker of the server."""
         with self._reaching():
-            rows: list[dict[str, Any]] = _checked(self._http.get("/v1/breakers"))["data"]
+            rows: list[dict[str, Any]] = self._checked(self._http.get("/v1/breakers"))["data"]
             return rows
 
     def breaker(self, name: str, action: str = "", reason: str = "") -> dict[str, Any]:
@@ -79,8 +85,8 @@ class Client:
         path = f"/v1/breakers/{quote(name, safe='')}"
         with self._reaching():
             if not action:
-                return _checked(self._http.get(path))
-            return _checked(self._http.post(path, json={"action": action, "reason": reason}))
+                return self._checked(self._http.get(path))
+            return self._checked(self._http.post(path, json={"action": action, "reason": reason}))
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -88,14 +94,45 @@ class Client:
             yield
         except httpx.TransportError as exc:
             raise XnaiError(SERVER_UNREACHABLE, url=self._url) from exc
+        except (LookupError, TypeError, ValueError, AttributeError, httpx.HTTPError) as exc:
+            raise XnaiError(SERVER_GARBLED, url=self._url) from exc
+
+    @staticmethod
+    def _checked(answer: httpx.Response) -> dict[str, Any]:
+        body: dict[str, Any] = answer.json()
+        _refuse(body)
+        answer.raise_for_status()
+        return body
 
 
-def _checked(answer: httpx.Response) -> dict[str, Any]:
-    body: dict[str, Any] = answer.json()
-    _refuse(body)
-    return body
+@contextmanager
+def readable(path: Path) -> Iterator[BinaryIO]:
+    """A file that a command names, opened.
+
+    Raises:
+        XnaiError: FILE_UNREADABLE.
+
+    """
+    try:
+        content = path.open("rb")
+    except OSError as exc:
+        raise XnaiError(FILE_UNREADABLE, path=path, reason=exc.strerror or "unknown") from exc
+    with content:
+        yield content
 
 
 def _refuse(body: dict[str, Any]) -> None:
-    if error := body.get("error"):
-        raise XnaiError(SERVER_SAYS, message=error["message"], hint=error.get("hint") or "")
+    """Raise what a server says went wrong: of a document that is the record of its failure."""
+    if not (error := body.get("error")):
+        return
+    code, message = _line(error.get("code") or "error"), _line(error["message"])
+    hint, request_id = _line(error.get("hint") or ""), _line(error.get("request_id") or "")
+    told = f"{code}: {message}"
+    raise XnaiError(
+        SERVER_SAYS, message=told, hint=f"{hint} ({request_id})" if request_id else hint
+    )
+
+
+def _line(words: object) -> str:
+    """What a server says, on one line that a terminal can show."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(words)[:1000]).split())

@@ -32,7 +32,8 @@ async def test_a_session_id_that_is_a_path_is_refused_and_no_folder_is_touched(c
     treasure.mkdir(exist_ok=True)
     client = await chat.client()
     refused = await refusal(chat, client, sessionId="../treasure")
-    assert refused == {"message": "This connection was refused: sessionId is not a UUID."}
+    assert refused["message"].startswith("This connection was refused: sessionId is not a UUID.")
+    assert refused["data"]["code"] == "connection_refused"
     assert treasure.is_dir()
 
 
@@ -123,7 +124,7 @@ async def test_disconnected_sessions_make_room_and_connected_ones_are_counted(ch
     refused = await refusal(chat, client)
     for tab in tabs:
         await tab.close()
-    assert "8 sessions are open already" in refused["message"]
+    assert "8 pages are open already" in refused["message"]
 
 
 async def test_an_upload_lies_in_the_data_folder_until_its_session_ends(chat: Server):
@@ -186,7 +187,7 @@ async def test_an_upload_that_is_too_large_is_refused_in_words(chat: Server):
     answer = (await asyncio.wait_for(reader.readuntil(b"}"), 10)).decode()
     writer.close()
     assert answer.startswith("HTTP/1.1 413 ")
-    assert "The file is larger than 100 MB." in answer
+    assert "'The upload' is larger than 100 MB." in answer
 
 
 async def test_an_action_is_called_with_what_the_page_may_send(chat: Server):
@@ -232,7 +233,8 @@ async def test_an_action_is_called_with_what_the_page_may_send(chat: Server):
 )
 async def test_what_is_not_used_is_shut(chat: Server, method: str, path: str):
     answer = await (await chat.client()).request(method, path, json={})
-    assert (answer.status_code, answer.json()["detail"]) == (404, "XNAi does not offer this.")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    assert answer.json()["detail"].startswith("There is no address")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"session_id": "a; Domain=x"}', b"{", b"\xff"])

@@ -74,4 +74,4 @@ async def test_a_data_folder_that_cannot_be_written_is_named_in_one_sentence(tmp
         check=False,
     )
     assert f"XNAi cannot start: XNAI_DATA_DIR={file}/data cannot be written" in ended.stderr
-    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)

@@ -32,7 +32,7 @@ FLOORS = [
     {"streams"},
     {"runtime"},
     {"api", "ui", "evaluation"},
-    {"cli", "breaker_cli", "client"},
+    {"cli", "cli_errors", "breaker_cli", "client"},
     {"app"},
 ]
 WITHIN = {
@@ -57,7 +57,7 @@ WITHIN = {
     "prompt": {"events", "citations"},
     "citations": {"events"},
     "api": {"runtime"},
-    "cli": {"client", "breaker_cli"},
+    "cli": {"client", "cli_errors", "breaker_cli"},
     "breaker_cli": {"client"},
     "watchdog": {"telemetry"},
 }

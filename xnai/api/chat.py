@@ -12,7 +12,7 @@ from xnai.api.answering import LiveAnswer
 from xnai.api.auth import Authority
 from xnai.api.chat_wire import ChatRequest, read_chat_request
 from xnai.api.completion import SSE_DONE, CompletionWriter, comment, sse
-from xnai.api.errors import REQUEST_ID, error_body, require_accepting
+from xnai.api.errors import REQUEST_ID, require_accepting
 from xnai.api.protocol import ApiRuntime
 from xnai.api.sources import scope_of
 from xnai.errors import XnaiError
@@ -30,7 +30,8 @@ from xnai.events import (
     Token,
     Waiting,
 )
-from xnai.reporting import report
+from xnai.reporting import error_body, report
+from xnai.telemetry import metrics
 from xnai.types import TokenLogprob
 
 log = structlog.get_logger(__name__)
@@ -129,6 +130,11 @@ def _refuse_degraded(event: Event) -> None:
         raise event.reason  # an answer without the documents would pass for one from them
 
 
+def _note_reduced(event: Reduced, writer: CompletionWriter) -> None:
+    metrics.error(event.reason.code)
+    writer.reduce(event)
+
+
 async def _collect(answer: LiveAnswer, writer: CompletionWriter) -> dict[str, object]:
     texts: list[str] = []
     logprobs: list[TokenLogprob] = []
@@ -140,6 +146,8 @@ async def _collect(answer: LiveAnswer, writer: CompletionWriter) -> dict[str, ob
         if isinstance(event, Token):
             texts.append(event.text)
             logprobs += event.logprobs
+        elif isinstance(event, Reduced):
+            _note_reduced(event, writer)
         elif isinstance(event, Prompted):
             writer.dropped = event.dropped
         elif isinstance(event, Done):
@@ -218,6 +226,7 @@ class _Stream:
             case Loading():
                 await self._send(comment("loading"))
             case Reduced():
+                _note_reduced(event, self._writer)
                 await self._send(comment(f"reduced {event.rung}"))
             case Retrieved():
                 await self._send(comment(f"retrieved {len(event.passages)}"))

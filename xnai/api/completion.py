@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from uuid import uuid4
 
-from xnai.events import Done
+from xnai.events import Done, Reduced
 from xnai.types import TokenLogprob, Usage
 
 LEAST_LOGPROB = -9999.0  # JSON has no infinity; OpenAI says the same of what is impossible
@@ -31,7 +31,13 @@ class CompletionWriter:
         self.id = f"chatcmpl-{uuid4().hex}"
         self._model = model
         self._created = int(time.time())
+        self.reduced: list[dict[str, str]] = []  # what the answer had to do without, and why
         self.dropped: tuple[str, ...] = ()  # what the prompt had no room for, in words
+
+    def reduce(self, event: Reduced) -> None:
+        """Note a rung below a full answer."""
+        code, message = event.reason.code, event.reason.message
+        self.reduced.append({"rung": event.rung, "code": code, "message": message})
 
     def role(self) -> bytes:
         """The first chunk."""
@@ -92,6 +98,7 @@ class CompletionWriter:
             "evidence": [asdict(quote) for quote in done.evidence],
             "found": done.found,
             "dropped": list(self.dropped),
+            "reduced": self.reduced,
         }
 
 

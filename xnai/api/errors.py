@@ -1,7 +1,5 @@
 """Errors on the wire: one JSON format, whatever went wrong and wherever it was noticed."""
 
-import math
-
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -15,55 +13,29 @@ from xnai.errors import (
     NOT_FOUND,
     SEARCH_DOWN,
     SHUTTING_DOWN,
-    UNAUTHORIZED,
     XnaiError,
 )
-from xnai.reporting import report
+from xnai.reporting import error_body, error_headers, report
 
 log = structlog.get_logger(__name__)
 
 REQUEST_ID = "xnai.request_id"  # key in the ASGI scope, set by the middleware
-_WAIT_STATUSES = frozenset({429, 503})
-_WAIT_SECONDS = 5.0
-_WAIT_LIMIT_SECONDS = 3600
+# Every path of the interface, unknown ones included; what Chainlit would say at the last three is
+# nobody's business.
+PATHS = ("/v1", "/health", "/metrics", "/docs", "/redoc", "/openapi.json")
 
 
-def error_body(error: XnaiError, request_id: str) -> dict[str, dict[str, object]]:
-    """The JSON of an error."""
-    return {
-        "error": {
-            "code": error.code,
-            "category": error.kind.category.value,
-            "message": error.message,
-            "hint": error.hint,
-            "retryable": error.kind.retryable,
-            "causes": list(error.causes),
-            "request_id": request_id,
-            "timestamp": error.timestamp,
-        }
-    }
+def is_api(path: str) -> bool:
+    """Whether a path is one of the interface, not of the page."""
+    return any(path == taken or path.startswith(f"{taken}/") for taken in PATHS)
 
 
-def error_headers(error: XnaiError) -> dict[str, str]:
-    """``Retry-After`` in whole seconds where waiting helps, and what the status demands."""
-    headers = {"Cache-Control": "no-store"}
-    wait = error.retry_after
-    if wait is None and error.kind.status in _WAIT_STATUSES:
-        wait = _WAIT_SECONDS
-    if wait is not None:
-        headers["Retry-After"] = str(min(max(math.ceil(wait), 1), _WAIT_LIMIT_SECONDS))
-    if error.kind is UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    if error.kind is METHOD_NOT_ALLOWED:
-        headers["Allow"] = str(error.values["allowed"])
-    return headers
-
-
-def error_response(error: XnaiError, request_id: str) -> JSONResponse:
-    """The whole response to a request that failed."""
-    return JSONResponse(
-        error_body(error, request_id), error.kind.status, headers=error_headers(error)
-    )
+def error_response(error: XnaiError, scope: Scope) -> JSONResponse:
+    """The whole response to a request that failed; the page's own code shows ``detail``."""
+    body: dict[str, object] = dict(error_body(error, scope[REQUEST_ID]))
+    if not is_api(scope["path"]):
+        body["detail"] = str(error)
+    return JSONResponse(body, error.kind.status, headers=error_headers(error))
 
 
 def from_router(exc: HTTPException, scope: Scope) -> XnaiError:
@@ -125,4 +97,4 @@ class ErrorBoundary:
             error = report(exc)
             if started:
                 raise
-            await error_response(error, scope[REQUEST_ID])(scope, receive, send)
+            await error_response(error, scope)(scope, receive, send)

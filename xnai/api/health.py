@@ -8,12 +8,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from xnai.api.auth import Authority
-from xnai.api.errors import REQUEST_ID, error_body, error_headers
+from xnai.api.errors import REQUEST_ID
 from xnai.api.protocol import ApiRuntime
 from xnai.api.readiness import readiness, require_ready
 from xnai.errors import MODEL_NOT_FOUND, XnaiError
 from xnai.guards.listener import figures
 from xnai.llm.protocol import ModelInfo
+from xnai.reporting import error_body, error_headers
 from xnai.telemetry import metrics
 
 _NO_STORE = {"Cache-Control": "no-store"}

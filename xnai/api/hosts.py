@@ -11,7 +11,7 @@ import re
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from xnai.api.errors import REQUEST_ID, error_response
+from xnai.api.errors import error_response
 from xnai.errors import HOST_NOT_ALLOWED, ORIGIN_NOT_ALLOWED, XnaiError
 from xnai.reporting import report
 from xnai.settings import Settings
@@ -52,7 +52,7 @@ class HostGuard:
         else:
             await receive()  # the handshake
             report(error)
-            await error_response(error, scope[REQUEST_ID])(scope, receive, send)
+            await error_response(error, scope)(scope, receive, send)
 
     def _refusal(self, headers: Headers) -> XnaiError | None:
         hosts = headers.getlist("host")

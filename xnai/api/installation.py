@@ -12,15 +12,12 @@ from starlette.types import Receive, Scope, Send
 from xnai.api.auth import Authority, PageUser
 from xnai.api.breakers import BreakerRoutes
 from xnai.api.chat import ChatCompletions
-from xnai.api.errors import from_router
+from xnai.api.errors import from_router, is_api
 from xnai.api.files import Files
 from xnai.api.health import Health
 from xnai.api.middleware import Guard
 from xnai.api.pages import Pages
 from xnai.api.protocol import ApiRuntime
-
-# Chainlit's description of its own routes is nobody's business: these answer 404.
-_TAKEN = ("/v1", "/health", "/metrics", "/docs", "/redoc", "/openapi.json")
 
 
 class ApiRoute(BaseRoute):
@@ -33,10 +30,7 @@ class ApiRoute(BaseRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Full for the paths taken, whatever the method."""
-        path = scope["path"]
-        if scope["type"] == "http" and any(
-            path == taken or path.startswith(f"{taken}/") for taken in _TAKEN
-        ):
+        if scope["type"] == "http" and is_api(scope["path"]):
             return Match.FULL, {"endpoint": self}
         return Match.NONE, {}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from xnai.documents.protocol import IngestProgress, IngestStage
 from xnai.errors import NOT_FOUND, SHUTTING_DOWN, XnaiError
+from xnai.reporting import report
 from xnai.types import Document
 
 Run = Callable[[str, Callable[[IngestProgress], None]], Awaitable[Document]]
@@ -72,7 +73,9 @@ class Jobs:
         if self._jobs.get(document_id) is job:
             del self._jobs[document_id]
         if not job.task.cancelled():
-            job.task.exception()  # the record has it; a background job has nobody to raise it to
+            exc = job.task.exception()  # the record has it
+            if job.background and isinstance(exc, Exception):
+                report(exc)  # there is nobody to raise it to
         for follower in job.followers:
             follower.news.set()
 

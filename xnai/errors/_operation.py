@@ -90,7 +90,7 @@ COMMAND_FAILED = ErrorKind(
     "command_failed",
     Category.INTERNAL,
     500,
-    "The command failed in a way that nobody foresaw ({kind} in {where}).",
+    "The command failed in a way that nobody foresaw ({fault} in {where}).",
     "That is a fault of XNAi: report it with these words.",
     seen="Whoever runs a command that comes upon such a fault.",
 )

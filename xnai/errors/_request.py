@@ -90,7 +90,7 @@ SIGN_IN_NEEDED = ErrorKind(
     "sign_in_needed",
     Category.ACCESS,
     401,
-    "Nobody is signed in here, or no longer.",
+    "Nobody is signed in who may do this.",
     "Reload the page and sign in with one of XNAI_API_KEYS.",
     seen="Whoever uses the page after the cookie or its key has expired, or who gives a wrong key.",
 )

@@ -12,9 +12,18 @@ from chainlit.chat_context import chat_contexts
 from chainlit.session import WebsocketSession, ws_sessions_id
 from socketio.exceptions import ConnectionRefusedError as RefusedError
 
-from xnai.errors import XnaiError
+from xnai.errors import (
+    BAD_REQUEST,
+    CHAT_CLOSED,
+    CONNECTION_REFUSED,
+    MESSAGE_TOO_LONG,
+    SIGN_IN_NEEDED,
+    TOO_MANY_SESSIONS,
+    XnaiError,
+)
+from xnai.reporting import current_request_id, error_body, report
 from xnai.settings import Settings
-from xnai.ui import payloads
+from xnai.ui import payloads, render
 from xnai.ui.origins import same_origin
 from xnai.ui.payloads import MalformedError, MessageTooLongError
 
@@ -34,6 +43,7 @@ _CHECKS: dict[str, Callable[[object], Any]] = {
     "window_message": payloads.window_message,
 }
 _BARE = ("connection_successful", "clear_session", "stop", "fetch_favorites")
+_STRANGE = "The page sent something that is not understood."
 _KEPT = {"connect", "disconnect", *_BARE, *_CHECKS}
 
 
@@ -63,7 +73,7 @@ def install(
         handlers[event] = _checked(sio, event, handlers[event], check)
     handlers["stop"] = _stop
     for event in _BARE:
-        handlers[event] = _bare(event, handlers[event])
+        handlers[event] = _bare(sio, event, handlers[event])
     handlers["connect"] = _connect(sio, handlers["connect"], max_sessions, chat_profiles)
     handlers["disconnect"] = _disconnect(handlers["disconnect"])
 
@@ -76,17 +86,12 @@ def _connect(
             checked = payloads.connection(auth, chat_profiles)
             await _make_room(sio, checked["sessionId"], max_sessions)
             return await handler(sid, environ, checked)
+        except (RefusedError, ConnectionRefusedError) as exc:  # Chainlit's: nobody is signed in
+            raise _refused(XnaiError(SIGN_IN_NEEDED)) from exc
         except MalformedError as exc:
-            log.warning("socket refused", reason=str(exc))
-            raise RefusedError(f"This connection was refused: {exc}.") from exc
-        except XnaiError as exc:
-            log.warning("socket refused", code=exc.code)
-            raise RefusedError(exc.message) from exc
-        except (RefusedError, ConnectionRefusedError):
-            raise
+            raise _refused(XnaiError(CONNECTION_REFUSED, problem=exc)) from exc
         except Exception as exc:
-            log.exception("a session could not be opened")
-            raise RefusedError("The server could not open a session; reload the page.") from exc
+            raise _refused(exc) from exc
 
     return connect
 
@@ -100,10 +105,13 @@ async def _make_room(sio: Any, session_id: str, max_sessions: int) -> None:
         if not sio.manager.is_connected(session.socket_id, NAMESPACE):
             await session.delete()
     if len(ws_sessions_id) >= max_sessions:
-        log.warning("socket refused", reason="too many sessions", sessions=max_sessions)
-        raise RefusedError(
-            f"{max_sessions} sessions are open already; close another tab, then reload this page."
-        )
+        raise XnaiError(TOO_MANY_SESSIONS, count=max_sessions)
+
+
+def _refused(exc: Exception) -> RefusedError:
+    error = report(exc)
+    log.warning("socket refused", code=error.code, reason=error.message)
+    return RefusedError(str(error), error_body(error, current_request_id())["error"])
 
 
 def _disconnect(handler: Handler) -> Handler:
@@ -125,23 +133,24 @@ def _checked(sio: Any, event: str, handler: Handler, check: Callable[[object], A
                 _require_own_message(session, payload["message"]["id"])
         except MalformedError as exc:
             log.warning("socket event dropped", dropped=event, reason=str(exc))
+            await _tell(sio, sid, XnaiError(BAD_REQUEST, problem=_STRANGE, fix="Reload the page."))
         except MessageTooLongError:
-            log.warning("socket event dropped", dropped=event, reason="the message is too long")
-            await _say_too_long(sio, sid)
+            await _tell(sio, sid, XnaiError(MESSAGE_TOO_LONG, limit=payloads.MAX_MESSAGE))
         else:
-            await _call(event, handler, sid, payload)
+            await _call(sio, event, handler, sid, payload)
 
     return checked
 
 
-def _bare(event: str, handler: Handler) -> Handler:
+def _bare(sio: Any, event: str, handler: Handler) -> Handler:
     async def bare(sid: str, *_args: object) -> None:
         try:
             _session(sid)
         except MalformedError as exc:
             log.warning("socket event dropped", dropped=event, reason=str(exc))
+            await _tell(sio, sid, XnaiError(CHAT_CLOSED))
         else:
-            await _call(event, handler, sid)
+            await _call(sio, event, handler, sid)
 
     return bare
 
@@ -152,11 +161,12 @@ async def _stop(sid: str) -> None:
         task.cancel()
 
 
-async def _call(event: str, handler: Handler, *args: object) -> None:
+async def _call(sio: Any, event: str, handler: Handler, sid: str, *args: object) -> None:
     try:
-        await handler(*args)
-    except Exception:
-        log.exception("socket event failed", failed=event)
+        await handler(sid, *args)
+    except Exception as exc:  # noqa: BLE001 - the page would wait for ever
+        log.warning("socket event failed", failed=event)
+        await _tell(sio, sid, exc)
 
 
 def _session(sid: str) -> Any:
@@ -173,10 +183,8 @@ def _require_own_message(session: Any, message_id: str) -> None:
     raise MalformedError("the message is not one of the person's in this chat")
 
 
-async def _say_too_long(sio: Any, sid: str) -> None:
-    words = (
-        f"The message is longer than {payloads.MAX_MESSAGE:,} characters and was not sent. "
-        "Put the text into a file and attach that."
-    )
+async def _tell(sio: Any, sid: str, exc: Exception) -> None:
+    """Say on the page what became of an event of its own."""
+    words = render.toast(report(exc), current_request_id())
     await sio.emit("toast", {"message": words, "type": "error"}, to=sid)
     await sio.emit("task_end", {}, to=sid)

@@ -24,10 +24,20 @@ from fastapi.security import OAuth2PasswordRequestForm
 from starlette.datastructures import UploadFile
 from starlette.middleware.cors import CORSMiddleware
 
-from xnai.errors import XnaiError
+from xnai.errors import (
+    CHAT_CLOSED,
+    FILE_EMPTY,
+    FILE_TOO_LARGE,
+    NOT_FOUND,
+    SIGN_IN_PAUSED,
+    UPLOADS_WAITING,
+    XnaiError,
+)
 from xnai.settings import Settings
 from xnai.ui import static
 from xnai.ui.auth import LoginLimiter
+from xnai.ui.page_errors import PageError, refuse
+from xnai.ui.page_errors import install as install_errors
 from xnai.ui.payloads import is_canonical_uuid
 
 log = structlog.get_logger(__name__)
@@ -71,6 +81,7 @@ def install(app: FastAPI, settings: Settings) -> None:
         factory: Any = middleware.cls
         if factory is CORSMiddleware:
             middleware.kwargs["allow_origins"] = list[str]()
+    install_errors(app)
     known = len(app.router.routes)
     app.include_router(_router(settings), prefix=config.run.root_path or "")
     added = app.router.routes[known:]
@@ -95,8 +106,8 @@ def _router(settings: Settings) -> APIRouter:
     return router
 
 
-async def _shut() -> NoReturn:
-    raise HTTPException(404, "XNAi does not offer this.")
+async def _shut(request: Request) -> NoReturn:
+    raise PageError(XnaiError(NOT_FOUND, what="address", name=request.url.path))
 
 
 class _Login:
@@ -113,11 +124,7 @@ class _Login:
     ) -> Any:
         address = request.client.host if request.client else ""
         if wait := self._limiter.wait(address):
-            raise HTTPException(
-                429,
-                f"Too many wrong keys; try again in {wait:.0f} seconds.",
-                headers={"Retry-After": str(int(wait) + 1)},
-            )
+            raise PageError(XnaiError(SIGN_IN_PAUSED, retry_after=wait))
         try:
             answer = await chainlit_server.login(request, response, form)
         except HTTPException as exc:
@@ -133,7 +140,7 @@ def _own_session(session_id: str, user: Any) -> Any:
     session = WebsocketSession.get_by_id(session_id) if is_canonical_uuid(session_id) else None
     owner = session.user.identifier if session and session.user else None
     if session is None or owner != (user.identifier if user else None):
-        raise HTTPException(404, "This chat is not open any more; reload the page.")
+        raise PageError(XnaiError(CHAT_CLOSED))
     return session
 
 
@@ -151,18 +158,18 @@ class _Uploads:
         async with request.form(max_files=1, max_fields=4) as form:
             file = form.get("file")
             if not isinstance(file, UploadFile) or not file.filename:
-                raise HTTPException(400, "There is no file in this upload.")
+                raise PageError(XnaiError(FILE_EMPTY, name="The upload"))
             self._check_room(session, file.size or 0)
             return JSONResponse({"id": await _keep(session, file)})
 
     def _check_room(self, session: Any, size: int) -> None:
         if size > self._largest + MEGABYTE:  # the form around the file counts too
-            raise HTTPException(413, f"The file is larger than {self._limit_mb} MB.")
+            raise PageError(XnaiError(FILE_TOO_LARGE, name="The upload", limit_mb=self._limit_mb))
         kept = sum(
             entry["size"] for entry in session.files.values() if Path(entry["path"]).exists()
         )
         if kept + size > self._all + MEGABYTE:
-            raise HTTPException(413, "Too many files wait in this chat; send them first.")
+            raise PageError(XnaiError(UPLOADS_WAITING))
 
 
 async def _keep(session: Any, file: UploadFile) -> str:
@@ -171,7 +178,7 @@ async def _keep(session: Any, file: UploadFile) -> str:
     size = await asyncio.to_thread(_copy, file.file, path)
     if WebsocketSession.get_by_id(session.id) is not session:
         await asyncio.to_thread(shutil.rmtree, session.files_dir, ignore_errors=True)
-        raise HTTPException(404, "This chat is not open any more; reload the page.")
+        raise PageError(XnaiError(CHAT_CLOSED))
     session.files[file_id] = {
         "id": file_id,
         "path": path,
@@ -209,7 +216,7 @@ async def _get_avatar() -> FileResponse:
 async def _get_file(file_id: str, session_id: str, user: User) -> FileResponse:
     entry = _own_session(session_id, user).files.get(file_id)
     if entry is None or not await asyncio.to_thread(Path(entry["path"]).is_file):
-        raise HTTPException(404, "This file is not here any more.")
+        raise PageError(XnaiError(NOT_FOUND, what="file", name=file_id[:100]))
     shown = entry["type"] in SHOWN
     return FileResponse(
         entry["path"],
@@ -225,9 +232,9 @@ async def _call_action(payload: CallActionRequest, user: User) -> Any:
     action = payload.action
     name, values = action.get("name"), action.get("payload")
     if not isinstance(name, str) or name not in config.code.action_callbacks:
-        raise HTTPException(404, "There is no such action.")
+        raise PageError(XnaiError(NOT_FOUND, what="action", name=str(name)[:100]))
     if not isinstance(values, dict) or len(json.dumps(values)) > MAX_ACTION:
-        raise HTTPException(400, "The action's payload is not a small object.")
+        raise refuse("The payload of the action is not a small object.")
     payload.action = {
         key: value
         for key, value in action.items()
@@ -240,9 +247,9 @@ async def _set_session_cookie(request: Request, response: Response) -> Any:
     try:
         body = await request.json()
     except ValueError as exc:
-        raise HTTPException(400, "The body is not JSON.") from exc
+        raise refuse("The body is not JSON.") from exc
     if not isinstance(body, dict) or not is_canonical_uuid(body.get("session_id")):
-        raise HTTPException(400, "session_id is not a UUID.")
+        raise refuse("The session_id is not a UUID.")
     return await chainlit_server.set_session_cookie(request, response)
 
 
@@ -250,7 +257,7 @@ async def _put_feedback(update: UpdateFeedbackRequest, _user: User) -> JSONRespo
     try:
         feedback_id = await get_data_layer().upsert_feedback(update.feedback)
     except XnaiError as exc:
-        raise HTTPException(exc.kind.status, exc.message) from exc
+        raise PageError(exc) from exc
     return JSONResponse({"success": True, "feedbackId": feedback_id})
 
 
@@ -258,5 +265,5 @@ async def _delete_feedback(payload: DeleteFeedbackRequest, _user: User) -> JSONR
     try:
         deleted = await get_data_layer().delete_feedback(payload.feedbackId)
     except XnaiError as exc:
-        raise HTTPException(exc.kind.status, exc.message) from exc
+        raise PageError(exc) from exc
     return JSONResponse({"success": deleted})

@@ -1,0 +1,95 @@
+"""Where the program meets what may fail, read from its code."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import xnai
+
+ROOT = Path(xnai.__file__).parents[1]
+
+# A border: the name of the class in the module that makes one of it, and the Protocols it keeps.
+BORDERS = {
+    "Index": ("xnai.runtime", "SqliteIndex", ("Index", "Searchable")),
+    "Embedder": ("xnai.runtime", "Embedders", ("Embedder", "TokenizingEmbedder")),
+    "Reranker": ("xnai.retrieval.cross_encoder", "CrossEncoder", ("Reranker",)),
+    "Search": ("xnai.runtime", "HybridSearch", ("Search",)),
+    "Library": ("xnai.runtime", "Library", ("DocumentLibrary",)),
+    "Model": ("xnai.runtime", "LocalEngine", ("LanguageModel",)),
+    "Pipeline": ("xnai.runtime", "Pipeline", ("Answers",)),
+    "Files": ("xnai.documents.library", "OriginalFiles", ()),
+    "Pictures": ("xnai.documents.library", "PageImages", ()),
+    "Reading": ("xnai.documents.processor", "Reading", ()),
+    "Chunker": ("xnai.documents.processor", "Chunker", ()),
+    "History": ("xnai.ui.history", "HistoryStore", ()),
+    "Threads": ("xnai.ui.history_store", "Threads", ()),
+    "Steps": ("xnai.ui.history_store", "Steps", ()),
+}
+FUNCTIONS = {
+    "sniff": ("xnai.documents.library", "sniff.media_type"),
+    "parser": ("xnai.documents.parse", "worker"),
+    "painter": ("xnai.documents.page_image", "worker"),
+}
+# Protocols that are no border: what they name is a value in memory, or is a border already.
+NO_BORDER = {
+    "ApiRuntime": "hands out the other parts",
+    "SearchStatus": "three values in memory",
+    "HasEndpoints": "of the fleet, see test_fault_cases.py",
+    "HasFallback": "of the fleet, see test_fault_cases.py",
+}
+CATALOGUED = {
+    "Model": "model",
+    "Pipeline": "model",
+    "Files": "disk",
+    "History": "history",
+    "Threads": "history",
+    "Steps": "history",
+}
+
+
+def protocols():
+    """Every Protocol in a file ``protocol.py``, by name."""
+    found = {}
+    for module in pkgutil.walk_packages(xnai.__path__, "xnai."):
+        if module.name.endswith(".protocol"):
+            for name, member in vars(importlib.import_module(module.name)).items():
+                own = inspect.isclass(member) and member.__module__ == module.name
+                if own and Protocol in member.__bases__:
+                    found[name] = member
+    return found
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place where a catalogued error is made; ``kind`` is how the source names it."""
+
+    file: str
+    first: int
+    last: int
+    kind: str
+
+    @property
+    def name(self):
+        return f"{self.file}:{self.first} {self.kind}"
+
+
+def sites():
+    """Every call in the program that makes a catalogued error."""
+    found = []
+    for path in sorted([*(ROOT / "xnai").rglob("*.py"), ROOT / "app.py"]):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in {"XnaiError", "Failure", "RefusedError"}
+                and node.args
+                and not isinstance(node.args[0], ast.Constant)
+                and ast.unparse(node.args[0]) != "str(error)"  # of the socket's library
+            ):
+                kind = ast.unparse(node.args[0])
+                found.append(Site(str(path.relative_to(ROOT)), node.lineno, node.end_lineno, kind))
+    return found

@@ -12,6 +12,7 @@ import typer
 
 from xnai.breaker_cli import breaker_cli
 from xnai.client import Client
+from xnai.doctor.command import doctor_command
 from xnai.errors import NOT_FOUND, PORT_TAKEN, SETTING_INVALID, XnaiError
 from xnai.evaluation.command import evaluate_command
 from xnai.settings import Settings, load_settings, unknown_variables
@@ -24,6 +25,7 @@ cli = typer.Typer(
 )
 
 cli.command("eval")(evaluate_command)
+cli.command("doctor")(doctor_command)
 APP = Path(__file__).resolve().parent.parent / "app.py"
 
 

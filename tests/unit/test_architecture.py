@@ -32,7 +32,7 @@ FLOORS = [
     {"streams"},
     {"runtime"},
     {"api", "ui", "evaluation"},
-    {"cli", "breaker_cli", "client"},
+    {"cli", "breaker_cli", "client", "doctor"},
     {"app"},
 ]
 WITHIN = {
@@ -56,7 +56,7 @@ WITHIN = {
     "prompt": {"events", "citations"},
     "citations": {"events"},
     "api": {"runtime"},
-    "cli": {"client", "breaker_cli"},
+    "cli": {"client", "breaker_cli", "doctor"},
     "breaker_cli": {"client"},
     "watchdog": {"telemetry"},
 }

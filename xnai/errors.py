@@ -500,6 +500,77 @@ REDIS_AWAY = ErrorKind(
     retryable=True,
 )
 
+# Models from a hub, and their copies
+HUB_NAME_INVALID = ErrorKind(
+    "hub_name_invalid",
+    400,
+    "{name!r} names no model of a hub: {problem}.",
+    "Type it as owner/repository, owner/repository:Q4_K_M or owner/repository:file.gguf.",
+)
+HUB_NOT_FOUND = ErrorKind(
+    "hub_not_found",
+    404,
+    "The hub {hub} has no {name!r} that can be had without a further permission.",
+    "Check the name; for a private or gated model accept its terms on the hub and set HF_TOKEN.",
+)
+HUB_REFUSED = ErrorKind(
+    "hub_refused",
+    403,
+    "The hub {hub} refuses {name!r} (HTTP {status}).",
+    "Accept the model's terms on the hub if it has any, and set HF_TOKEN to a token of yours.",
+)
+HUB_UNREACHABLE = ErrorKind(
+    "hub_unreachable",
+    503,
+    "The hub {hub} cannot be reached or has broken off: {reason}.",
+    "Type the same command again: it goes on where it was. HF_ENDPOINT names another hub.",
+    retryable=True,
+)
+HUB_GARBLED = ErrorKind(
+    "hub_garbled",
+    502,
+    "The hub {hub} does not say what it must of {name!r}: {problem}.",
+    "Check HF_ENDPOINT, or download the file by hand and put it into the models folder.",
+)
+HUB_NO_CHOICE = ErrorKind(
+    "hub_no_choice",
+    404,
+    "{name!r} has no such GGUF file.",
+    "Choose one with {repository}:FILE out of: {available}.",
+)
+HUB_CHECKSUM_WRONG = ErrorKind(
+    "hub_checksum_wrong",
+    502,
+    "{name!r} did not arrive as the hub {hub} describes it: its sha256 differs.",
+    "It was deleted. Type the same command again; if it fails twice, the hub's file is damaged.",
+    retryable=True,
+)
+MODEL_EXISTS = ErrorKind(
+    "model_exists",
+    409,
+    "{path} is there already and is another file.",
+    "Move it away, or have it replaced with --yes.",
+)
+DOWNLOAD_RUNNING = ErrorKind(
+    "download_running",
+    409,
+    "{name!r} is being downloaded by another program already.",
+    "Wait for it.",
+    retryable=True,
+)
+DISK_TOO_SMALL = ErrorKind(
+    "disk_too_small",
+    507,
+    "{name!r} needs {needed}; the disk of {folder} has {free} left.",
+    "Free some space, or set XNAI_MODELS_DIR to a folder on a larger disk.",
+)
+OPTIMISE_FAILED = ErrorKind(
+    "optimise_failed",
+    500,
+    "No copy of {name!r} could be made for this machine: {reason}.",
+    "The model itself is untouched; type `xnai doctor` to see whether the engine works.",
+)
+
 CATALOGUE: Mapping[str, ErrorKind] = {
     kind.code: kind for kind in list(globals().values()) if isinstance(kind, ErrorKind)
 }

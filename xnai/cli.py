@@ -13,8 +13,10 @@ import typer
 from xnai.breaker_cli import breaker_cli
 from xnai.cli_errors import FAILED, catalogued
 from xnai.client import Client
+from xnai.doctor.command import doctor_command
 from xnai.errors import NOT_FOUND, PORT_TAKEN, SETTING_INVALID, XnaiError
 from xnai.evaluation.command import evaluate_command
+from xnai.models.command import models_cli
 from xnai.settings import Settings, load_settings, unknown_variables
 
 cli = typer.Typer(
@@ -25,6 +27,7 @@ cli = typer.Typer(
 )
 
 cli.command("eval")(evaluate_command)
+cli.command("doctor")(doctor_command)
 APP = Path(__file__).resolve().parent.parent / "app.py"
 
 
@@ -100,23 +103,8 @@ def _ingest(client: Client, path: Path) -> dict[str, Any]:
     return state
 
 
-@cli.command()
-def models(as_json: Json = False) -> None:
-    """List the models that can be chosen, the one in use first."""
-    from xnai.llm.files import ModelFiles  # noqa: PLC0415 - keeps `xnai --help` quick
-
-    files = ModelFiles(load_settings())
-    current = files.configured().name
-    found = sorted(files.available(), key=lambda file: file.name != current)
-    if as_json:
-        rows = [{"name": m.name, "path": str(m.path), "size": m.path.stat().st_size} for m in found]
-        print(json.dumps(rows))
-        return
-    for model in found:
-        print(f"{model.name:40} {model.path.stat().st_size / 1e6:8.0f} MB  {model.path}")
-
-
 cli.add_typer(breaker_cli, name="breaker")
+cli.add_typer(models_cli, name="models")
 
 
 def _check_port(settings: Settings) -> None:

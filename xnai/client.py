@@ -74,6 +74,17 @@ class Client:
                     _refuse(chunk)
                     yield chunk
 
+    def use_model(self, name: str) -> None:
+        """Have the server switch to another model of its own, by asking that one a word."""
+        body = {
+            "model": name,
+            "messages": [{"role": "user", "content": "Hello"}],
+            "max_tokens": 1,
+            "retrieval": False,
+        }
+        with self._reaching():
+            self._checked(self._http.post("/v1/chat/completions", json=body))
+
     def breakers(self) -> list[dict[str, Any]]:
         """Every circuit breaker of the server."""
         with self._reaching():

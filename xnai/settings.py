@@ -7,7 +7,7 @@ Each field is read from the environment variable ``XNAI_<NAME>`` or from ``.env`
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -221,15 +221,15 @@ def _endpoint(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}"
 
 
-def load_settings() -> Settings:
-    """Read the settings from the environment and ``.env``.
+def load_settings(env_file: Path | None = Path(".env"), **given: Any) -> Settings:
+    """Read the settings from the environment and ``.env``; those given come first.
 
     Raises:
         XnaiError: a value is not of its type or out of its range.
 
     """
     try:
-        return Settings()
+        return Settings(_env_file=env_file, **given)
     except ValidationError as exc:
         first = exc.errors()[0]
         name = PREFIX + str(first["loc"][0]).removeprefix(PREFIX.lower()).upper()

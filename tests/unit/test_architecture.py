@@ -32,7 +32,7 @@ FLOORS = [
     {"streams"},
     {"runtime"},
     {"api", "ui", "evaluation"},
-    {"cli", "cli_errors", "breaker_cli", "client"},
+    {"cli", "cli_errors", "breaker_cli", "client", "doctor", "models"},
     {"app"},
 ]
 WITHIN = {
@@ -57,7 +57,8 @@ WITHIN = {
     "prompt": {"events", "citations"},
     "citations": {"events"},
     "api": {"runtime"},
-    "cli": {"client", "cli_errors", "breaker_cli"},
+    "cli": {"client", "cli_errors", "breaker_cli", "doctor", "models"},
+    "models": {"client"},
     "breaker_cli": {"client"},
     "watchdog": {"telemetry"},
 }
@@ -68,6 +69,7 @@ CONFINED = {
     "fastapi": {"api", "ui", "app"},
     "llama_cpp": {"llm"},
     "llguidance": {"llm"},
+    "huggingface_hub": {"models"},
     "redis": {"resilience"},
     "tenacity": {"resilience"},
     "apsw": {"retrieval", "documents", "ui"},
@@ -136,6 +138,32 @@ def test_a_library_is_imported_only_in_the_rooms_it_is_for(path):
         name for name in imports(path) if here not in CONFINED.get(name.split(".")[0], {here})
     ]
     assert strays == []
+
+
+def test_one_module_alone_talks_to_a_hub_and_only_its_command_imports_it():
+    talking = [
+        module(path)
+        for path in SOURCES
+        if any(name.split(".")[0] == "huggingface_hub" for name in imports(path))
+    ]
+    importing = {
+        module(path) for path in SOURCES if "xnai.models.hub" in set(top_level_imports(path))
+    }
+    assert ["xnai.models.hub"] == talking
+    assert importing <= {"xnai.models.fetch", "xnai.models.wanted"}
+    assert not reached("xnai.cli") & {"xnai.models.hub", "xnai.models.fetch"}
+
+
+def reached(start):
+    """Every module of the project that importing one imports."""
+    seen, waiting = set(), [start]
+    while waiting:
+        name = waiting.pop()
+        path = source(name)
+        if name not in seen and path is not None:
+            seen.add(name)
+            waiting += [*top_level_imports(path), name.rpartition(".")[0]]
+    return seen
 
 
 def test_the_server_process_never_reaches_the_engine_by_import():

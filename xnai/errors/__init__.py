@@ -10,6 +10,7 @@ from xnai.errors import (
     _document,
     _endpoint,
     _health,
+    _hub,
     _model,
     _operation,
     _overload,
@@ -48,6 +49,19 @@ from xnai.errors._endpoint import (
     REMOTE_UNREACHABLE,
 )
 from xnai.errors._health import DISK_LOW, PART_FAILED, PART_SILENT, REDIS_AWAY
+from xnai.errors._hub import (
+    DISK_TOO_SMALL,
+    DOWNLOAD_RUNNING,
+    HUB_CHECKSUM_WRONG,
+    HUB_GARBLED,
+    HUB_NAME_INVALID,
+    HUB_NO_CHOICE,
+    HUB_NOT_FOUND,
+    HUB_REFUSED,
+    HUB_UNREACHABLE,
+    MODEL_EXISTS,
+    OPTIMISE_FAILED,
+)
 from xnai.errors._kinds import Category, ErrorKind, XnaiError
 from xnai.errors._model import (
     BUNDLED_MODEL_UNUSABLE,
@@ -111,7 +125,7 @@ from xnai.errors._search import (
     SEARCH_PAUSED,
 )
 
-_MODULES = (_request, _overload, _document, _search, _model, _endpoint, _operation, _health)
+_MODULES = (_request, _overload, _document, _search, _model, _endpoint, _operation, _health, _hub)
 
 CATALOGUE: Mapping[str, ErrorKind] = {
     kind.code: kind
@@ -132,10 +146,12 @@ __all__ = [
     "DATA_DIR_UNUSABLE",
     "DISK_FULL",
     "DISK_LOW",
+    "DISK_TOO_SMALL",
     "DOCUMENTS_TOO_LONG",
     "DOCUMENT_BUSY",
     "DOCUMENT_DELETED",
     "DOCUMENT_FAILED",
+    "DOWNLOAD_RUNNING",
     "EMBEDDING_MODEL_MISSING",
     "ENGINE_BUILD_FAILED",
     "EVAL_SET_INVALID",
@@ -153,12 +169,20 @@ __all__ = [
     "GRAMMAR_INVALID",
     "HISTORY_DOWN",
     "HOST_NOT_ALLOWED",
+    "HUB_CHECKSUM_WRONG",
+    "HUB_GARBLED",
+    "HUB_NAME_INVALID",
+    "HUB_NOT_FOUND",
+    "HUB_NO_CHOICE",
+    "HUB_REFUSED",
+    "HUB_UNREACHABLE",
     "INDEX_DAMAGED",
     "INTERNAL",
     "MESSAGE_TOO_LONG",
     "METHOD_NOT_ALLOWED",
     "MODEL_CRASHED",
     "MODEL_DOWN",
+    "MODEL_EXISTS",
     "MODEL_FOLDER_INVALID",
     "MODEL_LOADING",
     "MODEL_NOT_FOUND",
@@ -169,6 +193,7 @@ __all__ = [
     "MODEL_TRUNCATED",
     "MODEL_UNSUPPORTED",
     "NOT_FOUND",
+    "OPTIMISE_FAILED",
     "ORIGIN_NOT_ALLOWED",
     "PART_FAILED",
     "PART_SILENT",

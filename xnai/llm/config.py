@@ -18,7 +18,8 @@ class WorkerConfig:
     slots: int = 1  # requests that are answered at the same time
     store_bytes: int = 0  # for what is kept of past ones
     drafting: bool = True  # whether tokens may be guessed where that is faster
-    requantise_to: str = ""  # only write this Q8_0 copy of the model and exit
+    requantise_to: str = ""  # only write this copy of the model and exit
+    requantise_as: str = "Q8_0"  # how its weights are stored, see ``native.QUANTISATIONS``
 
     def to_json(self) -> str:
         """The argument."""

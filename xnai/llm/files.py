@@ -121,6 +121,15 @@ class ModelFiles:
         header = self.inspect(file)
         if file.bundled:
             self._check_digest(file.path)
+        return self.plan(file, header)
+
+    def plan(self, file: ModelFile, header: Header) -> CheckedModel:
+        """What a model will take of this machine's memory.
+
+        Raises:
+            XnaiError: MODEL_TOO_LARGE.
+
+        """
         context = self._context(header)
         cache = kv_bytes(header, context)
         needed = header.tensor_bytes + cache + COMPUTE_BYTES

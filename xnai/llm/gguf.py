@@ -78,6 +78,43 @@ _BLOCKS = {
     42: (64, 18),
 }
 
+# By llama_ftype of llama.cpp.
+_FILE_TYPES = {
+    0: "F32",
+    1: "F16",
+    2: "Q4_0",
+    3: "Q4_1",
+    7: "Q8_0",
+    8: "Q5_0",
+    9: "Q5_1",
+    10: "Q2_K",
+    11: "Q3_K_S",
+    12: "Q3_K_M",
+    13: "Q3_K_L",
+    14: "Q4_K_S",
+    15: "Q4_K_M",
+    16: "Q5_K_S",
+    17: "Q5_K_M",
+    18: "Q6_K",
+    19: "IQ2_XXS",
+    20: "IQ2_XS",
+    21: "Q2_K_S",
+    22: "IQ3_XS",
+    23: "IQ3_XXS",
+    24: "IQ1_S",
+    25: "IQ4_NL",
+    26: "IQ3_S",
+    27: "IQ3_M",
+    28: "IQ2_S",
+    29: "IQ2_M",
+    30: "IQ4_XS",
+    31: "IQ1_M",
+    32: "BF16",
+    36: "TQ1_0",
+    37: "TQ2_0",
+    38: "MXFP4",
+}
+
 Scalar = int | float | bool | str
 Value = Scalar | list[Scalar]
 
@@ -103,12 +140,19 @@ class Header:
     tensor_count: int
     expected_size: int  # bytes
     tensor_bytes: int
+    parameters: int = 0
 
     @property
     def architecture(self) -> str:
         """The name of the architecture, such as ``llama``; empty if there is none."""
         value = self.metadata.get("general.architecture", "")
         return value if isinstance(value, str) else ""
+
+    @property
+    def quantisation(self) -> str:
+        """How most weights are stored, such as ``Q4_K_M``; ``?`` for a type made later."""
+        kind = self.metadata.get("general.file_type")
+        return _FILE_TYPES.get(kind, "?") if isinstance(kind, int) else "?"
 
     def integer(self, key: str, default: int = 0) -> int:
         """An integer of the architecture's metadata; of a list its largest element."""
@@ -211,18 +255,19 @@ def read_header(path: Path) -> Header:
         if tensor_count > MAX_TENSORS or pair_count > MAX_PAIRS:
             raise NotGgufError("its counts are impossible")
         metadata = _metadata(reader, pair_count)
-        ends = [_tensor_end(reader) for _ in range(tensor_count)]
+        tensors = [_tensor(reader) for _ in range(tensor_count)]
         alignment = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
         if not isinstance(alignment, int) or not 0 < alignment <= MAX_ALIGNMENT:
             raise NotGgufError("its alignment is impossible")
         data_start = -(-reader.position // alignment) * alignment
-    tensor_bytes = max(ends, default=0)
+    tensor_bytes = max((end for end, _ in tensors), default=0)
     expected = data_start + tensor_bytes
     if expected > MAX_FILE:
         raise NotGgufError("its tensors are impossibly large")
     if size < expected:
         raise TruncatedError(expected)
-    return Header(version, metadata, tensor_count, expected, tensor_bytes)
+    parameters = sum(elements for _, elements in tensors)
+    return Header(version, metadata, tensor_count, expected, tensor_bytes, parameters)
 
 
 def _metadata(reader: _Reader, count: int) -> dict[str, Value]:
@@ -235,8 +280,11 @@ def _metadata(reader: _Reader, count: int) -> dict[str, Value]:
     return metadata
 
 
-def _tensor_end(reader: _Reader) -> int:
-    """Read one tensor's description; returns where it ends, counted from the first tensor."""
+def _tensor(reader: _Reader) -> tuple[int, int]:
+    """Read one tensor's description.
+
+    Returns where it ends, counted from the first tensor, and how many elements it has.
+    """
     reader.key()
     dimensions = reader.integer("<I")
     if dimensions > MAX_DIMENSIONS:
@@ -247,4 +295,4 @@ def _tensor_end(reader: _Reader) -> int:
     kind = reader.integer("<I")
     offset = reader.integer("<Q")
     block, width = _BLOCKS.get(kind, (1, 0))  # of a type made later only the start is known
-    return offset + elements // block * width
+    return offset + elements // block * width, elements

@@ -86,7 +86,7 @@ async def start(config: WorkerConfig, command: Sequence[str] = WORKER) -> Proces
 
 
 async def requantise(config: WorkerConfig, command: Sequence[str] = WORKER) -> bool:
-    """Write the Q8_0 copy that the configuration asks for, in a process of its own."""
+    """Write the copy that the configuration asks for, in a process of its own."""
     begun = time.monotonic()
     process = await start(config, command)
     try:

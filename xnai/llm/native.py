@@ -11,6 +11,7 @@ import llama_cpp.llama_cpp as lib
 from xnai.llm.vocabulary import NativeError, Vocabulary
 
 STALE_SECONDS = 600.0
+QUANTISATIONS = {"Q8_0": lib.LLAMA_FTYPE_MOSTLY_Q8_0, "Q4_0": lib.LLAMA_FTYPE_MOSTLY_Q4_0}
 
 
 class AbortFlag:
@@ -92,8 +93,8 @@ class Model:
         return bytes(template).decode("utf-8", "replace")
 
 
-def requantise(source: Path, target: Path, threads: int) -> None:
-    """Write a Q8_0 copy of a model; ``target`` appears whole or not at all.
+def requantise(source: Path, target: Path, threads: int, kind: str = "Q8_0") -> None:
+    """Write a copy of a model stored in another way; ``target`` appears whole or not at all.
 
     Raises:
         NativeError: llama.cpp fails, for one because the disk is full.
@@ -106,7 +107,7 @@ def requantise(source: Path, target: Path, threads: int) -> None:
     temporary = target.with_suffix(f".{os.getpid()}.tmp")
     params = lib.llama_model_quantize_default_params()
     params.nthread = threads
-    params.ftype = lib.LLAMA_FTYPE_MOSTLY_Q8_0
+    params.ftype = QUANTISATIONS[kind]
     params.allow_requantize = True
     try:
         status = lib.llama_model_quantize(

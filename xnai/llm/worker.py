@@ -273,7 +273,8 @@ def main() -> None:
     if config.requantise_to:
         log = _NativeLog(AbortFlag())  # noqa: F841 - llama.cpp calls it for as long as it works
         try:
-            requantise(Path(config.model), Path(config.requantise_to), config.threads)
+            source, target = Path(config.model), Path(config.requantise_to)
+            requantise(source, target, config.threads, config.requantise_as)
         except (NativeError, OSError) as exc:
             log_line("error", str(exc))
             sys.exit(EXIT_REQUANTISE_FAILED)

@@ -1,0 +1,55 @@
+"""What a check returns, and what it is given."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from xnai.settings import Settings
+
+Level = Literal["ok", "warning", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: ``warning`` leaves the program usable, ``problem`` does not.
+
+    ``command`` is what to type next; empty where there is nothing to do.
+    """
+
+    area: str
+    level: Level
+    text: str
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What the checks look at; ``server`` is the /health/ready of a running XNAi, if one runs."""
+
+    settings: Settings
+    setting_errors: tuple[Finding, ...] = ()
+    server: dict[str, Any] | None = field(default=None)
+
+
+Check = Callable[[Patient], Iterator[Finding]]
+
+
+def ok(area: str, text: str) -> Finding:
+    """Say that something is as it should be."""
+    return Finding(area, "ok", text)
+
+
+def warning(area: str, text: str, command: str = "") -> Finding:
+    """Say that something is not as it should be, but the program can run."""
+    return Finding(area, "warning", text, command)
+
+
+def problem(area: str, text: str, command: str = "") -> Finding:
+    """Say that something keeps the program from doing its work."""
+    return Finding(area, "problem", text, command)
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next(place for place in (folder, *folder.parents) if place.exists())

@@ -1,0 +1,76 @@
+"""What is reached over the network, if the settings name it: Redis and model endpoints."""
+
+import asyncio
+from collections.abc import Iterator
+
+from xnai.doctor.finding import Finding, Patient, ok, problem, warning
+from xnai.errors import REMOTE_KEY_REFUSED, REMOTE_MODEL_UNKNOWN
+from xnai.llm.remote import Endpoint
+from xnai.llm.remote_clock import Closing
+from xnai.resilience.ping import NoAnswerError, ping
+from xnai.settings import Settings
+
+_SECONDS = 4.0
+_SLOW = 0.02  # seconds of a ping; scripts have a quarter of a second
+
+
+def check_redis(patient: Patient) -> Iterator[Finding]:
+    """Whether Redis answers, how quickly, and which version it is."""
+    url = patient.settings.redis_url.get_secret_value()
+    if not url:
+        yield ok("redis", "not set: this server keeps its breakers for itself")
+        return
+    try:
+        pong = asyncio.run(ping(url, _SECONDS))
+    except ValueError as exc:
+        yield problem("redis", f"XNAI_REDIS_URL is not valid: {exc}", "nano .env")
+    except NoAnswerError as exc:
+        text = f"{exc}; each replica finds out alone what is sick"
+        yield warning("redis", text, "redis-cli ping")
+    else:
+        words = f"{pong.shown}: {pong.version}, {1000 * pong.seconds:.1f} ms a ping"
+        slow = pong.seconds > _SLOW
+        yield (
+            warning("redis", f"{words}: slow", "redis-cli --latency")
+            if slow
+            else ok("redis", words)
+        )
+
+
+def check_endpoints(patient: Patient) -> Iterator[Finding]:
+    """Whether each model endpoint answers, takes the key and knows the model."""
+    settings = patient.settings
+    if not settings.llm_url:
+        return
+    found = asyncio.run(_ask_all(settings))
+    well = sum(one.level == "ok" for one in found)
+    yield from found
+    if not well and not settings.llm_fallback:
+        text = "none of XNAI_LLM_URL can answer"
+        yield problem("endpoints", text, "XNAI_LLM_FALLBACK=true make run")
+
+
+async def _ask_all(settings: Settings) -> list[Finding]:
+    return list(await asyncio.gather(*(_ask(url, settings) for url in settings.llm_url)))
+
+
+async def _ask(url: str, settings: Settings) -> Finding:
+    endpoint = Endpoint(url, settings, Closing())
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await endpoint.check()
+    except TimeoutError:
+        text = f"{endpoint.name} has not answered within {_SECONDS:.0f} s"
+        return warning("endpoints", text, f"curl -sv {url}/v1/models")
+    finally:
+        await endpoint.close()
+    error = endpoint.health.error
+    if error is None:
+        model = settings.llm_model or endpoint.info.default
+        context = endpoint.context(settings.llm_model)
+        return ok("endpoints", f"{endpoint.name}: {model}, {context:,} tokens of context")
+    command = {
+        REMOTE_KEY_REFUSED: "nano .env   # XNAI_LLM_API_KEY",
+        REMOTE_MODEL_UNKNOWN: "nano .env   # XNAI_LLM_MODEL",
+    }.get(error.kind, f"curl -sv {url}/v1/models")
+    return warning("endpoints", error.message, command)

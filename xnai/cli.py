@@ -12,7 +12,7 @@ import typer
 
 from xnai.breaker_cli import breaker_cli
 from xnai.client import Client
-from xnai.errors import NOT_FOUND, PORT_TAKEN, SETTING_INVALID, XnaiError
+from xnai.errors import BAD_REQUEST, NOT_FOUND, PORT_TAKEN, SETTING_INVALID, XnaiError
 from xnai.evaluation.command import evaluate_command
 from xnai.settings import Settings, load_settings, unknown_variables
 
@@ -49,11 +49,19 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @cli.command()
-def ingest(files: list[Path], as_json: Json = False) -> None:
+def ingest(
+    files: list[Path],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace documents of the same file names.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Add files to the running server's library, where the API and `xnai ask` find them."""
+    if replace:
+        _refuse_equal_names(files)
     client = Client(load_settings())
     for path in files:
-        state = _ingest(client, path)
+        state = _ingest(client, path, replace=replace)
         if as_json:
             print(json.dumps(state))
         else:
@@ -87,12 +95,25 @@ def ask(
         print(f"[{cited['index']}] {cited['file_name']}{page}: {' '.join(cited['quote'].split())}")
 
 
-def _ingest(client: Client, path: Path) -> dict[str, Any]:
+def _refuse_equal_names(files: list[Path]) -> None:
+    """Of two files of one name, the second would replace the first."""
+    names = [path.name for path in files]
+    for name in names:
+        if names.count(name) > 1:
+            raise XnaiError(
+                BAD_REQUEST,
+                problem=f"Several of these files are named {name!r}, and each would replace the "
+                "one before.",
+                fix="Leave --replace out, or give all but one of them another name.",
+            )
+
+
+def _ingest(client: Client, path: Path, *, replace: bool = False) -> dict[str, Any]:
     if not path.is_file():
         raise XnaiError(NOT_FOUND, what="file", name=str(path))
     began = time.monotonic()
     state: dict[str, Any] = {}
-    for state in client.reading(client.upload(path)):
+    for state in client.reading(client.upload(path, replace=replace)):
         seconds = time.monotonic() - began
         print(f"\r{path.name}: {state['status']}, {seconds:.0f} s ", end="", file=sys.stderr)
     print(file=sys.stderr)

@@ -50,7 +50,10 @@ class FolderLibrary:
         file_name: str,
         source: AsyncIterator[bytes],
         _former: Sequence[Document] = (),
+        *,
+        own_name: bool = False,
     ) -> Document:
+        assert not own_name
         document_id = uuid4().hex
         data = bytearray()
         async for chunk in source:

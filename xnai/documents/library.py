@@ -99,6 +99,8 @@ class Library:
         file_name: str,
         source: Path | AsyncIterator[bytes],
         former: Sequence[Document] = (),
+        *,
+        own_name: bool = False,
     ) -> Document:
         """Copy a file in, see ``DocumentLibrary.add``."""
         self._require_started()
@@ -108,11 +110,10 @@ class Library:
             media_type = await asyncio.to_thread(sniff.media_type, received.path, name)
             async with self._admission:
                 documents = await self._index.documents(owner)
-                known = versions.same(documents, received)
+                known, replaces = versions.place(documents, former, received, own_name=own_name)
                 if known is not None:
                     return known
                 self._refuse_too_many(documents)
-                replaces = versions.replaced(documents, former, name)
                 return await uninterrupted(self._keep(owner, media_type, received, replaces))
 
     async def _keep(

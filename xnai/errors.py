@@ -61,6 +61,13 @@ DATA_DIR_UNUSABLE = ErrorKind(
     "XNAI_DATA_DIR={folder} cannot be written: {reason}.",
     "Choose a folder you may write to.",
 )
+AUDIT_UNWRITABLE = ErrorKind(
+    "audit_unwritable",
+    500,
+    "The audit log {path} cannot be written: {reason}.",
+    "Questions are answered all the same. Free some space, or set XNAI_AUDIT_LOG to a file that "
+    "can be written; lines that wait are written then.",
+)
 
 PORT_TAKEN = ErrorKind(
     "port_taken",

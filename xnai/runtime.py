@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from xnai.audit import AuditLog
 from xnai.documents.library import Library
 from xnai.documents.protocol import DocumentLibrary
 from xnai.documents.reembed import reembed, settle
@@ -63,12 +64,13 @@ class Runtime:
         self.settings = settings
         self.started_at = time.time()
         self.accepting = True
-        self.streams = Streams()
+        self.audit = AuditLog(settings)
+        self.streams = Streams(self.audit)
         self.search_state = SearchState()
         self.breakers = make_breakers(settings)
         self._embedder = Embedders(settings)
         self._index = SqliteIndex(settings.data_dir / "index.sqlite3", self._embedder.dimensions)
-        library = Library(settings, self._index, self._embedder, self._search())
+        library = Library(settings, self._index, self._embedder, self._search(), self.audit)
         self.library: DocumentLibrary = library
         self._turn = library.turn
         self._reembedding: asyncio.Task[None] | None = None
@@ -96,6 +98,7 @@ class Runtime:
 
     async def start(self) -> None:
         """Begin opening index and model in the background, so that the page is up at once."""
+        self.audit.start()
         self._lag.start()
         self._watchdog.start()
         loop = asyncio.get_running_loop()
@@ -136,6 +139,7 @@ class Runtime:
         """Refuse new questions; let the answers that run finish for a while, then end them."""
         self.accepting = False
         await self.streams.close(self.settings.drain_seconds)
+        await self.audit.flush()
 
     async def stop(self) -> None:
         """Refuse new questions, end what runs, close everything in the reverse order."""
@@ -151,6 +155,7 @@ class Runtime:
         await self._embedder.close()
         await self._lag.stop()
         await self._watchdog.stop()
+        await self.audit.close()
 
 
 def _fleet(settings: Settings, breakers: Breakers) -> LanguageModel:

@@ -13,6 +13,8 @@ from typing import Literal
 
 import structlog
 
+from xnai.account import Account
+from xnai.audit import AuditLog
 from xnai.errors import ANSWER_TIMEOUT, SHUTTING_DOWN, XnaiError
 from xnai.events import Done, Event, Parts, Prompted, Reading, Retrieved, Token, Waiting
 from xnai.telemetry import metrics
@@ -37,6 +39,7 @@ class State(StrEnum):
 
 
 LIVE = frozenset({State.QUEUED, State.RETRIEVING, State.STREAMING})
+REFUSED = "refused"  # what the audit log says of a question that never became a stream
 ENDS = tuple(state for state in State if state not in LIVE)
 
 
@@ -56,6 +59,7 @@ class Stream:
     state: State = State.QUEUED
     started: float = field(default_factory=time.monotonic)
     reason: State | None = None  # the end that was asked for
+    account: Account = field(default_factory=Account)
     _task: "asyncio.Task[object] | None" = field(default_factory=asyncio.current_task)
     _sealed: bool = False
     _over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,6 +70,7 @@ class Stream:
 
     def see(self, event: Event) -> None:
         """Follow the events of the answer."""
+        self.account.see(event)
         match event:
             case Retrieved() | Waiting():
                 self.state = State.QUEUED
@@ -92,9 +97,15 @@ class Stream:
 
 
 class Streams:
-    """The registry; the page has at most one stream for a thread."""
+    """The registry; the page has at most one stream for a thread.
 
-    def __init__(self) -> None:
+    Args:
+        audit: where each question is noted once, however it ends.
+
+    """
+
+    def __init__(self, audit: AuditLog | None = None) -> None:
+        self._audit = audit
         self._running: set[Stream] = set()
         self._threads: dict[str, Stream] = {}
         self._closed = False
@@ -119,7 +130,10 @@ class Streams:
 
         """
         if self._closed:
-            raise XnaiError(SHUTTING_DOWN, retry_after=_RETRY_AFTER)
+            error = XnaiError(SHUTTING_DOWN, retry_after=_RETRY_AFTER)
+            self.note_refused(stream, error)
+            raise error
+        stream.account.keeps_text = self._audit is not None and self._audit.keeps_content
         assert stream.thread not in self._threads
         self._running.add(stream)
         if stream.thread:
@@ -130,6 +144,7 @@ class Streams:
             yield stream
         except BaseException as exc:
             end = end_of(stream, exc)
+            stream.account.fail(exc)
             raise
         finally:
             self._running.discard(stream)
@@ -138,6 +153,30 @@ class Streams:
             metrics.streams_ended.labels(end).inc()
             stream.end(end)
             _log_end(stream)
+            self._note(stream, end.value)
+
+    def note_refused(self, stream: Stream, reason: BaseException) -> None:
+        """Note a question that never became a stream."""
+        stream.account.keeps_text = self._audit is not None and self._audit.keeps_content
+        stream.account.fail(reason)
+        is_gone = isinstance(reason, asyncio.CancelledError)
+        self._note(stream, State.DISCONNECTED.value if is_gone else REFUSED)
+
+    def _note(self, stream: Stream, outcome: str) -> None:
+        account = stream.account
+        if self._audit is None or not account.question.strip():
+            return
+        if account.error and outcome == State.COMPLETED.value and not account.is_degraded:
+            outcome = State.FAILED.value  # said in a message: none of the files could be read
+        self._audit.record(
+            "question",
+            who=stream.owner,
+            via=stream.kind,
+            thread=stream.thread or None,
+            outcome=outcome,
+            seconds=round(time.monotonic() - stream.started, 3),
+            **account.fields(),
+        )
 
     def cancel_thread(self, thread: str, reason: State) -> Stream | None:
         """End the stream of a thread, if there is one; returns it."""

@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket
 from xnai.api import install
 from xnai.api.auth import PageUser
 from xnai.api.installation import no_page_user
+from xnai.audit import AuditLog
 from xnai.errors import FILE_EMPTY, FILE_TOO_LARGE, MODEL_NOT_FOUND, XnaiError
 from xnai.events import Done, Event, Question, Token
 from xnai.llm.protocol import ModelInfo, ModelStatus
@@ -163,6 +164,9 @@ class Program:
     accepting: bool = True
     streams: Streams = field(default_factory=Streams)
     breakers: Breakers = field(default_factory=Breakers)
+
+    def __post_init__(self) -> None:
+        self.audit = AuditLog(self.settings)
 
 
 def program(folder: Path, **settings: object) -> Program:

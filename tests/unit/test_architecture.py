@@ -12,11 +12,12 @@ SOURCES = sorted([*(ROOT / "xnai").rglob("*.py"), ROOT / "app.py"])
 FLOORS = [
     {"errors", "types", "settings", "settings_docs", "patterns"},
     {"telemetry"},
-    {"watchdog"},
+    {"watchdog", "audit", "audit_file"},
     {"resilience", "retrieval"},
     {"documents", "llm"},
     {"guards"},
     {
+        "account",
         "citations",
         "events",
         "follow_up",
@@ -58,6 +59,8 @@ WITHIN = {
     "cli": {"client", "breaker_cli"},
     "breaker_cli": {"client"},
     "watchdog": {"telemetry"},
+    "audit": {"audit_file"},
+    "account": {"events"},
 }
 CONFINED = {
     "chainlit": {"ui", "app", "cli"},

@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
+from xnai.account import Account
 from xnai.api.answering import LiveAnswer
 from xnai.api.auth import Authority
 from xnai.api.chat_wire import ChatRequest, read_chat_request
@@ -30,6 +31,7 @@ from xnai.events import (
     Token,
     Waiting,
 )
+from xnai.streams import Stream
 from xnai.types import TokenLogprob
 
 log = structlog.get_logger(__name__)
@@ -64,10 +66,15 @@ class ChatCompletions:
         request = Request(scope, receive)
         owner = self._authority.owner(request)
         wire = read_chat_request(await request.body())
-        require_accepting(self._runtime)
-        await self._choose_model(wire.model)
-        writer = CompletionWriter(self._runtime.model.status.name)
-        question = await self._question(wire, owner, writer.id)
+        try:
+            require_accepting(self._runtime)
+            await self._choose_model(wire.model)
+            writer = CompletionWriter(self._runtime.model.status.name)
+            question = await self._question(wire, owner, writer.id)
+        except BaseException as exc:
+            refused = Stream("api", owner=owner, message="", account=Account(wire.question))
+            self._runtime.streams.note_refused(refused, exc)
+            raise
         events = self._runtime.pipeline.answer(question)
         try:
             async with LiveAnswer(self._runtime.streams, question, events, receive) as answer:
@@ -87,6 +94,7 @@ class ChatCompletions:
         model = self._runtime.model
         if name and name not in {"default", model.status.name}:
             await model.use(name)
+            self._runtime.audit.record("model", name=name)
 
     async def _question(self, wire: ChatRequest, owner: str, request_id: str) -> Question:
         settings = self._runtime.settings

@@ -12,6 +12,7 @@ from xnai.api.auth import Authority
 from xnai.api.breakers import breaker_object
 from xnai.api.errors import REQUEST_ID, error_body, error_headers, require_accepting, require_search
 from xnai.api.protocol import ApiRuntime
+from xnai.audit import AuditState
 from xnai.errors import MODEL_NOT_FOUND, XnaiError
 from xnai.guards.listener import figures
 from xnai.llm.protocol import HasEndpoints, LanguageModel, ModelInfo
@@ -82,6 +83,7 @@ class Health:
                     "waiting": model.waiting,
                 },
             },
+            "audit": _audit(self._runtime.audit.state),
             **_endpoints(self._runtime.model),
             "breakers": {one.name: breaker_object(one) for one in self._runtime.breakers.status()},
             "version": xnai.__version__,
@@ -130,6 +132,16 @@ class Health:
             "owned_by": "xnai",
             **details,
         }
+
+
+def _audit(audit: AuditState) -> dict[str, object]:
+    return {
+        "state": audit.state,
+        "since": audit.since,
+        "detail": audit.detail,
+        "error_code": audit.error_code or None,
+        "lines_lost": audit.lost,
+    }
 
 
 def _endpoints(model: LanguageModel) -> dict[str, object]:

@@ -5,11 +5,12 @@ from typing import Any
 import chainlit as cl
 from chainlit.types import ThreadDict
 
+from xnai.audit import acting
 from xnai.errors import XnaiError
 from xnai.runtime import Runtime
 from xnai.streams import State
 from xnai.ui import conversation, documents, offers, panel
-from xnai.ui.asking import Asking
+from xnai.ui.asking import Asking, user_of
 from xnai.ui.rooms import Rooms
 
 DOCUMENTS_MESSAGE = "xnai:documents"  # what the page's own button posts, see public/xnai.js
@@ -72,6 +73,8 @@ class Chat:
             await cl.context.emitter.send_toast(f"{exc.message} {exc.hint}", "error")
             await panel.show(self.runtime.settings, model)
         else:
+            who = user_of(cl.context.session)
+            self.runtime.audit.record("model", who=who, name=chosen.model)
             await cl.context.emitter.send_toast(f"Switching to {chosen.model}.", "info")
 
     async def window_message(self, data: object) -> None:
@@ -82,6 +85,7 @@ class Chat:
 
     async def delete_document(self, action: cl.Action) -> None:
         """Delete one document of this chat."""
+        acting.set(user_of(cl.context.session))
         owner = documents.owner_of(cl.context.session.thread_id)
         await documents.delete_from_list(self.runtime.library, owner, action.payload)
 
@@ -114,6 +118,7 @@ class Chat:
         """End the running answers now, with the text they have."""
         await self.runtime.streams.close()
         await self.asking.finish()
+        await self.runtime.audit.flush()
 
     async def stop(self) -> None:
         """End the running answers with the text they have, then everything below."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import sys
 import time
 from pathlib import Path
@@ -12,9 +11,10 @@ import typer
 
 from xnai.breaker_cli import breaker_cli
 from xnai.client import Client
-from xnai.errors import BAD_REQUEST, NOT_FOUND, PORT_TAKEN, SETTING_INVALID, XnaiError
+from xnai.errors import BAD_REQUEST, NOT_FOUND, XnaiError
 from xnai.evaluation.command import evaluate_command
-from xnai.settings import Settings, load_settings, unknown_variables
+from xnai.port import check_port
+from xnai.settings import load_settings, unknown_variables
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -33,7 +33,7 @@ def serve() -> None:
     settings = load_settings()
     for name in unknown_variables():
         print(f"{name} is set, but there is no such setting.", file=sys.stderr)
-    _check_port(settings)
+    check_port(settings.host, settings.port)
     # Chainlit reads these when it is imported; the same server as `chainlit run app.py`.
     os.environ["CHAINLIT_APP_ROOT"] = str(APP.parent)
     os.environ["CHAINLIT_HOST"] = settings.host
@@ -137,29 +137,6 @@ def models(as_json: Json = False) -> None:
 
 
 cli.add_typer(breaker_cli, name="breaker")
-
-
-def _check_port(settings: Settings) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except socket.gaierror as exc:
-            raise XnaiError(
-                SETTING_INVALID,
-                name="XNAI_HOST",
-                value=settings.host,
-                problem="it is no address of this machine",
-            ) from exc
-        except OSError as exc:
-            raise XnaiError(
-                PORT_TAKEN,
-                host=settings.host,
-                port=settings.port,
-                reason=exc.strerror or str(exc),
-                other=settings.port + 1,
-            ) from exc
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ SOURCES = sorted([*(ROOT / "xnai").rglob("*.py"), ROOT / "app.py"])
 
 # A room may import the rooms of lower floors and those named in WITHIN, nothing else of xnai.
 FLOORS = [
-    {"errors", "types", "settings", "settings_docs", "patterns"},
+    {"errors", "types", "settings", "settings_docs", "patterns", "port"},
     {"telemetry"},
     {"watchdog", "audit", "audit_file"},
     {"resilience", "retrieval"},
@@ -38,6 +38,7 @@ FLOORS = [
 WITHIN = {
     "settings": {"errors"},
     "settings_docs": {"settings"},
+    "port": {"errors"},
     "pipeline": {
         "events",
         "citations",

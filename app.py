@@ -27,6 +27,7 @@ CITATION = Path(__file__).parent / "public" / "elements" / "Citation.jsx"
 def build(settings: Settings) -> Chat:
     """Put XNAi into Chainlit's application; the order matters only where a comment says so."""
     where = address.install(settings)
+    address.refuse_taken(where)
     # What was said on Chainlit's command line counts for everybody below.
     settings = settings.model_copy(update={"host": where.host, "port": where.port})
     telemetry.configure_logging(settings)

@@ -122,15 +122,17 @@ def docx(paragraphs: Sequence[str], *, prolog: str = "", extra: dict[str, bytes]
     return out.getvalue()
 
 
-def pptx(slides: Sequence[tuple[str, str]]) -> bytes:
-    """A PPTX with a title and a text on each slide."""
+def pptx(slides: Sequence[tuple[str, str]], *, notes: Sequence[str] = ()) -> bytes:
+    """A PPTX with a title and a text on each slide, and with what its speaker notes down."""
     from pptx import Presentation  # noqa: PLC0415 - slow to import
 
     deck = Presentation()
-    for title, text in slides:
+    for number, (title, text) in enumerate(slides):
         slide = deck.slides.add_slide(deck.slide_layouts[1])
         slide.shapes.title.text = title
         slide.placeholders[1].text = text
+        if said := dict(enumerate(notes)).get(number):
+            slide.notes_slide.notes_text_frame.text = said
     out = io.BytesIO()
     deck.save(out)
     return out.getvalue()
@@ -189,9 +191,12 @@ def runaway_pdf(first: str) -> bytes:
 
 
 def epub(
-    chapters: Sequence[tuple[str, str]], *, reading_order: Sequence[int] | None = None
+    chapters: Sequence[tuple[str, str]],
+    *,
+    reading_order: Sequence[int] | None = None,
+    raw: bool = False,
 ) -> bytes:
-    """A book with a table of contents and chapters of a title and a paragraph."""
+    """A book with a table of contents and chapters of a title and a paragraph, or raw HTML."""
     order = range(len(chapters)) if reading_order is None else reading_order
     items = "".join(f'<item id="c{n}" href="text/c%20{n}.xhtml"/>' for n in range(len(chapters)))
     spine = '<itemref idref="nav"/>' + "".join(f'<itemref idref="c{n}"/>' for n in order)
@@ -206,7 +211,7 @@ def epub(
     for number, (title, words) in enumerate(chapters):
         parts[f"OPS/text/c {number}.xhtml"] = (
             '<?xml version="1.0" encoding="utf-8"?><!DOCTYPE html><html><body>'
-            f"<h1>{escape(title)}</h1><p>{escape(words)}</p></body></html>"
+            f"<h1>{escape(title)}</h1><p>{words if raw else escape(words)}</p></body></html>"
         )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as target:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import sys
 import time
 from pathlib import Path
@@ -14,10 +13,11 @@ from xnai.breaker_cli import breaker_cli
 from xnai.cli_errors import FAILED, catalogued
 from xnai.client import Client
 from xnai.doctor.command import doctor_command
-from xnai.errors import NOT_FOUND, PORT_TAKEN, SETTING_INVALID, XnaiError
+from xnai.errors import BAD_REQUEST, NOT_FOUND, XnaiError
 from xnai.evaluation.command import evaluate_command
 from xnai.models.command import models_cli
-from xnai.settings import Settings, load_settings, unknown_variables
+from xnai.port import check_port
+from xnai.settings import load_settings, unknown_variables
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -37,7 +37,7 @@ def serve() -> None:
     settings = load_settings()
     for name in unknown_variables():
         print(f"{name} is set, but there is no such setting.", file=sys.stderr)
-    _check_port(settings)
+    check_port(settings.host, settings.port)
     # Chainlit reads these when it is imported; the same server as `chainlit run app.py`.
     os.environ["CHAINLIT_APP_ROOT"] = str(APP.parent)
     os.environ["CHAINLIT_HOST"] = settings.host
@@ -53,11 +53,19 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @cli.command()
-def ingest(files: list[Path], as_json: Json = False) -> None:
+def ingest(
+    files: list[Path],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace documents of the same file names.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Add files to the running server's library, where the API and `xnai ask` find them."""
+    if replace:
+        _refuse_equal_names(files)
     client = Client(load_settings())
     for path in files:
-        state = _ingest(client, path)
+        state = _ingest(client, path, replace=replace)
         if as_json:
             print(json.dumps(state))
         else:
@@ -91,12 +99,25 @@ def ask(
         print(f"[{cited['index']}] {cited['file_name']}{page}: {' '.join(cited['quote'].split())}")
 
 
-def _ingest(client: Client, path: Path) -> dict[str, Any]:
+def _refuse_equal_names(files: list[Path]) -> None:
+    """Of two files of one name, the second would replace the first."""
+    names = [path.name for path in files]
+    for name in names:
+        if names.count(name) > 1:
+            raise XnaiError(
+                BAD_REQUEST,
+                problem=f"Several of these files are named {name!r}, and each would replace the "
+                "one before.",
+                fix="Leave --replace out, or give all but one of them another name.",
+            )
+
+
+def _ingest(client: Client, path: Path, *, replace: bool = False) -> dict[str, Any]:
     if not path.is_file():
         raise XnaiError(NOT_FOUND, what="file", name=str(path))
     began = time.monotonic()
     state: dict[str, Any] = {}
-    for state in client.reading(client.upload(path)):
+    for state in client.reading(client.upload(path, replace=replace)):
         seconds = time.monotonic() - began
         print(f"\r{path.name}: {state['status']}, {seconds:.0f} s ", end="", file=sys.stderr)
     print(file=sys.stderr)
@@ -105,29 +126,6 @@ def _ingest(client: Client, path: Path) -> dict[str, Any]:
 
 cli.add_typer(breaker_cli, name="breaker")
 cli.add_typer(models_cli, name="models")
-
-
-def _check_port(settings: Settings) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except socket.gaierror as exc:
-            raise XnaiError(
-                SETTING_INVALID,
-                name="XNAI_HOST",
-                value=settings.host,
-                problem="it is no address of this machine",
-            ) from exc
-        except OSError as exc:
-            raise XnaiError(
-                PORT_TAKEN,
-                host=settings.host,
-                port=settings.port,
-                reason=exc.strerror or str(exc),
-                other=settings.port + 1,
-            ) from exc
 
 
 def main() -> None:

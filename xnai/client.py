@@ -33,10 +33,14 @@ class Client:
             headers["Authorization"] = f"Bearer {settings.api_keys[0].get_secret_value()}"
         self._http = httpx.Client(base_url=self._url, headers=headers, timeout=600)
 
-    def upload(self, path: Path) -> str:
-        """Send a file; returns its id while it is still being read."""
+    def upload(self, path: Path, *, replace: bool = False) -> str:
+        """Send a file, in place of those of its name if so wished.
+
+        Returns its id while it is still being read.
+        """
+        fields = {"replace": "true"} if replace else {}
         with readable(path) as content, self._reaching():
-            answer = self._http.post("/v1/files", files={"file": (path.name, content)})
+            answer = self._http.post("/v1/files", data=fields, files={"file": (path.name, content)})
             return str(self._checked(answer)["id"])
 
     def reading(self, file_id: str) -> Iterator[dict[str, Any]]:

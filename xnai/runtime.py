@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from xnai.audit import AuditLog
 from xnai.documents.library import Library
 from xnai.documents.protocol import DocumentLibrary
 from xnai.documents.reembed import reembed, settle
@@ -70,7 +71,8 @@ class Runtime:
         self.settings = settings
         self.started_at = time.time()
         self.accepting = True
-        self.streams = Streams()
+        self.audit = AuditLog(settings)
+        self.streams = Streams(self.audit)
         self.search_state = SearchState()
         self.health = Health()
         self.breakers = make_breakers(settings)
@@ -78,7 +80,9 @@ class Runtime:
         self._index = SqliteIndex(settings.data_dir / "index.sqlite3", self._embedder.dimensions)
         self.health.add("disk", disk_look(settings.data_dir))
         parser = self.health.add("parser")
-        library = Library(settings, self._index, self._embedder, self._search(), parser)
+        library = Library(
+            settings, self._index, self._embedder, self._search(), parser=parser, audit=self.audit
+        )
         self.library: DocumentLibrary = library
         self._turn = library.turn
         self._reembedding: asyncio.Task[None] | None = None
@@ -108,6 +112,7 @@ class Runtime:
     async def start(self) -> None:
         """Begin opening index and model in the background, so that the page is up at once."""
         self.health.loop_lag.start()
+        self.audit.start()
         self._watchdog.start()
         self._machine.start()
         self._export.start()
@@ -173,6 +178,7 @@ class Runtime:
         """Refuse new questions; let the answers that run finish for a while, then end them."""
         self.accepting = False
         await self.streams.close(self.settings.drain_seconds)
+        await self.audit.flush()
 
     async def stop(self) -> None:
         """Refuse new questions, end what runs, close everything in the reverse order."""
@@ -191,6 +197,7 @@ class Runtime:
         await self._watchdog.stop()
         await self._machine.stop()
         await self._export.stop()
+        await self.audit.close()
 
 
 def _fleet(settings: Settings, breakers: Breakers) -> LanguageModel:

@@ -172,6 +172,24 @@ class Settings(BaseSettings):
     parse_memory_mb: int = Field(
         2048, ge=512, description="Memory a parser may use for one document, in megabytes."
     )
+    audit: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Note who asked, when, of which documents and how it ended, a JSON line each. "
+        "`auto`: if `XNAI_API_KEYS` is set, since others ask then, or another audit setting.",
+    )
+    audit_log: str = Field(
+        "", description="File of the audit log. Unset: `audit.jsonl` in the data folder."
+    )
+    audit_content: bool = Field(
+        default=False,
+        description="Keep questions, answers and the names of files in the audit log, too.",
+    )
+    audit_max_mb: int = Field(
+        10, ge=1, description="Size in megabytes at which a new audit log is begun."
+    )
+    audit_files: int = Field(
+        5, ge=0, le=1000, description="Earlier audit logs that are kept, as `audit.jsonl.1` and on."
+    )
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least important level that is logged."

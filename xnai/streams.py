@@ -13,6 +13,8 @@ from typing import Literal
 
 import structlog
 
+from xnai.account import Account
+from xnai.audit import AuditLog
 from xnai.errors import ANSWER_TIMEOUT, SHUTTING_DOWN, XnaiError
 from xnai.events import Done, Event, Parts, Prompted, Reading, Retrieved, Token, Waiting
 from xnai.telemetry import metrics, traces
@@ -37,6 +39,7 @@ class State(StrEnum):
 
 
 LIVE = frozenset({State.QUEUED, State.RETRIEVING, State.STREAMING})
+REFUSED = "refused"  # what the audit log says of a question that never became a stream
 ENDS = tuple(state for state in State if state not in LIVE)
 
 
@@ -58,6 +61,7 @@ class Stream:
     started: float = field(default_factory=time.monotonic)
     shown: float = 0.0  # when the first text came
     reason: State | None = None  # the end that was asked for
+    account: Account = field(default_factory=Account)
     _task: "asyncio.Task[object] | None" = field(default_factory=asyncio.current_task)
     _sealed: bool = False
     _over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,6 +72,7 @@ class Stream:
 
     def see(self, event: Event) -> None:
         """Follow the events of the answer."""
+        self.account.see(event)
         match event:
             case Retrieved() | Waiting():
                 self.state = State.QUEUED
@@ -96,9 +101,15 @@ class Stream:
 
 
 class Streams:
-    """The registry; the page has at most one stream for a thread."""
+    """The registry; the page has at most one stream for a thread.
 
-    def __init__(self) -> None:
+    Args:
+        audit: where each question is noted once, however it ends.
+
+    """
+
+    def __init__(self, audit: AuditLog | None = None) -> None:
+        self._audit = audit
         self._running: set[Stream] = set()
         self._threads: dict[str, Stream] = {}
         self._closed = False
@@ -123,7 +134,10 @@ class Streams:
 
         """
         if self._closed:
-            raise XnaiError(SHUTTING_DOWN, retry_after=_RETRY_AFTER)
+            refusal = XnaiError(SHUTTING_DOWN, retry_after=_RETRY_AFTER)
+            self.note_refused(stream, refusal)
+            raise refusal
+        stream.account.keeps_text = self._audit is not None and self._audit.keeps_content
         assert stream.thread not in self._threads
         self._running.add(stream)
         if stream.thread:
@@ -135,6 +149,7 @@ class Streams:
             yield stream
         except BaseException as exc:
             end, error = end_of(stream, exc), exc
+            stream.account.fail(exc)
             raise
         finally:
             self._running.discard(stream)
@@ -144,6 +159,30 @@ class Streams:
             stream.end(end)
             _log_end(stream)
             trace.end(end, error, stream.shown)
+            self._note(stream, end.value)
+
+    def note_refused(self, stream: Stream, reason: BaseException) -> None:
+        """Note a question that never became a stream."""
+        stream.account.keeps_text = self._audit is not None and self._audit.keeps_content
+        stream.account.fail(reason)
+        is_gone = isinstance(reason, asyncio.CancelledError)
+        self._note(stream, State.DISCONNECTED.value if is_gone else REFUSED)
+
+    def _note(self, stream: Stream, outcome: str) -> None:
+        account = stream.account
+        if self._audit is None or not account.question.strip():
+            return
+        if account.error and outcome == State.COMPLETED.value and not account.is_degraded:
+            outcome = State.FAILED.value  # said in a message: none of the files could be read
+        self._audit.record(
+            "question",
+            who=stream.owner,
+            via=stream.kind,
+            thread=stream.thread or None,
+            outcome=outcome,
+            seconds=round(time.monotonic() - stream.started, 3),
+            **account.fields(),
+        )
 
     def cancel_thread(self, thread: str, reason: State) -> Stream | None:
         """End the stream of a thread, if there is one; returns it."""

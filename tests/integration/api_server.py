@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket
 from xnai.api import install
 from xnai.api.auth import PageUser
 from xnai.api.installation import no_page_user
+from xnai.audit import AuditLog
 from xnai.errors import FILE_EMPTY, FILE_TOO_LARGE, MODEL_NOT_FOUND, XnaiError
 from xnai.events import Done, Event, Question, Token
 from xnai.health import Health
@@ -51,7 +52,10 @@ class FolderLibrary:
         file_name: str,
         source: AsyncIterator[bytes],
         _former: Sequence[Document] = (),
+        *,
+        own_name: bool = False,
     ) -> Document:
+        assert not own_name
         document_id = uuid4().hex
         data = bytearray()
         async for chunk in source:
@@ -163,6 +167,9 @@ class Program:
     streams: Streams = field(default_factory=Streams)
     breakers: Breakers = field(default_factory=Breakers)
     health: Health = field(default_factory=Health)
+
+    def __post_init__(self) -> None:
+        self.audit = AuditLog(self.settings)
 
 
 def program(folder: Path, **settings: object) -> Program:

@@ -258,6 +258,22 @@ async def test_a_file_of_the_same_name_replaces_the_former_ones_only_if_the_requ
     assert await contents_after(library, http, b"The bread", replace="true") == {b"The bread"}
 
 
+async def test_known_content_is_there_under_the_name_that_is_to_be_replaced(real):
+    library, http = real
+    (known,) = await library.documents("api")
+    content = library.original(known).read_bytes()
+
+    renamed = await http.post(
+        "/v1/files", data={"replace": "true"}, files={"file": ("other.txt", content)}
+    )
+    again = await http.post(
+        "/v1/files", data={"replace": "true"}, files={"file": ("notes.txt", content)}
+    )
+
+    assert renamed.json()["filename"] == "other.txt"
+    assert again.json()["id"] == known.id
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [

@@ -32,11 +32,15 @@ async def library(tmp_path, embedder):
 @pytest.fixture
 def add(library, tmp_path):
     async def add(
-        content: bytes, name: str = "a.txt", owner: str = "o", former: Sequence[Document] = ()
+        content: bytes,
+        name: str = "a.txt",
+        owner: str = "o",
+        former: Sequence[Document] = (),
+        own_name: bool = False,
     ) -> Document:
         path = tmp_path / f"source-{hash(content)}"
         path.write_bytes(content)
-        return await library.add(owner, name, path, former)
+        return await library.add(owner, name, path, former, own_name=own_name)
 
     return add
 
@@ -83,6 +87,80 @@ async def test_a_new_version_replaces_the_old_one_when_it_is_read_and_not_before
     ]  # fmt: skip
     found = await library.search("Where is tea grown?", Scope("o"), 5)
     assert "Assam" not in " ".join(passage.text for passage in found)
+
+
+ASSAM, CEYLON = b"Tea is grown in Assam.", b"Tea is grown in Ceylon."
+
+
+async def kept(library, folder="o") -> dict[str, list[bytes]]:
+    """The contents of an owner's documents by their names."""
+    contents: dict[str, list[bytes]] = {}
+    for document in await library.documents(folder):
+        content = library.original(document).read_bytes()
+        contents.setdefault(document.file_name, []).append(content)
+    return contents
+
+
+async def test_known_content_under_another_name_replaces_what_has_that_name(library, add):
+    old, other = await add(ASSAM, "tea.txt"), await add(CEYLON, "ceylon.txt")
+    for document in (old, other):
+        await followed(library, document.id)
+
+    new = await add(CEYLON, "tea.txt", former=[old, other])
+    await followed(library, new.id)
+
+    assert await kept(library) == {"tea.txt": [CEYLON], "ceylon.txt": [CEYLON]}
+
+
+@pytest.mark.parametrize("own_name", [True, False])
+async def test_known_content_is_there_under_another_name_too_if_that_is_wished(
+    library, add, own_name
+):
+    other = await add(CEYLON, "ceylon.txt")
+    await followed(library, other.id)
+
+    new = await add(CEYLON, "tea.txt", former=[other], own_name=own_name)
+
+    assert (new.id == other.id) == (not own_name)
+    assert new.file_name == ("tea.txt" if own_name else "ceylon.txt")
+
+
+async def test_of_several_documents_of_a_name_the_content_sent_last_stays(library, add):
+    both = [await add(ASSAM, "tea.txt"), await add(CEYLON, "tea.txt")]
+    for document in both:
+        await followed(library, document.id)
+
+    new = await add(ASSAM, "tea.txt", former=both, own_name=True)
+    await followed(library, new.id)
+
+    assert await kept(library) == {"tea.txt": [ASSAM]}
+
+
+async def test_a_version_is_taken_back_while_the_next_one_is_still_being_read(
+    library, add, embedder
+):
+    old = await add(ASSAM, "tea.txt")
+    await followed(library, old.id)
+    embedder.gate.clear()
+    next_one = await add(CEYLON, "tea.txt", former=[old], own_name=True)
+    library.ingest_in_background(next_one.id)
+
+    back = await add(ASSAM, "tea.txt", former=[old, next_one], own_name=True)
+    library.ingest_in_background(back.id)
+    embedder.gate.set()
+
+    await until(library, back, "processed")
+    await until(library, next_one, "gone")
+    await until(library, old, "gone")
+    assert await kept(library) == {"tea.txt": [ASSAM]}
+
+
+async def test_the_same_version_again_is_the_document_that_is_there(add):
+    first = await add(ASSAM, "tea.txt")
+
+    again = await add(ASSAM, "tea.txt", former=[first], own_name=True)
+
+    assert (again.id, again.replaces) == (first.id, ())
 
 
 async def test_a_new_version_that_cannot_be_read_leaves_the_old_one_alone(library, add):

@@ -8,7 +8,7 @@ from io import BytesIO
 import psutil
 import pypdfium2
 import pytest
-from documents_files import epub, pdf, xlsx
+from documents_files import epub, pdf, pptx, xlsx
 from PIL import Image
 
 from xnai.documents import sniff
@@ -80,6 +80,72 @@ async def test_the_headings_of_a_table_stand_over_every_group_of_rows(read, sepa
     assert len(groups) > 3
     assert {group.split("\n")[0] for group in groups} == {"| name | born |"}
     assert page.count("| Person 42 | 1942 |") == 1
+
+
+async def test_a_title_above_the_headings_of_a_sheet_is_no_heading(read):
+    rows = [["Prices of 2024"], [], ["item", "price"], ["lamp", 12], ["rope", 3]]
+
+    (page,) = await read(xlsx({"S": rows}), "p.xlsx")
+
+    assert page == (
+        "## S\n\nPrices of 2024\n\n| item | price |\n| --- | --- |\n| lamp | 12 |\n| rope | 3 |"
+    )
+
+
+async def test_a_second_table_of_a_sheet_has_its_own_headings(read):
+    rows = [["item", "price"], ["lamp", 12], [], ["town", "mayor"], ["Norwick", "Holm"]]
+
+    (page,) = await read(xlsx({"S": rows}), "p.xlsx")
+
+    assert page.endswith("\n\n| town | mayor |\n| --- | --- |\n| Norwick | Holm |")
+
+
+async def test_a_sheet_of_one_column_keeps_all_of_it(read):
+    (page,) = await read(xlsx({"S": [["name"], *([f"Person {n}"] for n in range(40))]}), "p.xlsx")
+
+    assert [f"| Person {n} |" in page for n in range(40)] == [True] * 40
+
+
+FIGURES = "".join(f"<tr><td>Person {n}</td><td>{1900 + n},5 %</td></tr>" for n in range(60))
+
+
+@pytest.mark.parametrize("name", ["t.html", "b.epub"])
+async def test_the_headings_of_a_long_table_of_a_page_are_repeated(read, name):
+    table = f"<table><tr><th>name</th><th>share</th></tr>{FIGURES}</table>"
+    html = f"<html><body><p>All of them:</p>{table}</body></html>".encode()
+
+    (page,) = await read(html if name == "t.html" else epub([("All", table)], raw=True), name)
+
+    groups = [group for group in page.split("\n\n") if group.startswith("|")]
+    assert len(groups) > 3
+    assert {group.split("\n")[0] for group in groups} == {"| name | share |"}
+
+
+async def test_of_a_saved_page_only_its_content_is_read(read):
+    html = (
+        "<html><head><title>The lamp</title></head><body><div role='banner'>Our shop</div>"
+        "<ul role='navigation'><li>Home</li></ul><main><h1>The lamp</h1><p>It was <a href='/r'>"
+        "replaced</a> in 1987, see <a href='https://example.org/'>the book</a>.</p>"
+        "<img src='/x.png' alt='The tower at night'></main><aside>Buy now!</aside></body></html>"
+    )
+
+    (page,) = await read(html.encode(), "p.html")
+
+    assert page == (
+        "# The lamp\n\nIt was replaced in 1987, see [the book](https://example.org/).\n\n"
+        "The tower at night"
+    )
+
+
+async def test_the_notes_of_a_slide_are_on_its_page(read):
+    pages = await read(
+        pptx([("One", "alpha"), ("Two", "beta")], notes=["", "Smile here."]), "s.pptx"
+    )
+
+    assert [("Smile here." in page, "beta" in page) for page in pages] == [
+        (False, False),
+        (True, True),
+    ]
 
 
 async def test_a_csv_with_line_breaks_in_cells_keeps_its_rows(read):

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -59,19 +60,32 @@ async def test_other_machines_are_not_let_in_without_a_key(tmp_path: Path):
     await server.stop(signal.SIGKILL)
 
 
-async def test_a_data_folder_that_cannot_be_written_is_named_in_one_sentence(tmp_path: Path):
-    file = tmp_path / "file"
-    file.touch()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XNAI_DATA_DIR": str(file / "data")}
-    ended = await asyncio.to_thread(
+async def started(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """What `chainlit run app.py` says when it does not go on running."""
+    return await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "chainlit", "run", str(ROOT / "app.py"), "--headless"],
-        cwd=tmp_path,
-        env={**environment, "XNAI_PORT": str(free_port())},
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+async def test_a_port_that_is_taken_is_named_in_one_sentence(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = await started(tmp_path, XNAI_PORT=str(port), XNAI_DATA_DIR=str(tmp_path / "data"))
+    assert f"XNAi cannot start: 127.0.0.1:{port} cannot be listened on" in ended.stderr
+    assert f"XNAI_PORT={port + 1}" in ended.stderr
+    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+
+
+async def test_a_data_folder_that_cannot_be_written_is_named_in_one_sentence(tmp_path: Path):
+    file = tmp_path / "file"
+    file.touch()
+    ended = await started(tmp_path, XNAI_DATA_DIR=str(file / "data"), XNAI_PORT=str(free_port()))
     assert f"XNAi cannot start: XNAI_DATA_DIR={file}/data cannot be written" in ended.stderr
     assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)

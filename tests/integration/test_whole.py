@@ -192,6 +192,28 @@ def test_the_command_line_says_in_a_sentence_what_is_wrong(server, tmp_path):
     assert "Traceback" not in refused.stderr + missing.stderr
 
 
+def test_the_command_line_replaces_a_document_by_its_new_version(server, tmp_path):
+    path = tmp_path / "tide-table.txt"
+    ids = []
+    for words in ("High tide is at six.", "High tide is at seven."):
+        path.write_text(words)
+        done = xnai(server, "ingest", "--replace", "--json", str(path))
+        assert done.returncode == 0, done.stderr
+        ids.append(json.loads(done.stdout)["id"])
+
+    other = tmp_path / "other" / path.name
+    other.parent.mkdir()
+    other.write_text("High tide is at eight.")
+    refused = xnai(server, "ingest", "--replace", str(path), str(other))
+
+    def alone() -> bool:
+        listed = httpx.get(f"{server.url}/v1/files", timeout=10).json()["data"]
+        return [f["id"] for f in listed if f["filename"] == path.name] == ids[1:]
+
+    asyncio.run(eventually(alone, "the old version is gone"))
+    assert (refused.returncode, "Leave --replace out" in refused.stderr) == (2, True)
+
+
 def test_twenty_first_questions_at_once_load_the_model_once(server, tmp_path):
     fresh = own_server(server, tmp_path)
     fresh.start()

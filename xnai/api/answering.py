@@ -9,6 +9,7 @@ from typing import Self
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from xnai.account import Account
 from xnai.errors import SHUTTING_DOWN, XnaiError
 from xnai.events import Done, Event, Question, Token
 from xnai.streams import State, Stream, Streams
@@ -34,6 +35,7 @@ class LiveAnswer:
         self._events = events
         self._receive = receive
         self._stream: Stream | None = None
+        self._begun = False
         self._waiting: deque[Event | Exception] = deque()
         self._filled = asyncio.Event()
 
@@ -52,6 +54,8 @@ class LiveAnswer:
         else:
             self._cancel(State.DISCONNECTED)
         await asyncio.gather(self._running, self._watching, return_exceptions=True)
+        if not self._begun:  # a client that was gone before the task had its first turn
+            self._streams.note_refused(self._new_stream(), asyncio.CancelledError())
 
     async def next(self, patience: float) -> Event | None:
         """The next event; None after ``patience`` seconds without one.
@@ -74,18 +78,13 @@ class LiveAnswer:
         return item
 
     async def _run(self) -> None:
+        self._begun = True
         done: Done | None = None
-        asked = self._question
         try:
             async with aclosing(self._events) as events:
-                stream = Stream(
-                    "api",
-                    owner=asked.user,
-                    message=asked.request_id,
-                    request_id=asked.request_id,
-                )
+                stream = self._new_stream()
                 with self._streams.run(stream) as self._stream:
-                    if asked.scope is not None:
+                    if self._question.scope is not None:
                         stream.retrieving()
                     async for event in events:
                         stream.see(event)
@@ -101,6 +100,16 @@ class LiveAnswer:
         else:
             # Told last, so that the model's place is free when the client hears of the end.
             self._put(done or RuntimeError("the pipeline ended without Done"))
+
+    def _new_stream(self) -> Stream:
+        asked = self._question
+        return Stream(
+            "api",
+            owner=asked.user,
+            message=asked.request_id,
+            request_id=asked.request_id,
+            account=Account(asked.text),
+        )
 
     def _put(self, item: Event | Exception) -> None:
         last = self._waiting[-1] if self._waiting else None

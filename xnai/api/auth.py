@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 
+from xnai.audit import acting
 from xnai.errors import FORBIDDEN, UNAUTHORIZED, XnaiError
 from xnai.settings import Settings
 from xnai.types import Document
@@ -30,11 +31,10 @@ class Authority:
             XnaiError: UNAUTHORIZED.
 
         """
-        if not self._digests:
-            return ANYONE
-        owner = self._key_owner(request)
+        owner = self._key_owner(request) if self._digests else ANYONE
         if owner is None:
             raise XnaiError(UNAUTHORIZED)
+        acting.set(owner)
         return owner
 
     def operator(self, request: Request) -> str:

@@ -74,7 +74,7 @@ class BreakerRoutes:
 
     async def change(self, request: Request) -> Response:
         """Do as an operator says: ``{"action": "open", "reason": "maintenance"}``."""
-        self._authority.operator(request)
+        operator = self._authority.operator(request)
         action, reason = _order(await request.body())
         name = request.path_params["name"]
         breaker = self._runtime.breakers.get(name)
@@ -83,6 +83,9 @@ class BreakerRoutes:
         words = f"{action} by hand" + (f": {reason}" if reason else "")
         clear = action == "reset"
         await breaker.judge.set_state(_ACTIONS[action], words, clear=clear)
+        self._runtime.audit.record(
+            "breaker", who=operator, name=name, set=action, reason=reason or None
+        )
         return self._shown(name)
 
     def _shown(self, name: str) -> Response:

@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
+from xnai.account import Account
 from xnai.api.answering import LiveAnswer
 from xnai.api.auth import Authority
 from xnai.api.chat_wire import ChatRequest, read_chat_request
@@ -31,6 +32,7 @@ from xnai.events import (
     Waiting,
 )
 from xnai.reporting import error_body, report
+from xnai.streams import Stream
 from xnai.telemetry import metrics
 from xnai.types import TokenLogprob
 
@@ -66,10 +68,15 @@ class ChatCompletions:
         request = Request(scope, receive)
         owner = self._authority.owner(request)
         wire = read_chat_request(await request.body())
-        require_accepting(self._runtime)
-        await self._choose_model(wire.model)
-        writer = CompletionWriter(self._runtime.model.status.name)
-        question = await self._question(wire, owner, scope[REQUEST_ID])
+        try:
+            require_accepting(self._runtime)
+            await self._choose_model(wire.model)
+            writer = CompletionWriter(self._runtime.model.status.name)
+            question = await self._question(wire, owner, scope[REQUEST_ID])
+        except BaseException as exc:
+            refused = Stream("api", owner=owner, message="", account=Account(wire.question))
+            self._runtime.streams.note_refused(refused, exc)
+            raise
         events = self._runtime.pipeline.answer(question)
         try:
             async with LiveAnswer(self._runtime.streams, question, events, receive) as answer:
@@ -89,6 +96,7 @@ class ChatCompletions:
         model = self._runtime.model
         if name and name not in {"default", model.status.name}:
             await model.use(name)
+            self._runtime.audit.record("model", name=name)
 
     async def _question(self, wire: ChatRequest, owner: str, request_id: str) -> Question:
         settings = self._runtime.settings

@@ -97,9 +97,11 @@ class Files:
         if declared_length(request.headers) > limit_mb * MEGABYTE + UPLOAD_OVERHEAD:
             raise XnaiError(FILE_TOO_LARGE, name=upload.file_name[:255], limit_mb=limit_mb)
         library = self._runtime.library
-        former = await library.documents(owner) if _is_to_replace(upload) else ()
+        replacing = _is_to_replace(upload)
+        former = await library.documents(owner) if replacing else ()
         source = _unchanged(upload, upload.fields.get(_REPLACE))
-        document = await library.add(owner, upload.file_name, source, former)
+        # Who wants a file replaced wants it to be there under its name, with this content.
+        document = await library.add(owner, upload.file_name, source, former, own_name=replacing)
         library.ingest_in_background(document.id)
         log.info("document added", document=document.id, size=document.size)
         return JSONResponse(file_object(document), headers=_NO_STORE)

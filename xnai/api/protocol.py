@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+from xnai.audit import AuditLog
 from xnai.documents.protocol import DocumentLibrary
 from xnai.events import Event, Question
 from xnai.health import Health
@@ -80,6 +81,11 @@ class ApiRuntime(Protocol):
     @property
     def streams(self) -> Streams:
         """The answers that are being produced."""
+        ...
+
+    @property
+    def audit(self) -> AuditLog:
+        """Where it is noted who asked and what was changed."""
         ...
 
     @property

@@ -8,6 +8,7 @@ import xnai
 from xnai.api.breakers import breaker_object
 from xnai.api.errors import require_accepting, require_search
 from xnai.api.protocol import ApiRuntime
+from xnai.audit import AuditState
 from xnai.errors import REDIS_AWAY, SEARCH_DOWN, XnaiError
 from xnai.guards.build import EMBEDDER, ENDPOINT, INDEX, MODEL
 from xnai.health import Part
@@ -48,6 +49,7 @@ def readiness(runtime: ApiRuntime) -> dict[str, object]:
         "progress": model.progress,
         "eta_seconds": model.eta_seconds,
         "dependencies": _dependencies(runtime, statuses),
+        "audit": _audit(runtime.audit.state),
         **_endpoints(runtime),
         "breakers": {name: breaker_object(one) for name, one in statuses.items()},
         "version": xnai.__version__,
@@ -167,6 +169,16 @@ def _dependency(  # noqa: PLR0913, PLR0917 - the row of a table
         "last_error": {"code": code, "at": round(at, 3)} if code else None,
         "breaker": None if breaker is None else breaker.state.value,
         "next_attempt_seconds": None if retry_in is None else round(retry_in, 1),
+    }
+
+
+def _audit(audit: AuditState) -> dict[str, object]:
+    return {
+        "state": audit.state,
+        "since": audit.since,
+        "detail": audit.detail,
+        "error_code": audit.error_code or None,
+        "lines_lost": audit.lost,
     }
 
 

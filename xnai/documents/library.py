@@ -9,11 +9,13 @@ from pathlib import Path
 
 import structlog
 
+from xnai.audit import AuditLog
 from xnai.documents import sniff, versions
 from xnai.documents.claim import FolderClaim
 from xnai.documents.files import OriginalFiles, Received
 from xnai.documents.jobs import Jobs
 from xnai.documents.names import display_name
+from xnai.documents.notes import DocumentNotes
 from xnai.documents.page_image import Marked, PageImages
 from xnai.documents.processor import Processor
 from xnai.documents.protocol import IngestProgress, Search, TokenizingEmbedder
@@ -41,18 +43,21 @@ MAX_PARTS = 2000  # passages that are read for a question about whole documents
 class Library:
     """Documents of all owners; the index is opened by whoever made it, before ``start``.
 
-    ``parser`` is told how reading documents goes.
+    ``parser`` is told how reading documents goes, ``audit`` what was uploaded and deleted.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of
         self,
         settings: Settings,
         index: Index,
         embedder: TokenizingEmbedder,
         search: Search,
+        *,
         parser: Part | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
         self._settings = settings
+        self._notes = DocumentNotes(audit)
         self._index = index
         self._search = search
         folder = settings.data_dir / "documents"
@@ -108,21 +113,27 @@ class Library:
         file_name: str,
         source: Path | AsyncIterator[bytes],
         former: Sequence[Document] = (),
+        *,
+        own_name: bool = False,
     ) -> Document:
         """Copy a file in, see ``DocumentLibrary.add``."""
         self._require_started()
         name = display_name(file_name)
-        self._refuse_too_many(await self._index.documents(owner))
-        async with self._files.receive(name, source) as received:
-            media_type = await asyncio.to_thread(sniff.media_type, received.path, name)
-            async with self._admission:
-                documents = await self._index.documents(owner)
-                known = versions.same(documents, received)
-                if known is not None:
-                    return known
-                self._refuse_too_many(documents)
-                replaces = versions.replaced(documents, former, name)
-                return await uninterrupted(self._keep(owner, media_type, received, replaces))
+        with self._notes.adding(owner, name) as note:
+            self._refuse_too_many(await self._index.documents(owner))
+            async with self._files.receive(name, source) as received:
+                media_type = await asyncio.to_thread(sniff.media_type, received.path, name)
+                async with self._admission:
+                    documents = await self._index.documents(owner)
+                    known, replaces = versions.place(documents, former, received, own_name=own_name)
+                    if known is not None:
+                        note(known, "known")
+                        return known
+                    self._refuse_too_many(documents)
+                    keeping = self._keep(owner, media_type, received, replaces)
+                    document = await uninterrupted(keeping)
+                    note(document, "accepted")
+                    return document
 
     async def _keep(
         self, owner: str, media_type: str, received: Received, replaces: tuple[str, ...]
@@ -204,6 +215,7 @@ class Library:
             # The record first: after a crash in between, start() finds a file without one.
             if not await self._index.delete(document_id):
                 return False
+            self._notes.deleted(document_id)
             await asyncio.to_thread(self._files.remove, document_id)
             await asyncio.to_thread(self._images.remove, document_id)
         return True

@@ -10,7 +10,7 @@ from typing import Any
 from xnai.documents import zip_archive
 from xnai.documents.failures import Failure
 from xnai.documents.plain import tidy
-from xnai.documents.table import grouped
+from xnai.documents.table import grouped, with_headings
 from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG, FILE_TOO_EXPENSIVE
 from xnai.types import Page
 
@@ -39,7 +39,7 @@ def _alternative_text(match: re.Match[str]) -> str:
 
 
 def _markdown(text: str) -> str:
-    return _BLANKS.sub("\n\n", tidy(_PICTURE.sub(_alternative_text, text))).strip()
+    return with_headings(_BLANKS.sub("\n\n", tidy(_PICTURE.sub(_alternative_text, text))).strip())
 
 
 def docx_page(path: Path) -> Page:

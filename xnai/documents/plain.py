@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xnai.documents import encoding
 from xnai.documents.failures import Failure
-from xnai.documents.table import grouped
+from xnai.documents.table import grouped, with_headings
 from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG
 from xnai.types import Page
 
@@ -22,7 +22,26 @@ _SNIFFED = 64 * 1024  # characters from which the separator of a table is told
 _LONGEST_CHARACTER = 4  # bytes, in every encoding that is detected
 # All but tab and newline: what a terminal obeys, NUL, and the marks at either end of a text.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
-_NOT_CONTENT = ("script", "style", "noscript", "template", "nav", "header", "footer", "svg")
+_NOT_CONTENT = (
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "nav",
+    "header",
+    "footer",
+    "svg",
+    "input",
+    "button",
+    "select",
+    "textarea",
+)
+_AROUND = (
+    "[role=navigation], [role=banner], [role=contentinfo], [role=search], [hidden], "
+    "[aria-hidden=true], li:has(> a[hreflang])"
+)
+_CONTENT = "main, [role=main]:not(main)"
+_MOST_OF_IT = 0.3  # of a page's text that stands in what calls itself its content
 _SUBSTITUTES = 0.05  # of a text's characters; more means that it was not text after all
 
 
@@ -64,10 +83,26 @@ def text_page(path: Path, limit: int) -> Page:
 
 
 def _without_furniture(soup: "BeautifulSoup") -> "BeautifulSoup":
+    """The content of a page: of one that says which it is, that alone; no way to other pages."""
     for element in soup.find_all(_NOT_CONTENT):
         # The header of an article is its title.
         if element.name != "header" or element.find_parent(("article", "main")) is None:
             element.extract()
+    for element in soup.select(_AROUND):
+        element.extract()
+    content = soup.select(_CONTENT)
+    if len(content) == 1 and soup.body is not None:
+        whole = len(soup.body.get_text())
+        if len(content[0].get_text()) >= _MOST_OF_IT * whole:
+            kept = content[0].extract()
+            soup.body.clear()
+            soup.body.append(kept)
+    for image in soup.find_all("img"):
+        image.replace_with(str(image.get("alt") or ""))
+    for link in soup.find_all("a"):
+        # Addresses within the site the page was saved from lead nowhere, and are many tokens.
+        if not str(link.get("href") or "").startswith(("http://", "https://", "mailto:")):
+            link.unwrap()
     return soup
 
 
@@ -92,7 +127,7 @@ def html_text(html: str) -> str:
     result = HtmlConverter().convert(
         BytesIO(str(soup).encode("utf-8", "replace")), StreamInfo(mimetype=HTML, charset="utf-8")
     )
-    body = tidy(result.markdown)
+    body = with_headings(tidy(result.markdown))
     return body if not title or title in body[:2000] else f"# {title}\n\n{body}"
 
 

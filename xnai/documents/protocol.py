@@ -52,12 +52,15 @@ class DocumentLibrary(Protocol):
         file_name: str,
         source: Path | AsyncIterator[bytes],
         former: Sequence[Document] = (),
+        *,
+        own_name: bool = False,
     ) -> Document:
         """Copy a file in (status ``uploaded``); size and owner limits are checked on the way.
 
-        Of content that the owner has already, the document there is returned. Otherwise those of
-        ``former`` that are the owner's and have the same name are deleted as soon as the new one
-        is processed; without ``former`` nothing is replaced.
+        Those of ``former`` that are the owner's and have the same name, but another content, are
+        deleted as soon as the new one is processed; without ``former`` nothing is replaced. Where
+        nothing is to be replaced and the owner has the content already, the document there is
+        returned, with ``own_name`` only if it has the file's name.
 
         Raises:
             XnaiError: FILE_EMPTY, FILE_TOO_LARGE, TOO_MANY_FILES, DISK_FULL, and

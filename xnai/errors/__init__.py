@@ -80,6 +80,7 @@ from xnai.errors._model import (
     PROMPT_REFUSED,
 )
 from xnai.errors._operation import (
+    AUDIT_UNWRITABLE,
     COMMAND_FAILED,
     DATA_DIR_UNUSABLE,
     EVAL_SET_INVALID,
@@ -136,6 +137,7 @@ CATALOGUE: Mapping[str, ErrorKind] = {
 
 __all__ = [
     "ANSWER_TIMEOUT",
+    "AUDIT_UNWRITABLE",
     "BAD_REQUEST",
     "BODY_TOO_LARGE",
     "BUNDLED_MODEL_UNUSABLE",

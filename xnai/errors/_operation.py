@@ -94,3 +94,12 @@ COMMAND_FAILED = ErrorKind(
     "That is a fault of XNAi: report it with these words.",
     seen="Whoever runs a command that comes upon such a fault.",
 )
+AUDIT_UNWRITABLE = ErrorKind(
+    "audit_unwritable",
+    Category.STORAGE,
+    500,
+    "The audit log {path} cannot be written: {reason}.",
+    "Questions are answered all the same. Free some space, or set XNAI_AUDIT_LOG to a file that "
+    "can be written; lines that wait are written then.",
+    seen="Whoever looks at /health/ready or the log while the audit log cannot be written.",
+)

@@ -5,6 +5,7 @@ hands these to ``uvicorn.Config`` afterwards. Between the two only the name ``uv
 module can be changed, so that is what happens here; nothing else sees the difference.
 """
 
+import asyncio
 import ipaddress
 import os
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 from chainlit.config import config
 
 from xnai.errors import EXPOSED_WITHOUT_KEYS, SETTING_INVALID, XnaiError
+from xnai.port import check_port
 from xnai.settings import Settings
 
 HIGHEST_PORT = 65535
@@ -65,6 +67,28 @@ def install(settings: Settings) -> Address:
     if cli is not None:
         _redirect(cli, address)
     return address
+
+
+def refuse_taken(address: Address) -> None:
+    """Refuse a port that is taken, if ``chainlit run`` is about to listen on it.
+
+    Later uvicorn would say it in words of its own, and Chainlit end as if all were well. When
+    Chainlit loads the app anew (``--watch``) it listens already, in a loop that runs.
+
+    Raises:
+        XnaiError: PORT_TAKEN.
+
+    """
+    if "chainlit.cli" in sys.modules and not _is_in_loop():
+        check_port(address.host, address.port)
+
+
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _redirect(cli: ModuleType, address: Address) -> None:

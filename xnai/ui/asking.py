@@ -10,6 +10,8 @@ import chainlit as cl
 import structlog
 from chainlit.chat_context import chat_context
 
+from xnai.account import Account
+from xnai.audit import acting
 from xnai.errors import XnaiError
 from xnai.events import Question
 from xnai.reporting import report
@@ -49,7 +51,8 @@ class Asking:
         run = cl.context.current_run
         shown = [message.to_dict(), *([run.to_dict()] if run else [])]
         share_question(self._rooms, session, message)
-        await self._run(message.id, lambda stream: self._answer(message, stream), shown)
+        asked = (message.id, message.content)
+        await self._run(asked, lambda stream: self._answer(message, stream), shown)
 
     def go_on(self, payload: dict[str, Any]) -> None:
         """Continue the last answer in its own message."""
@@ -86,23 +89,26 @@ class Asking:
             await work(turn, stream)
 
         try:
-            await self._run(turn["id"], pressed, [])
+            await self._run((turn["id"], turn["question"]), pressed, [])
         finally:
             await cl.context.emitter.task_end()
 
     def _is_busy(self) -> bool:
         return self._runtime.streams.of_thread(cl.context.session.thread_id) is not None
 
-    async def _run(self, question_id: str, work: Work, shown: list[Any]) -> None:
+    async def _run(self, asked: tuple[str, str], work: Work, shown: list[Any]) -> None:
+        """Answer the message of an id and its words."""
         session = cl.context.session
         stream = Stream(
             "page",
-            owner=_user_of(session),
-            message=question_id,
+            owner=user_of(session),
+            message=asked[0],
             session=session.id,
             thread=session.thread_id,
             request_id=uuid.uuid4().hex,
+            account=Account(asked[1]),
         )
+        acting.set(stream.owner)
         with structlog.contextvars.bound_contextvars(
             request_id=stream.request_id, session=session.id, thread=session.thread_id
         ):
@@ -132,6 +138,8 @@ class Asking:
             stream.retrieving()
             limit = runtime.settings.upload_max_files
             read, failed = await documents.read_files(runtime.library, owner, files, limit)
+            if failed and not read:
+                stream.account.fail(failed[0])
             if not message.content.strip() or (failed and not read):
                 await _say_what_was_read(read, failed, message.content, stream.request_id)
                 return
@@ -198,7 +206,8 @@ class Asking:
             await conversation.remember(self._rooms.sessions(stream.thread), turn)
 
 
-def _user_of(session: Any) -> str:
+def user_of(session: Any) -> str:
+    """The user name of a page; of one that nobody is signed in to, its session's id."""
     return str(session.user.identifier if session.user else session.id)
 
 

@@ -19,6 +19,7 @@ from chainlit.config import config
 from chainlit.user import User
 from starlette.requests import HTTPConnection
 
+from xnai.audit import acting
 from xnai.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -132,6 +133,7 @@ def _watch_tokens(known: frozenset[str]) -> None:
     async def authenticate_and_note(token: str) -> Any:
         user = await authenticate(token)
         acting_user.set(user.identifier)
+        acting.set(user.identifier)
         return user
 
     decode_known.original = decode  # type: ignore[attr-defined]

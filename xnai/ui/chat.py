@@ -5,11 +5,12 @@ from typing import Any
 import chainlit as cl
 from chainlit.types import ThreadDict
 
+from xnai.audit import acting
 from xnai.reporting import report
 from xnai.runtime import Runtime
 from xnai.streams import State
 from xnai.ui import conversation, documents, offers, panel
-from xnai.ui.asking import Asking
+from xnai.ui.asking import Asking, user_of
 from xnai.ui.rooms import Rooms
 from xnai.ui.telling import toast, told
 
@@ -79,6 +80,8 @@ class Chat:
             await toast(report(exc))
             await panel.show(self.runtime.settings, model)
         else:
+            who = user_of(cl.context.session)
+            self.runtime.audit.record("model", who=who, name=chosen.model)
             await cl.context.emitter.send_toast(f"Switching to {chosen.model}.", "info")
 
     @told()
@@ -91,6 +94,7 @@ class Chat:
     @told()
     async def delete_document(self, action: cl.Action) -> None:
         """Delete one document of this chat."""
+        acting.set(user_of(cl.context.session))
         owner = documents.owner_of(cl.context.session.thread_id)
         await documents.delete_from_list(self.runtime.library, owner, action.payload)
 
@@ -123,6 +127,7 @@ class Chat:
         """End the running answers now, with the text they have."""
         await self.runtime.streams.close()
         await self.asking.finish()
+        await self.runtime.audit.flush()
 
     async def stop(self) -> None:
         """End the running answers with the text they have, then everything below."""

@@ -1,0 +1,166 @@
+"""Who asked what of this server, when, and how it ended: one line of JSON each, in a file.
+
+Lines are written by a thread of their own. A file that cannot be written fails nobody's question:
+``AuditLog.state`` says so, the log once, and the lines wait for a while.
+"""
+
+import asyncio
+import json
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from xnai.audit_file import AuditFile
+from xnai.errors import AUDIT_UNWRITABLE, XnaiError
+from xnai.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+FILE = "audit.jsonl"
+SERVER = "server"  # who does what nobody asked for, such as cleaning up after a crash
+_WAITING = 1000  # lines kept while the file cannot be written
+_RETRY = 5.0  # seconds between two attempts then
+_CLOSING = 5.0  # seconds to write what is left
+
+# For whom a request or an event of the page is served; a task has what its maker had.
+acting: ContextVar[str] = ContextVar("acting", default=SERVER)
+
+
+@dataclass
+class AuditState:
+    """Whether lines are written; ``since`` is seconds since the epoch."""
+
+    state: str  # off, ready, down
+    detail: str = ""
+    error_code: str = ""
+    lost: int = 0  # lines that were never written
+    since: float = field(default_factory=time.time)
+
+
+class AuditLog:
+    """Takes lines at any time, from any thread; nothing is raised to whoever records.
+
+    Attributes:
+        keeps_content: whether questions, answers and names of files belong into it.
+
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        path = Path(settings.audit_log).expanduser() if settings.audit_log else None
+        self._file = AuditFile(
+            path or settings.data_dir / FILE, settings.audit_max_mb, settings.audit_files
+        )
+        self.keeps_content = settings.audit_content
+        self.state = AuditState("ready" if _is_wanted(settings) else "off")
+        self._queue: queue.SimpleQueue[bytes | threading.Event | None] = queue.SimpleQueue()
+        self._waiting: deque[bytes] = deque()
+        self._retry_at = 0.0
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to write; what was recorded before is written then."""
+        if self.state.state != "off" and self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
+            self._thread.start()
+
+    def record(self, action: str, **fields: object) -> None:
+        """Note what was done, by whom and in which request; ``who`` may be given."""
+        if self.state.state == "off":
+            return
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "action": action,
+            "who": acting.get(),
+            "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
+            **fields,
+        }
+        self._queue.put(_encoded(line))
+
+    async def flush(self) -> None:
+        """Wait until what was recorded is written or cannot be, for a few seconds at most."""
+        if self._thread is not None and self._thread.is_alive():
+            done = threading.Event()
+            self._queue.put(done)
+            await asyncio.to_thread(done.wait, _CLOSING)
+
+    async def close(self) -> None:
+        """Write what is left and end the thread."""
+        if self._thread is not None:
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join, _CLOSING)
+            self._thread = None
+
+    def _run(self) -> None:
+        self._write()  # so that what is wrong with the file shows now and not at the first line
+        while True:
+            item = self._next()
+            if isinstance(item, bytes):
+                self._keep(item)
+            asked = not isinstance(item, bytes)
+            if asked or self.state.state != "down" or time.monotonic() >= self._retry_at:
+                self._write()
+            if isinstance(item, threading.Event):
+                item.set()
+            if item is None:
+                self._file.close()
+                return
+
+    def _next(self) -> bytes | threading.Event | None:
+        """A line, or a wish; waits only until the next attempt to write what could not be."""
+        while True:
+            patience = max(0.0, self._retry_at - time.monotonic()) if self._waiting else None
+            try:
+                return self._queue.get(timeout=patience)
+            except queue.Empty:
+                self._write()
+
+    def _keep(self, line: bytes) -> None:
+        self._waiting.append(line)
+        if len(self._waiting) > _WAITING:
+            self._waiting.popleft()
+            self.state.lost += 1
+
+    def _write(self) -> None:
+        """Write what waits; while it cannot be, that is tried again now and then."""
+        try:
+            self._file.open()
+            while self._waiting:
+                self._file.append(self._waiting[0])
+                self._waiting.popleft()
+        except OSError as exc:
+            self._become_down(exc)
+        else:
+            if self.state.state == "down":
+                self.state = AuditState("ready", lost=self.state.lost)
+                with suppress(OSError):
+                    log.info("the audit log is written again", lines_lost=self.state.lost)
+
+    def _become_down(self, exc: OSError) -> None:
+        self._retry_at = time.monotonic() + _RETRY
+        reason = exc.strerror or type(exc).__name__
+        error = XnaiError(AUDIT_UNWRITABLE, path=self._file.path, reason=reason)
+        if self.state.state != "down":
+            self.state = AuditState("down", str(error), error.code, self.state.lost)
+            with suppress(OSError):  # the program's log may lie on the same full disk
+                log.error("the audit log is not written", code=error.code, reason=str(error))
+
+
+def _is_wanted(settings: Settings) -> bool:
+    """With ``auto``, if others than the owner of the machine can ask, or somebody said where."""
+    if settings.audit == "auto":
+        return bool(settings.api_keys or settings.audit_log or settings.audit_content)
+    return settings.audit == "on"
+
+
+def _encoded(line: Mapping[str, Any]) -> bytes:
+    return json.dumps(line, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"

@@ -94,8 +94,8 @@ class Processor:
             chunk_count=len(read.chunks),
             notes=reading.notes,
         )
-        vectors = await asyncio.to_thread(read.stacked, self._embedder.dimensions)
-        await uninterrupted(self._index.upsert(processed, read.pages, read.chunks, vectors))
+        embedded = await asyncio.to_thread(read.embedded)
+        await uninterrupted(self._index.upsert(processed, read.pages, read.chunks, embedded))
         seconds = time.monotonic() - began
         metrics.document("processed")
         metrics.pages.inc(processed.page_count)

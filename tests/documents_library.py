@@ -13,9 +13,10 @@ from tokenizers.pre_tokenizers import Whitespace
 
 from xnai.documents.library import Library
 from xnai.documents.protocol import IngestProgress
-from xnai.retrieval.protocol import TokenVectors, Vectors
+from xnai.retrieval.protocol import Asked, Embedded, TokenVectors, Vectors
 from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.sqlite_index import SqliteIndex
+from xnai.retrieval.token_codes import encode
 from xnai.settings import Settings
 
 DIMENSIONS = 8
@@ -41,16 +42,18 @@ class GatedEmbedder:
         return DIMENSIONS
 
     async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        vectors = await self.embed(texts)
-        return [
-            TokenVectors(row[None], ((0, len(text)),))
-            for row, text in zip(vectors, texts, strict=True)
-        ]
+        return [TokenVectors(row[None], np.zeros(1, np.int32)) for row in await self._embed(texts)]
 
-    async def embed_question(self, text: str) -> Vectors:
-        return (await self.embed([text]))[0]
+    async def embed_question(self, text: str) -> Asked:
+        (tokens,) = await self.embed_tokens([text])
+        return Asked(tokens.vectors[0], tokens)
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed_chunks(self, texts: Sequence[str]) -> Embedded:
+        found = await self.embed_tokens(texts)
+        rows = np.concatenate([tokens.vectors for tokens in found])
+        return Embedded(rows, tuple(encode(tokens) for tokens in found))
+
+    async def _embed(self, texts: Sequence[str]) -> Vectors:
         self.batches.append(len(texts))
         self.running += 1
         self.most_running = max(self.running, self.most_running)

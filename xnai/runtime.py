@@ -10,7 +10,7 @@ import structlog
 from xnai.audit import AuditLog
 from xnai.documents.library import Library
 from xnai.documents.protocol import DocumentLibrary
-from xnai.documents.reembed import reembed, settle
+from xnai.documents.reembed import complete, reembed, settle
 from xnai.errors import DATA_DIR_UNUSABLE, INTERNAL, XnaiError
 from xnai.guards.build import EMBEDDER, INDEX, MODEL, endpoint, make_breakers, own
 from xnai.guards.fallback import FallbackModel
@@ -137,10 +137,8 @@ class Runtime:
             self.search_state.become("down", INTERNAL.message, INTERNAL.code)
         else:
             self.search_state.become("ready")
-            if is_changing:
-                work = reembed(self._index, self._embedder, self._turn, self._tell_reembedding)
-                self._reembedding = asyncio.create_task(work, name="reembed")
-                self._reembedding.add_done_callback(self._reembedded)
+            self._reembedding = asyncio.create_task(self._renew(is_changing), name="reembed")
+            self._reembedding.add_done_callback(self._reembedded)
         self._look_at_search()
         # The engine's build wants all cores: searching comes first.
         await self.model.start()
@@ -161,6 +159,12 @@ class Runtime:
         self.health.add("index", read)
         self.health.add("index_writes", write, limit=_BUSY_SECONDS)
         self.health.add("embedder", embed, every=_EMBED_EVERY, limit=_BUSY_SECONDS)
+
+    async def _renew(self, is_changing: bool) -> None:
+        """Give documents the vectors of another model, and codes where they have none yet."""
+        if is_changing:
+            await reembed(self._index, self._embedder, self._turn, self._tell_reembedding)
+        await complete(self._index, self._embedder)
 
     def _tell_reembedding(self, done: int, total: int) -> None:
         self.search_state.detail = f"Embedding the documents anew: {done} of {total}"

@@ -14,7 +14,9 @@ import pytest
 from xnai.errors import XnaiError
 from xnai.retrieval import schema, sqlite_index
 from xnai.retrieval.connections import open_database
+from xnai.retrieval.protocol import Embedded, TokenVectors
 from xnai.retrieval.sqlite_index import MIN_CANDIDATES, SqliteIndex
+from xnai.retrieval.token_codes import decode, encode
 from xnai.types import Chunk, Document, Page, Passage, Scope
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +47,13 @@ async def put(index, name, texts, owner="me", vectors=None):
         vectors = np.tile(unit(1), (len(texts), 1))
     chunks = [Chunk(None, 0, len(text), text) for text in texts]
     pages = [Page(None, "\n".join(texts))]
-    await index.upsert(document(name, owner), pages, chunks, np.stack(list(vectors)))
+    await index.upsert(document(name, owner), pages, chunks, embedded(np.stack(list(vectors))))
+
+
+def embedded(vectors):
+    """What is stored of chunks of one token each, whose vector is the chunk's."""
+    start = np.zeros(1, np.int32)
+    return Embedded(vectors, tuple(encode(TokenVectors(row[None], start)) for row in vectors))
 
 
 async def texts_of(index, hits):
@@ -73,7 +81,7 @@ async def test_documents_come_by_owner_oldest_first(index):
 
 async def test_passages_say_where_they_stand(index):
     chunk = Chunk(7, 3, 8, "wörld")
-    await index.upsert(document("a"), [Page(7, "he wörld")], [chunk], unit(1)[None])
+    await index.upsert(document("a"), [Page(7, "he wörld")], [chunk], embedded(unit(1)[None]))
     hits = await index.search_text("world", Scope("me"), 5)
     (passage,) = await index.passages([(hits[0][0], 0.5)])
     assert Passage("a", "a.txt", 7, 3, 8, "wörld", 0.5, hits[0][0]) == passage
@@ -81,7 +89,7 @@ async def test_passages_say_where_they_stand(index):
 
 async def test_page_texts_come_back_with_any_character_but_lone_surrogates(index):
     pages = [Page(None, "a\x00b 🙂 \ud800!"), Page(2, "")]
-    await index.upsert(document("a"), pages, [], np.empty((0, DIMENSIONS), np.float32))
+    await index.upsert(document("a"), pages, [], embedded(np.empty((0, DIMENSIONS), np.float32)))
     assert await index.page_text("a", None) == "a\x00b 🙂 \ufffd!"
     assert [await index.page_text("a", page) for page in (2, 3)] == ["", None]
 
@@ -159,11 +167,12 @@ async def test_a_scope_without_documents_finds_nothing(index, ids):
 @pytest.mark.parametrize("others", [1, 2000])
 async def test_deleting_leaves_nothing_in_the_files(index, tmp_path, others):
     marks = [b"zanzibarmark", b"zanzibarpage", b"zanzibarname", unit(3, 1, 4, 1, 5).tobytes()]
-    vectors = np.tile(unit(3, 1, 4, 1, 5), (10, 1))
+    marks.append(b"zanzibarcode")
+    of_one = Embedded(np.tile(unit(3, 1, 4, 1, 5), (10, 1)), (b"zanzibarcode" * 200,) * 10)
     chunks = [Chunk(1, 0, 1, f"zanzibarmark number {number}") for number in range(10)]
     record = document("a", file_name="zanzibarname.txt")
     await put(index, "kept", ["before"] * others)
-    await index.upsert(record, [Page(1, "zanzibarpage " * 2000)], chunks, vectors)
+    await index.upsert(record, [Page(1, "zanzibarpage " * 2000)], chunks, of_one)
     await put(index, "kept too", ["after"])
 
     def left() -> list[bytes]:
@@ -221,7 +230,12 @@ async def test_kill_9_in_mid_upsert_loses_no_acknowledged_document_and_leaves_no
     kept = {record.id for record in await index.documents()}
     counts = {await index.count(Scope("me", (name,))) for name in kept}
     hits = [len(await index.search_text(name, Scope("me", (name,)), 300)) for name in names]
+    passages = await index.everything(Scope("me"), 1_000_000)
+    codes = await index.token_codes([passage.chunk_id for passage in passages], DIMENSIONS)
+    lacking = await index.without_codes()
     await index.close()
+    assert (len(passages), []) == (len(codes), lacking)
+    assert {len(decode(of_one, DIMENSIONS).starts) for of_one in codes.values()} == {200}
     assert set() == set(names) - kept
     assert ({200}, {200}) == (counts, set(hits))
 
@@ -293,7 +307,7 @@ async def test_an_index_keeps_to_the_length_of_its_vectors(index, tmp_path):
     question = np.ones(128, np.float32)
     assert await other.search_vectors(question, Scope("owner"), 5) == []
     with pytest.raises(ValueError, match="vectors have shape"):
-        await other.upsert(document("b"), [], [Chunk(None, 0, 1, "x")], question[None])
+        await other.upsert(document("b"), [], [Chunk(None, 0, 1, "x")], embedded(question[None]))
     await other.close()
 
 
@@ -312,6 +326,7 @@ def test_names_of_migrations_are_the_ledger():
     names = [name for (name,) in connection.execute("SELECT name FROM migrations ORDER BY rowid")]
     assert names == [
         "m001_documents", "m002_chunks", "m003_signatures", "m004_embedding", "m005_replaces",
+        "m006_token_codes",
     ]  # fmt: skip
 
 

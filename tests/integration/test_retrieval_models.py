@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import apsw
 import pytest
 import structlog
 from model_folders import cross_encoder, embedding_model
 
 from xnai.documents.library import Library
-from xnai.documents.reembed import reembed, settle
+from xnai.documents.reembed import complete, reembed, settle
 from xnai.errors import XnaiError
 from xnai.retrieval.cross_encoder import reranker
 from xnai.retrieval.embedders import Embedders
@@ -55,6 +56,10 @@ async def found(library, question="When was the lamp replaced?"):
     return [p.file_name for p in await library.search(question, Scope("me"), 2)]
 
 
+async def vector(embedders, question):
+    return (await embedders.embed_question(question)).vector
+
+
 def quietly(done, total): ...
 
 
@@ -83,10 +88,7 @@ async def test_after_a_change_the_old_vectors_serve_until_the_new_ones_are_there
         assert told == [(0, 2), (1, 2)]
         assert embedders.dimensions == 24
         assert (await found(library))[0] == "lamp.txt"
-        assert (
-            len(await index.search_vectors(await embedders.embed_question("x"), Scope("me"), 9))
-            == 2
-        )
+        assert len(await index.search_vectors(await vector(embedders, "x"), Scope("me"), 9)) == 2
 
     async with house(tmp_path / "data", embedder=second) as (library, _, embedders, changing):
         assert (changing, embedders.dimensions) == (False, 24)
@@ -134,10 +136,54 @@ async def test_when_the_old_model_is_gone_words_are_searched_meanwhile(tmp_path)
             assert await found(library) == ["lamp.txt"]
     async with house(tmp_path / "data", embedder=second) as (library, index, embedders, _):
         await reembed(index, embedders, library.turn, quietly)
-        question = await embedders.embed_question("lamp")
+        question = await vector(embedders, "lamp")
         assert len(await index.search_vectors(question, Scope("me"), 9)) == 1
     async with house(tmp_path / "data", embedder=second) as (*_, changing):
         assert not changing
+
+
+def as_of_before_codes(path):
+    """Take an index back to the schema before m006."""
+    connection = apsw.Connection(str(path))
+    connection.execute(
+        "DROP TABLE token_codes; DROP TABLE next_token_codes; "
+        "ALTER TABLE signatures DROP COLUMN codes; "
+        "ALTER TABLE next_signatures DROP COLUMN codes; "
+        "DELETE FROM migrations WHERE name = 'm006_token_codes'"
+    )
+    connection.close()
+
+
+async def test_an_index_of_before_codes_is_searched_and_given_what_it_lacks(tmp_path):
+    folder, data = str(embedding_model(tmp_path / "a", 64)), tmp_path / "data"
+    async with house(data, embedder=folder) as (library, *_):
+        for name, text in TEXTS.items():
+            await add(library, name, text)
+        order = await found(library)
+    as_of_before_codes(data / "index.sqlite3")
+
+    async with house(data, embedder=folder) as (library, index, embedders, changing):
+        assert (changing, len(await index.without_codes())) == (False, 2)
+        assert await found(library) == order
+        await complete(index, embedders)
+        ids = [p.chunk_id for p in await index.everything(Scope("me"), 9)]
+        assert sorted(await index.token_codes(ids, 64)) == ids
+        assert (await index.without_codes(), await found(library)) == ([], order)
+
+
+async def test_after_a_change_the_codes_are_those_of_the_new_model(tmp_path):
+    first, second = (str(embedding_model(tmp_path / n, d)) for n, d in (("a", 16), ("b", 24)))
+    async with house(tmp_path / "data", embedder=first) as (library, *_):
+        await add(library, "lamp.txt", TEXTS["lamp.txt"])
+    async with house(tmp_path / "data", embedder=second) as (library, index, embedders, _):
+        (chunk,) = await index.everything(Scope("me"), 9)
+        before = await index.token_codes([chunk.chunk_id], 16)
+        await reembed(index, embedders, library.turn, quietly)
+        after = await index.token_codes([chunk.chunk_id], 24)
+        (wanted,) = (await embedders.embed_chunks([chunk.text])).codes
+        assert (len(before), after) == (1, {chunk.chunk_id: wanted})
+        assert await index.token_codes([chunk.chunk_id], 16) == {}
+        assert await index.without_codes() == []
 
 
 async def test_a_document_deleted_while_it_is_embedded_anew_stays_deleted(tmp_path):
@@ -152,7 +198,7 @@ async def test_a_document_deleted_while_it_is_embedded_anew_stays_deleted(tmp_pa
         by = await embedders.wanted()
         await index.begin_reembedding(by)
         await library.delete(doomed.id)
-        await index.put_next(texts, await embedders.following.embed(texts.texts))
+        await index.put_next(texts, await embedders.following.embed_chunks(texts.texts))
         await reembed(index, embedders, library.turn, quietly)
         assert await index.count() == 1
 

@@ -22,6 +22,7 @@ from xnai.pipeline import Pipeline
 from xnai.resilience.breaker import Breaker
 from xnai.resilience.retry import Retry, RetryConfig
 from xnai.resilience.states import State
+from xnai.retrieval.protocol import Asked, TokenVectors
 from xnai.retrieval.search import HybridSearch
 from xnai.settings import Settings
 from xnai.types import Passage, Sampling, Scope, Sentence, Usage
@@ -156,13 +157,11 @@ class Parts:
     def __init__(self) -> None:
         self.embedder_fails = self.index_fails = None
 
-    async def embed(self, texts):
+    async def embed_question(self, text):
         if self.embedder_fails:
             raise self.embedder_fails
-        return np.ones((len(texts), 2), dtype=np.float32)
-
-    async def embed_question(self, text):
-        return (await self.embed([text]))[0]
+        vector = np.ones((1, 2), dtype=np.float32)
+        return Asked(vector[0], TokenVectors(vector, np.zeros(1, np.int32)))
 
     async def embed_tokens(self, texts):
         raise self.embedder_fails or AssertionError("not in this test")
@@ -177,6 +176,9 @@ class Parts:
 
     async def passages(self, hits):
         return [TOWER]
+
+    async def token_codes(self, chunk_ids, dimensions):
+        return {}
 
 
 def search(tmp_path, parts: Parts) -> SimpleNamespace:

@@ -29,15 +29,15 @@ def test_what_a_better_passage_says_is_not_shown_again():
     same = "In 1987, the lamp of the lighthouse was replaced by Ada Holm and her two sons!"
     other = "In 1990 the lamp of the lighthouse was sold to a museum in the capital."
 
-    kept = without_repeats([text(one), text(same, "copy"), text(other)])
+    kept = without_repeats([text(one), text(same, "copy"), text(other)], 9)
 
     assert [p.text for p in kept] == [one, other]
 
 
 def test_short_and_empty_passages_are_compared_too():
-    assert [p.text for p in without_repeats([text("Yes"), text("yes."), text(""), text("")])] == [
-        "Yes", "", "",
-    ]  # fmt: skip
+    kept = without_repeats([text("Yes"), text("yes."), text(""), text("")], 9)
+
+    assert [p.text for p in kept] == ["Yes", "", ""]
 
 
 async def test_neighbours_become_one_passage_at_the_place_of_the_better():
@@ -70,3 +70,7 @@ async def test_a_neighbour_below_the_limit_still_joins_and_nothing_else_does():
     (only,) = await joined(PageIndex(), hits, 1)
 
     assert only.end == 67
+
+
+def test_no_more_passages_are_kept_than_asked_for():
+    assert len(without_repeats([text(f"passage number {n}") for n in range(5)], 3)) == 3

@@ -1,10 +1,14 @@
 """Late interaction over a vocabulary of one direction per word."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from xnai.retrieval.late_interaction import rerank
-from xnai.retrieval.protocol import TokenVectors
+from xnai.retrieval.late_interaction import EMBEDDED_NOW, rerank
+from xnai.retrieval.protocol import Asked, TokenVectors
+from xnai.retrieval.token_codes import encode
 from xnai.types import Passage
 
 
@@ -15,24 +19,22 @@ class WordEmbedder:
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
+        self.embedded: list[str] = []
 
-    async def embed(self, texts):
-        raise NotImplementedError
+    async def embed_question(self, text):
+        tokens = self._tokens(text)
+        return Asked(np.zeros(self.dimensions, np.float32), tokens)
 
     async def embed_tokens(self, texts):
+        self.embedded += texts
         return [self._tokens(text) for text in texts]
 
     def _tokens(self, text: str) -> TokenVectors:
-        spans, start = [], 0
-        for word in text.split():
-            start = text.index(word, start)
-            spans.append((start, start + len(word)))
-            start += len(word)
-        rows = np.zeros((len(spans), self.dimensions), np.float32)
-        for row, (a, b) in zip(rows, spans, strict=True):
-            word = text[a:b].strip(".?").lower()
+        words = [(found.start(), found.group().lower()) for found in re.finditer(r"[\w']+", text)]
+        rows = np.zeros((len(words), self.dimensions), np.float32)
+        for row, (_, word) in zip(rows, words, strict=True):
             row[self.known.setdefault(word, len(self.known))] = 1
-        return TokenVectors(rows, tuple(spans))
+        return TokenVectors(rows, np.array([start for start, _ in words], np.int32))
 
 
 def passage(text: str, chunk: int) -> Passage:
@@ -40,7 +42,10 @@ def passage(text: str, chunk: int) -> Passage:
 
 
 async def ranked(question: str, *texts: str) -> list[Passage]:
-    return await rerank(WordEmbedder(), question, [passage(t, i) for i, t in enumerate(texts)])
+    """Rank passages without codes."""
+    embedder = WordEmbedder()
+    passages = [passage(text, chunk) for chunk, text in enumerate(texts)]
+    return await rerank(embedder, await embedder.embed_question(question), passages, {})
 
 
 async def test_the_passage_that_matches_more_words_of_the_question_comes_first():
@@ -77,3 +82,35 @@ async def test_a_passage_or_a_question_without_tokens_scores_zero():
 
 async def test_nothing_found_stays_nothing():
     assert await ranked("lamp") == []
+
+
+async def test_codes_rank_without_the_embedder():
+    texts = ["The sea is wide.", "The lamp was replaced."]
+    embedder = WordEmbedder()
+    codes = {chunk: encode(embedder._tokens(text)) for chunk, text in enumerate(texts)}
+    passages = [passage(text, chunk) for chunk, text in enumerate(texts)]
+    asked = await embedder.embed_question("when was the lamp replaced")
+    embedder.embedded.clear()
+
+    found = await rerank(embedder, asked, passages, codes)
+
+    assert ([p.chunk_id for p in found], embedder.embedded) == ([1, 0], [])
+
+
+async def test_of_passages_without_codes_so_many_are_read_that_it_takes_no_longer_than_ever():
+    many = [f"The lamp was replaced in {year}." for year in range(1900, 1920)]
+
+    found = await ranked("when was the lamp replaced", *many)
+
+    assert [p.chunk_id for p in found] == list(range(EMBEDDED_NOW))
+
+
+async def test_of_passages_that_match_alike_the_one_that_the_searches_ranked_higher_comes_first():
+    embedder = WordEmbedder()
+    asked = await embedder.embed_question("lamp")
+    low, high = passage("A lamp.", 1), replace(passage("A lamp.", 2), score=0.9)
+
+    found = await rerank(embedder, asked, [low, high], {})
+
+    assert [p.chunk_id for p in found] == [2, 1]
+    assert found[0].score == found[1].score

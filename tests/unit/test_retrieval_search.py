@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from xnai.errors import INDEX_DAMAGED, SEARCH_DOWN, XnaiError
-from xnai.retrieval.protocol import TokenVectors
+from xnai.retrieval.protocol import Asked, TokenVectors
 from xnai.retrieval.search import MAX_CHARACTERS, HybridSearch, fuse
+from xnai.retrieval.token_codes import encode
 from xnai.types import Passage, Scope
 
 SCOPE = Scope("me")
+ONE_TOKEN = TokenVectors(np.array([[1, 0]], np.float32), np.zeros(1, np.int32))
 
 
 class ListIndex:
@@ -35,26 +37,23 @@ class ListIndex:
     async def passages(self, hits):
         return [Passage("d", "f", None, 0, 1, f"t{c}", score, c) for c, score in hits]
 
+    async def token_codes(self, chunk_ids, dimensions):
+        return dict.fromkeys(chunk_ids, encode(ONE_TOKEN))
+
 
 class UnitEmbedder:
     """An embedder that answers with one fixed vector, or fails."""
 
-    dimensions = 2
-
     def __init__(self, error=None) -> None:
         self.error = error
 
-    async def embed(self, texts):
+    async def embed_question(self, text):
         if self.error:
             raise self.error
-        return np.tile(np.array([1, 0], np.float32), (len(texts), 1))
-
-    async def embed_question(self, text):
-        return (await self.embed([text]))[0]
+        return Asked(ONE_TOKEN.vectors[0], ONE_TOKEN)
 
     async def embed_tokens(self, texts):
-        vector = np.array([[1, 0]], np.float32)
-        return [TokenVectors(vector, ((0, len(text)),)) for text in texts]
+        return [ONE_TOKEN for _ in texts]
 
 
 def test_a_chunk_found_by_both_searches_ranks_above_one_that_leads_one_of_them():

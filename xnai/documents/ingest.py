@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ import numpy as np
 from xnai.documents.chunk import Chunker
 from xnai.documents.parse import Reading
 from xnai.documents.protocol import IngestProgress, IngestStage
-from xnai.retrieval.protocol import Embedder, Vectors
+from xnai.retrieval.protocol import Embedded, Embedder
 from xnai.telemetry.stages import Laps
 from xnai.types import Chunk, Page
 
@@ -39,19 +39,25 @@ class Progress:
 
 @dataclass(slots=True)
 class Digest:
-    """What was read: vectors belong to chunks in their order."""
+    """What was read: ``parts`` are of the chunks in their order."""
 
     pages: list[Page] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
-    vectors: list[Vectors] = field(default_factory=list)
+    parts: list[Embedded] = field(default_factory=list)
     complete: bool = False  # all pages were read and chunked
     seconds: dict[str, float] = field(default_factory=dict)  # of parse, chunk and embed
 
-    def stacked(self, dimensions: int) -> Vectors:
-        """All vectors, shape (chunks, dimensions)."""
-        if not self.vectors:
-            return np.zeros((0, dimensions), dtype=np.float32)
-        return np.concatenate(self.vectors)
+    def embedded(self) -> Embedded:
+        """The vectors and codes of all chunks, of which there is at least one."""
+        return joined(self.parts)
+
+
+def joined(parts: Sequence[Embedded]) -> Embedded:
+    """Parts of a document, at least one, as a whole."""
+    return Embedded(
+        np.concatenate([part.vectors for part in parts]),
+        tuple(codes for part in parts for codes in part.codes),
+    )
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -103,7 +109,7 @@ async def digest(
         laps = Laps(result.seconds)
         while (batch := await batches.get()) is not None:
             laps.lap("")
-            result.vectors.append(await embedder.embed([chunk.text for chunk in batch]))
+            result.parts.append(await embedder.embed_chunks([chunk.text for chunk in batch]))
             laps.lap("embed")
             done += len(batch)
             progress.tell("embedding", done, len(result.chunks) if result.complete else 0)

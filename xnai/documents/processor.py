@@ -104,9 +104,9 @@ class Processor:
             chunk_count=len(read.chunks),
             notes=reading.notes,
         )
-        vectors = await asyncio.to_thread(read.stacked, self._embedder.dimensions)
+        embedded = await asyncio.to_thread(read.embedded)
         laps = Laps(read.seconds)
-        await uninterrupted(self._index.upsert(processed, read.pages, read.chunks, vectors))
+        await uninterrupted(self._index.upsert(processed, read.pages, read.chunks, embedded))
         laps.lap("write")
         seconds = time.monotonic() - began
         metrics.document("processed")

@@ -1,14 +1,14 @@
-"""Embeds all documents anew after the embedding model was changed, the old index in service."""
+"""Gives documents what they lack, the index in service: another model's vectors, or codes."""
 
 import asyncio
 from collections.abc import Callable
 
-import numpy as np
 import structlog
 
-from xnai.documents.ingest import BATCH
+from xnai.documents.ingest import BATCH, joined
 from xnai.retrieval.embedders import Embedders
-from xnai.retrieval.reembedding import NO_MODEL
+from xnai.retrieval.protocol import Embedded, Embedder
+from xnai.retrieval.reembedding import NO_MODEL, Texts
 from xnai.retrieval.sqlite_index import SqliteIndex
 
 Tell = Callable[[int, int], None]  # documents done, of how many
@@ -56,9 +56,20 @@ async def _embed(index: SqliteIndex, embedders: Embedders, document_id: str) -> 
     found = await index.texts(document_id)
     if found is None:
         return
-    embedder = embedders.following or embedders
-    parts = [
-        await embedder.embed(found.texts[start : start + BATCH])
-        for start in range(0, len(found.texts), BATCH)
-    ]
-    await index.put_next(found, np.concatenate(parts))
+    await index.put_next(found, await _embedded(embedders.following or embedders, found))
+
+
+async def complete(index: SqliteIndex, embedders: Embedders) -> None:
+    """Make the codes of chunks that a former version of the program stored without."""
+    waiting = await index.without_codes()
+    for document_id in waiting:
+        found = await index.texts(document_id)
+        if found is not None:
+            await index.put_codes(found, (await _embedded(embedders, found)).codes)
+    if waiting:
+        log.info("codes of tokens added", documents=len(waiting))
+
+
+async def _embedded(embedder: Embedder, of: Texts) -> Embedded:
+    parts = range(0, len(of.texts), BATCH)
+    return joined([await embedder.embed_chunks(of.texts[at : at + BATCH]) for at in parts])

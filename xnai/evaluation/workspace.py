@@ -22,6 +22,7 @@ from xnai.llm.protocol import LanguageModel
 from xnai.pipeline import Pipeline
 from xnai.retrieval.cross_encoder import reranker
 from xnai.retrieval.embedders import Embedders
+from xnai.retrieval.protocol import Embedded
 from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.sqlite_index import SqliteIndex
 from xnai.settings import Settings
@@ -108,12 +109,14 @@ class Workspace:
         for page in pages:
             async with aclosing(chunker.chunks(page, markdown=False)) as steps:
                 chunks.append([chunk async for step in steps for chunk in step])
-        vectors = await self.embedder.embed([chunk.text for own in chunks for chunk in own])
+        embedded = await self.embedder.embed_chunks([c.text for own in chunks for c in own])
         at = 0
         for document, page, own in zip(documents, pages, chunks, strict=True):
             record = _record(document, len(own))
             await asyncio.to_thread(_write, self.library.original(record), document.text)
-            await self._index.upsert(record, [page], own, vectors[at : at + len(own)])
+            part = slice(at, at + len(own))
+            of_own = Embedded(embedded.vectors[part], embedded.codes[part])
+            await self._index.upsert(record, [page], own, of_own)
             self.names[record.id] = document.id
             at += len(own)
 

@@ -1,13 +1,13 @@
 """The embedder and the index behind breakers, as far as questions need them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 
 import structlog
 
 from xnai.errors import SEARCH_DOWN, SEARCH_PAUSED, XnaiError
 from xnai.resilience.breaker import Breaker, BreakerOpenError
-from xnai.retrieval.protocol import Embedder, Index, TokenVectors, Vectors
+from xnai.retrieval.protocol import Asked, Index, QuestionEmbedder, TokenVectors, Vectors
 from xnai.types import Passage, Scope
 
 P = ParamSpec("P")
@@ -43,27 +43,18 @@ async def guarded(
 
 
 class GuardedEmbedder:
-    """``Embedder`` of questions."""
+    """Implements ``QuestionEmbedder``."""
 
-    def __init__(self, embedder: Embedder, breaker: Breaker) -> None:
+    def __init__(self, embedder: QuestionEmbedder, breaker: Breaker) -> None:
         self._embedder = embedder
         self._breaker = breaker
 
-    @property
-    def dimensions(self) -> int:
-        """Length of a vector."""
-        return self._embedder.dimensions
-
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of shape (len(texts), dimensions)."""
-        return await guarded(self._breaker, "embedding model", self._embedder.embed, texts)
-
-    async def embed_question(self, text: str) -> Vectors:
-        """The vector of a question, of shape (dimensions,)."""
+    async def embed_question(self, text: str) -> Asked:
+        """A question's vector and those of its tokens."""
         return await guarded(self._breaker, "embedding model", self._embedder.embed_question, text)
 
     async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """Vectors of each text's tokens."""
+        """Vectors of the tokens of each chunk."""
         return await guarded(self._breaker, "embedding model", self._embedder.embed_tokens, texts)
 
 
@@ -89,6 +80,11 @@ class GuardedSearch:
     async def passages(self, hits: Sequence[tuple[int, float]]) -> list[Passage]:
         """The chunks of the given hits."""
         return await guarded(self._breaker, "document index", self._index.passages, hits)
+
+    async def token_codes(self, chunk_ids: Sequence[int], dimensions: int) -> Mapping[int, bytes]:
+        """The codes of the chunks' tokens."""
+        read = self._index.token_codes
+        return await guarded(self._breaker, "document index", read, chunk_ids, dimensions)
 
     async def page_text(self, document_id: str, page: int | None) -> str | None:
         """The stored text of one page."""

@@ -13,13 +13,15 @@ _JOINED_CHARACTERS = 3000  # of a joined passage; a large model reads three of t
 _WORD = re.compile(r"\w+")
 
 
-def without_repeats(passages: Sequence[Passage]) -> list[Passage]:
-    """Leave out passages that say what a better one says, nearly word for word.
+def without_repeats(passages: Sequence[Passage], limit: int) -> list[Passage]:
+    """The best ``limit`` passages, without those that say what a better one says word for word.
 
-    Compared by their pairs of words (Broder's resemblance, 1997, without the hashing).
+    Nearly: compared by pairs of words (Broder's resemblance, 1997, without the hashing).
     """
     kept: list[tuple[Passage, set[tuple[str, str]]]] = []
     for passage in passages:
+        if len(kept) == limit:
+            break
         pairs = _pairs(passage.text)
         if not any(_alike(pairs, other) for _, other in kept):
             kept.append((passage, pairs))

@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from xnai.errors import SEARCH_DOWN, SHUTTING_DOWN, XnaiError
 from xnai.retrieval import weights
 from xnai.retrieval.model_folder import ModelFolder, load_session, load_tokenizer
-from xnai.retrieval.protocol import TokenVectors, Vectors
+from xnai.retrieval.plain_tokens import plain_places, plain_tokens
+from xnai.retrieval.protocol import Asked, Embedded, TokenVectors, Vectors
+from xnai.retrieval.token_codes import encode
 from xnai.retrieval.token_weights import VocabularyRanks
 from xnai.settings import Settings
 
@@ -114,18 +115,23 @@ class OnnxEmbedder:
 
         """
         pool = self._questions if len(texts) <= INTERACTIVE else self._documents
-        prefix = self._model.passage if self._model else ""
-        rows = await self._run(pool, self._embed_one, [prefix + text for text in texts])
-        return np.stack(rows) if rows else np.empty((0, self.dimensions), np.float32)
+        return self._stacked(await self._run(pool, self._vector_of, texts))
 
-    async def embed_question(self, text: str) -> Vectors:
-        """The unit vector of a question, of shape (dimensions,); raises what ``embed`` raises."""
-        prefix = self._model.query if self._model else ""
-        return (await self._run(self._questions, self._embed_one, [prefix + text]))[0]
+    async def embed_chunks(self, texts: Sequence[str]) -> Embedded:
+        """Vectors as those of ``embed`` and codes of the tokens, which it raises the errors of.
+
+        Chunks always yield to questions.
+        """
+        rows = await self._run(self._documents, self._chunk_of, texts)
+        return Embedded(self._stacked([row for row, _ in rows]), tuple(codes for _, codes in rows))
+
+    async def embed_question(self, text: str) -> Asked:
+        """The vectors of a question and of its tokens; raises what ``embed`` raises."""
+        return (await self._run(self._questions, self._question_of, [text]))[0]
 
     async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """Unit vectors of each text's tokens; raises what ``embed`` raises."""
-        return await self._run(self._questions, self._embed_tokens_of, texts)
+        """Unit vectors of each chunk's tokens; raises what ``embed`` raises."""
+        return await self._run(self._questions, self._tokens_of, texts)
 
     async def _run(
         self, pool: ThreadPoolExecutor, work: Callable[[str], T], texts: Sequence[str]
@@ -212,22 +218,40 @@ class OnnxEmbedder:
         await loop.run_in_executor(self._questions, self._load_best)
         log.info("embedder.quantized", path=str(target))
 
-    def _embed_one(self, text: str) -> NDArray[np.float32]:
+    def _vector_of(self, text: str) -> Vectors:
+        return self._pooled(self._infer(self._encode(self._passage + text)))
+
+    def _chunk_of(self, text: str) -> tuple[Vectors, bytes]:
+        encoding = self._encode(self._passage + text)
+        vectors = self._infer(encoding)
+        return self._pooled(vectors), encode(plain_tokens(encoding, vectors, len(self._passage)))
+
+    def _tokens_of(self, text: str) -> TokenVectors:
+        encoding = self._encode(self._passage + text)
+        return plain_tokens(encoding, self._infer(encoding), len(self._passage))
+
+    def _question_of(self, text: str) -> Asked:
+        prefix = self._model.query if self._model else ""
+        encoding = self._encode(prefix + text)
+        vectors = self._infer(encoding)
+        plain = plain_places(encoding, len(prefix))
+        spans, ids = [encoding.offsets[i] for i in plain], [encoding.ids[i] for i in plain]
+        weighed = self._ranks.weights(prefix + text, spans, ids)
+        return Asked(self._pooled(vectors), plain_tokens(encoding, vectors, len(prefix)), weighed)
+
+    @property
+    def _passage(self) -> str:
+        return self._model.passage if self._model else ""
+
+    def _stacked(self, rows: Sequence[Vectors]) -> Vectors:
+        return np.stack(rows) if rows else np.empty((0, self.dimensions), np.float32)
+
+    def _pooled(self, tokens: Vectors) -> Vectors:
         """The mean of the token vectors, scaled to unit length (Reimers and Gurevych, 2019)."""
-        tokens = self._infer(self._encode(text))
         first_only = self._model is not None and self._model.pooling == "cls"
-        mean: NDArray[np.float32] = tokens[0].copy() if first_only else tokens.mean(axis=0)
+        mean: Vectors = tokens[0].copy() if first_only else tokens.mean(axis=0)
         mean /= max(float(np.linalg.norm(mean)), 1e-12)
         return mean
-
-    def _embed_tokens_of(self, text: str) -> TokenVectors:
-        encoding = self._encode(text)
-        plain = [i for i, special in enumerate(encoding.special_tokens_mask) if not special]
-        vectors = self._infer(encoding)[plain]
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        spans = tuple(encoding.offsets[i] for i in plain)
-        ids = [encoding.ids[i] for i in plain]
-        return TokenVectors(vectors, spans, self._ranks.weights(text, spans, ids))
 
     def _encode(self, text: str) -> Any:
         # The tokenizer takes UTF-8 only; a lone surrogate becomes a question mark.

@@ -8,7 +8,7 @@ import structlog
 from xnai.errors import XnaiError
 from xnai.retrieval.embedder import OnnxEmbedder
 from xnai.retrieval.model_folder import read_folder
-from xnai.retrieval.protocol import TokenVectors, Vectors
+from xnai.retrieval.protocol import Asked, Embedded, TokenVectors
 from xnai.retrieval.reembedding import EmbeddedBy
 from xnai.settings import Settings
 
@@ -73,11 +73,11 @@ class Embedders:
             former, self._current, self.following = self._current, self.following, None
             await former.close()
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        """See ``Embedder.embed``."""
-        return await self._current.embed(texts)
+    async def embed_chunks(self, texts: Sequence[str]) -> Embedded:
+        """See ``Embedder.embed_chunks``."""
+        return await self._current.embed_chunks(texts)
 
-    async def embed_question(self, text: str) -> Vectors:
+    async def embed_question(self, text: str) -> Asked:
         """See ``Embedder.embed_question``."""
         return await self._current.embed_question(text)
 

@@ -1,6 +1,6 @@
 """What an index engine must be able to do, and what an embedder is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,34 +16,60 @@ Vectors = NDArray[np.float32]  # shape (n, dimensions), unit length
 class TokenVectors:
     """Contextual vectors of a text's tokens, without the special ones.
 
-    ``vectors`` has shape (tokens, dimensions) and rows of unit length; ``spans`` are the tokens'
-    places in the text, in code points; ``weights`` say how much each token tells (they sum to 1;
-    None: each as much as any other).
+    ``vectors`` has shape (tokens, dimensions) and rows of unit length; ``starts`` are the tokens'
+    places in the text, in code points and ascending.
     """
 
     vectors: Vectors
-    spans: tuple[tuple[int, int], ...]
+    starts: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as it is searched for.
+
+    ``vector`` has shape (dimensions,); ``weights`` say how much each token tells (they sum to 1;
+    None: each as much as any other).
+    """
+
+    vector: Vectors
+    tokens: TokenVectors
     weights: NDArray[np.float32] | None = None
 
 
-class Embedder(Protocol):
-    """Turns texts into unit vectors; runs off the event loop."""
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Chunks as they are stored: vectors of shape (n, dimensions) and codes of their tokens.
+
+    The codes are those of ``token_codes.encode``, one for each chunk.
+    """
+
+    vectors: Vectors
+    codes: tuple[bytes, ...]
+
+
+class QuestionEmbedder(Protocol):
+    """What a search needs of an embedder; runs off the event loop."""
+
+    async def embed_question(self, text: str) -> Asked:
+        """A question's vector and those of its tokens."""
+        ...
+
+    async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Vectors of the tokens of each chunk."""
+        ...
+
+
+class Embedder(QuestionEmbedder, Protocol):
+    """Turns texts into unit vectors."""
 
     @property
     def dimensions(self) -> int:
         """Length of a vector."""
         ...
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of shape (len(texts), dimensions)."""
-        ...
-
-    async def embed_question(self, text: str) -> Vectors:
-        """The vector of a question, of shape (dimensions,); some models tell the two apart."""
-        ...
-
-    async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """Vectors of each text's tokens, for late interaction."""
+    async def embed_chunks(self, texts: Sequence[str]) -> Embedded:
+        """What is stored of each chunk."""
         ...
 
 
@@ -62,6 +88,10 @@ class Searchable(Protocol):
 
     async def passages(self, hits: Sequence[tuple[int, float]]) -> list[Passage]:
         """The chunks of the given hits."""
+        ...
+
+    async def token_codes(self, chunk_ids: Sequence[int], dimensions: int) -> Mapping[int, bytes]:
+        """The codes of the chunks' tokens, of those that have any of so many dimensions."""
         ...
 
     async def page_text(self, document_id: str, page: int | None) -> str | None:
@@ -93,7 +123,7 @@ class Index(Protocol):
         document: Document,
         pages: Sequence[Page],
         chunks: Sequence[Chunk],
-        vectors: Vectors,
+        embedded: Embedded,
     ) -> None:
         """Store record, page texts, chunks and vectors in one transaction, replacing the old."""
         ...
@@ -126,6 +156,10 @@ class Index(Protocol):
 
     async def passages(self, hits: Sequence[tuple[int, float]]) -> list[Passage]:
         """The chunks of the given hits in their order, with their scores."""
+        ...
+
+    async def token_codes(self, chunk_ids: Sequence[int], dimensions: int) -> Mapping[int, bytes]:
+        """The codes of the chunks' tokens, of those that have any of so many dimensions."""
         ...
 
     async def everything(self, scope: Scope, limit: int) -> list[Passage]:

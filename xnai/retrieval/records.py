@@ -9,9 +9,11 @@ from typing import Any
 import apsw
 import numpy as np
 
+from xnai.retrieval import stored_codes
 from xnai.retrieval.fulltext import owner_token, searchable
-from xnai.retrieval.protocol import Vectors
+from xnai.retrieval.protocol import Embedded
 from xnai.retrieval.signatures import signatures
+from xnai.retrieval.token_codes import FORMAT
 from xnai.types import Chunk, Document, Page, Passage
 
 _COLUMNS = ", ".join(field.name for field in fields(Document))
@@ -46,9 +48,9 @@ def put_pages(connection: apsw.Connection, document_id: str, pages: Iterable[Pag
 
 
 def put_chunks(
-    connection: apsw.Connection, document: Document, chunks: Sequence[Chunk], vectors: Vectors
+    connection: apsw.Connection, document: Document, chunks: Sequence[Chunk], embedded: Embedded
 ) -> None:
-    """Insert a document's chunks with their words, vectors and signatures."""
+    """Insert a document's chunks with their words, vectors, signatures and codes of tokens."""
     last_id = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'chunks'").get
     first = (last_id or 0) + 1
     ids = range(first, first + len(chunks))
@@ -65,14 +67,15 @@ def put_chunks(
         "INSERT INTO chunks_fts (rowid, text, owner) VALUES (?, ?, ?)",
         ((chunk_id, searchable(text), token) for chunk_id, text in zip(ids, texts, strict=True)),
     )
-    floats = np.ascontiguousarray(vectors, "<f4")
+    floats = np.ascontiguousarray(embedded.vectors, "<f4")
     connection.executemany(
         "INSERT INTO vectors VALUES (?, ?)",
         ((chunk_id, row.tobytes()) for chunk_id, row in zip(ids, floats, strict=True)),
     )
+    stored_codes.put(connection, "token_codes", first, embedded.codes)
     connection.execute(
-        "INSERT INTO signatures VALUES (?, ?, ?)",
-        (document.id, first, signatures(vectors).tobytes()),
+        "INSERT INTO signatures VALUES (?, ?, ?, ?)",
+        (document.id, first, signatures(embedded.vectors).tobytes(), FORMAT),
     )
 
 

@@ -9,8 +9,10 @@ from typing import Any
 import apsw
 import numpy as np
 
-from xnai.retrieval.protocol import Vectors
+from xnai.retrieval import stored_codes
+from xnai.retrieval.protocol import Embedded
 from xnai.retrieval.signatures import signatures
+from xnai.retrieval.token_codes import FORMAT
 
 NO_MODEL = ""
 NEXT_TABLES = """
@@ -23,6 +25,13 @@ NEXT_TABLES = """
         first_chunk INTEGER NOT NULL,
         bits BLOB NOT NULL
     ) STRICT;
+"""
+NEXT_CODES = """
+    CREATE TABLE next_token_codes (
+        chunk_id INTEGER PRIMARY KEY REFERENCES chunks (id) ON DELETE CASCADE,
+        codes BLOB NOT NULL
+    ) STRICT;
+    ALTER TABLE next_signatures ADD COLUMN codes INTEGER NOT NULL DEFAULT 0;
 """
 
 
@@ -61,7 +70,9 @@ def begin(connection: apsw.Connection, model: str) -> None:
     """Keep what a run for the same model made earlier, and nothing of another's."""
     target = connection.execute("SELECT target FROM embedding").get
     if target != model:
-        connection.execute("DELETE FROM next_vectors; DELETE FROM next_signatures")
+        connection.execute(
+            "DELETE FROM next_vectors; DELETE FROM next_signatures; DELETE FROM next_token_codes"
+        )
         connection.execute("UPDATE embedding SET target = ?", (model,))
 
 
@@ -70,7 +81,7 @@ def forget(connection: apsw.Connection, by: EmbeddedBy) -> None:
 
     The index then has no model's vectors, and is known by that to be unfinished after a crash.
     """
-    connection.execute("DELETE FROM vectors; DELETE FROM signatures")
+    connection.execute("DELETE FROM vectors; DELETE FROM signatures; DELETE FROM token_codes")
     record(connection, replace(by, model=NO_MODEL))
 
 
@@ -92,19 +103,26 @@ def texts(connection: apsw.Connection, document_id: str) -> Texts | None:
     return Texts(document_id, rows[0][0], tuple(text for _, text in rows)) if rows else None
 
 
-def put_next(connection: apsw.Connection, of: Texts, vectors: Vectors) -> None:
-    """Store new vectors, unless the document was deleted or replaced since."""
+def put_next(connection: apsw.Connection, of: Texts, embedded: Embedded) -> None:
+    """Store new vectors and codes, unless the document was deleted or replaced since."""
     if texts(connection, of.document_id) != of:
         return
-    floats = np.ascontiguousarray(vectors, "<f4")
+    floats = np.ascontiguousarray(embedded.vectors, "<f4")
     connection.executemany(
         "INSERT OR REPLACE INTO next_vectors VALUES (?, ?)",
         ((of.first + at, row.tobytes()) for at, row in enumerate(floats)),
     )
+    stored_codes.put(connection, "next_token_codes", of.first, embedded.codes)
     connection.execute(
-        "INSERT OR REPLACE INTO next_signatures VALUES (?, ?, ?)",
-        (of.document_id, of.first, signatures(vectors).tobytes()),
+        "INSERT OR REPLACE INTO next_signatures VALUES (?, ?, ?, ?)",
+        (of.document_id, of.first, signatures(embedded.vectors).tobytes(), FORMAT),
     )
+
+
+def put_codes(connection: apsw.Connection, of: Texts, codes: tuple[bytes, ...]) -> None:
+    """Store the codes that a document lacked, unless it was deleted or replaced since."""
+    if texts(connection, of.document_id) == of:
+        stored_codes.complete(connection, of.document_id, of.first, codes)
 
 
 def switch(connection: apsw.Connection, by: EmbeddedBy) -> bool:
@@ -112,9 +130,10 @@ def switch(connection: apsw.Connection, by: EmbeddedBy) -> bool:
     if pending(connection):
         return False
     connection.execute(
-        "DROP TABLE vectors; DROP TABLE signatures; "
+        "DROP TABLE vectors; DROP TABLE signatures; DROP TABLE token_codes; "
         "ALTER TABLE next_vectors RENAME TO vectors; "
-        "ALTER TABLE next_signatures RENAME TO signatures;" + NEXT_TABLES
+        "ALTER TABLE next_signatures RENAME TO signatures; "
+        "ALTER TABLE next_token_codes RENAME TO token_codes;" + NEXT_TABLES + NEXT_CODES
     )
     record(connection, by)
     return True

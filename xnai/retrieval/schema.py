@@ -6,7 +6,7 @@ from collections.abc import Callable
 import apsw
 
 from xnai.errors import SEARCH_DOWN, XnaiError
-from xnai.retrieval.reembedding import NEXT_TABLES
+from xnai.retrieval.reembedding import NEXT_CODES, NEXT_TABLES
 from xnai.retrieval.transactions import transaction
 
 BUNDLED = "all-MiniLM-L6-v2"  # whose vectors an index of before m004 holds
@@ -96,12 +96,30 @@ def m005_replaces(connection: apsw.Connection) -> None:
     connection.execute("ALTER TABLE documents ADD COLUMN replaces TEXT NOT NULL DEFAULT '[]'")
 
 
+def m006_token_codes(connection: apsw.Connection) -> None:
+    """Codes of the chunks' tokens, and for each document their format; 0: it has none yet.
+
+    In a table of their own, so that the rows that searches walk stay small.
+    """
+    connection.execute(
+        """
+        CREATE TABLE token_codes (
+            chunk_id INTEGER PRIMARY KEY REFERENCES chunks (id) ON DELETE CASCADE,
+            codes BLOB NOT NULL
+        ) STRICT;
+        ALTER TABLE signatures ADD COLUMN codes INTEGER NOT NULL DEFAULT 0;
+        """
+        + NEXT_CODES
+    )
+
+
 MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = (
     m001_documents,
     m002_chunks,
     m003_signatures,
     m004_embedding,
     m005_replaces,
+    m006_token_codes,
 )
 
 

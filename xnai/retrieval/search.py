@@ -9,13 +9,13 @@ import structlog
 from xnai.errors import XnaiError
 from xnai.retrieval.arrange import joined, without_repeats
 from xnai.retrieval.late_interaction import rerank
-from xnai.retrieval.protocol import Embedder, Reranker, Searchable, Vectors
+from xnai.retrieval.protocol import Asked, QuestionEmbedder, Reranker, Searchable
 from xnai.telemetry import searching
 from xnai.types import Passage, Scope
 
 CANDIDATES = 100  # of each search
-RERANKED = 10  # of the fused ones
-SPARE = 10  # candidates that take the places of repetitions
+RERANKED = 50  # of the fused ones; measured: more find no more
+CONSIDERED = 10  # of these, by the cross-encoder, if there is one
 RANK_CONSTANT = 10  # measured best on SciFact and SQuAD, where the paper's 60 is for long lists
 MAX_CHARACTERS = 2000  # of a question; what is cut lies in the middle
 
@@ -39,7 +39,7 @@ class HybridSearch:
     """Searches an index by BM25 and by embedding at once."""
 
     def __init__(
-        self, index: Searchable, embedder: Embedder, reranker: Reranker | None = None
+        self, index: Searchable, embedder: QuestionEmbedder, reranker: Reranker | None = None
     ) -> None:
         self._index = index
         self._embedder = embedder
@@ -68,26 +68,24 @@ class HybridSearch:
             searching.of("words", self._index.search_text(query, scope, count))
         )
         try:
-            vector, text_only = await self._vector(query)
+            asked, text_only = await self._asked(query)
             rankings = []
-            if vector is not None:
-                found = self._index.search_vectors(vector, scope, count)
+            if asked is not None:
+                found = self._index.search_vectors(asked.vector, scope, count)
                 rankings.append(await searching.of("vectors", found))
             rankings.append(await by_words)
         finally:
             by_words.cancel()
             await asyncio.gather(by_words, return_exceptions=True)
-        count = max(RERANKED, limit)
-        fused = fuse(rankings)[: count + SPARE]
-        candidates = await searching.of("fetch", self._index.passages(fused))
-        passages = without_repeats(candidates)[:count]
-        if text_only is None:
+        fused = fuse(rankings)[: max(RERANKED, 2 * limit)]
+        passages = await searching.of("fetch", self._index.passages(fused))
+        if asked is not None:
             try:
-                work = rerank(self._embedder, query, passages)
-                passages = await searching.of("rerank", work)
+                passages = await searching.of("rerank", self._compared(asked, passages))
             except XnaiError as error:
                 log.warning("search.text_only", code=error.code)
                 text_only = error
+        passages = without_repeats(passages, max(CONSIDERED, limit))
         passages = await self._reranked(query, passages)
         return Found(await joined(self._index, passages, limit), text_only)
 
@@ -102,8 +100,14 @@ class HybridSearch:
             log.warning("search.not_reranked", code=error.code, reason=error.message)
             return passages
 
-    async def _vector(self, query: str) -> tuple[Vectors | None, XnaiError | None]:
-        """The query's vector, or the reason why there is none."""
+    async def _compared(self, asked: Asked, passages: list[Passage]) -> list[Passage]:
+        """The passages in the order of late interaction."""
+        ids = [passage.chunk_id for passage in passages]
+        codes = await self._index.token_codes(ids, len(asked.vector))
+        return await rerank(self._embedder, asked, passages, codes)
+
+    async def _asked(self, query: str) -> tuple[Asked | None, XnaiError | None]:
+        """The query's vectors, or the reason why there are none."""
         try:
             embedding = self._embedder.embed_question(query)
             return await searching.of("embed", embedding), None

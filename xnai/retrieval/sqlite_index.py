@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-import numpy as np
 
-from xnai.retrieval import records, reembedding
+from xnai.retrieval import records, reembedding, stored_codes
 from xnai.retrieval.connections import Connections
 from xnai.retrieval.fulltext import match_expression, terms_of
-from xnai.retrieval.protocol import Vectors
+from xnai.retrieval.nearest import candidates, nearest
+from xnai.retrieval.protocol import Embedded, Vectors
 from xnai.retrieval.reembedding import EmbeddedBy, Texts
 from xnai.retrieval.schema import BUNDLED
-from xnai.retrieval.signatures import closest, unpack
 from xnai.types import Chunk, Document, Page, Passage, Scope
 
 # An owner with fewer chunks is searched exactly; measured recall above: docs/benchmarks.md.
@@ -70,9 +69,17 @@ class SqliteIndex:
         """The chunks of a document; None if it is gone."""
         return await self._connections.read(lambda c: reembedding.texts(c, document_id))
 
-    async def put_next(self, of: Texts, vectors: Vectors) -> None:
-        """Store vectors of the model that is to follow."""
-        await self._connections.write(lambda c: reembedding.put_next(c, of, vectors))
+    async def put_next(self, of: Texts, embedded: Embedded) -> None:
+        """Store vectors and codes of the model that is to follow."""
+        await self._connections.write(lambda c: reembedding.put_next(c, of, embedded))
+
+    async def without_codes(self) -> list[str]:
+        """Ids of the documents whose chunks have no codes in the format of now."""
+        return await self._connections.read(stored_codes.lacking)
+
+    async def put_codes(self, of: Texts, codes: tuple[bytes, ...]) -> None:
+        """Store the codes that a document lacked, one for each chunk."""
+        await self._connections.write(lambda c: reembedding.put_codes(c, of, codes))
 
     async def switch(self, by: EmbeddedBy) -> bool:
         """Put the new vectors into service; False if a document has none yet."""
@@ -90,23 +97,24 @@ class SqliteIndex:
         document: Document,
         pages: Sequence[Page],
         chunks: Sequence[Chunk],
-        vectors: Vectors,
+        embedded: Embedded,
     ) -> None:
         """Store record, page texts, chunks and vectors in one transaction, replacing the old.
 
-        ``vectors`` has shape (len(chunks), dimensions). When this returns, the document is on the
+        There is a vector and a code for each chunk. When this returns, the document is on the
         disk.
         """
         by = self._embedded_by
-        if vectors.shape != (len(chunks), by.dimensions):
-            expected = (len(chunks), by.dimensions)
-            raise ValueError(f"vectors have shape {vectors.shape}, expected {expected}")
+        shape, expected = embedded.vectors.shape, (len(chunks), by.dimensions)
+        if shape != expected or len(embedded.codes) != len(chunks):
+            found = f"{shape} and {len(embedded.codes)} codes"
+            raise ValueError(f"vectors have shape {found}, expected {expected}")
 
         def work(connection: apsw.Connection) -> None:
             records.delete_content(connection, document.id)
             records.put_document(connection, document)
             records.put_pages(connection, document.id, pages)
-            records.put_chunks(connection, document, chunks, vectors)
+            records.put_chunks(connection, document, chunks, embedded)
             if reembedding.recorded(connection) is None:
                 reembedding.record(connection, by)
 
@@ -157,8 +165,12 @@ class SqliteIndex:
             by = reembedding.recorded(connection)
             if by is None or by.dimensions != len(vector):
                 return []  # the model was changed just now
-            candidates = self._candidates(connection, vector, scope, count)
-            return _nearest(connection, candidates, vector, limit)
+            rows: Any = connection.execute(
+                "SELECT s.first_chunk, s.bits FROM documents d "  # noqa: S608 - our own text
+                f"JOIN signatures s ON s.document_id = d.id WHERE {_IN_SCOPE}",
+                _scope_values(scope),
+            ).fetchall()
+            return nearest(connection, candidates(rows, vector, count), vector, limit)
 
         return await self._connections.read(work)
 
@@ -191,6 +203,17 @@ class SqliteIndex:
     async def passages(self, hits: Sequence[tuple[int, float]]) -> list[Passage]:
         """The chunks of the given hits in their order, with their scores."""
         return await self._connections.read(lambda c: records.passages(c, hits))
+
+    async def token_codes(self, chunk_ids: Sequence[int], dimensions: int) -> dict[int, bytes]:
+        """The codes of the chunks' tokens, of those that have any of so many dimensions."""
+
+        def work(connection: apsw.Connection) -> dict[int, bytes]:
+            by = reembedding.recorded(connection)
+            if by is None or by.dimensions != dimensions:
+                return {}  # the model was changed just now
+            return stored_codes.get(connection, chunk_ids)
+
+        return await self._connections.read(work)
 
     async def everything(self, scope: Scope, limit: int) -> list[Passage]:
         """The first chunks in scope in the order of documents and their texts."""
@@ -228,38 +251,6 @@ class SqliteIndex:
     async def _documents(self, where: str, *values: str) -> list[Document]:
         valid = [records.encodable(value) for value in values]
         return await self._connections.read(lambda c: records.documents(c, where, valid))
-
-    def _candidates(
-        self, connection: apsw.Connection, vector: Vectors, scope: Scope, count: int
-    ) -> list[int]:
-        rows: Any = connection.execute(
-            "SELECT s.first_chunk, s.bits FROM documents d "  # noqa: S608 - our own text
-            f"JOIN signatures s ON s.document_id = d.id WHERE {_IN_SCOPE}",
-            _scope_values(scope),
-        ).fetchall()
-        if not rows:
-            return []
-        parts = [unpack(bits, len(vector)) for _, bits in rows]
-        ids = np.concatenate(
-            [first + np.arange(len(part)) for (first, _), part in zip(rows, parts, strict=True)]
-        )
-        chosen: list[int] = ids[closest(np.concatenate(parts), vector, count)].tolist()
-        return chosen
-
-
-def _nearest(
-    connection: apsw.Connection, candidates: list[int], vector: Vectors, limit: int
-) -> list[tuple[int, float]]:
-    rows: Any = connection.execute(
-        "SELECT chunk_id, vector FROM vectors WHERE chunk_id IN (SELECT value FROM json_each(?)) "
-        "ORDER BY chunk_id",
-        (json.dumps(candidates),),
-    ).fetchall()
-    ids = [chunk_id for chunk_id, _ in rows]
-    floats = np.frombuffer(b"".join(data for _, data in rows), "<f4")
-    similarities = floats.reshape(len(ids), -1) @ vector if ids else np.empty(0)
-    best = np.argsort(-similarities, kind="stable")[:limit]
-    return [(ids[position], float(similarities[position])) for position in best]
 
 
 def _selective(connection: apsw.Connection, terms: list[str], owner: str) -> list[str]:

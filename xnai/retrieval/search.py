@@ -64,9 +64,7 @@ class HybridSearch:
         if not query.strip():
             return Found([])
         count = max(CANDIDATES, limit)
-        by_words = asyncio.create_task(
-            searching.of("words", self._index.search_text(query, scope, count))
-        )
+        by_words = asyncio.create_task(self._by_words(query, scope, count))
         try:
             asked, text_only = await self._asked(query)
             rankings = []
@@ -88,6 +86,9 @@ class HybridSearch:
         passages = without_repeats(passages, max(CONSIDERED, limit))
         passages = await self._reranked(query, passages)
         return Found(await joined(self._index, passages, limit), text_only)
+
+    async def _by_words(self, query: str, scope: Scope, count: int) -> Hits:
+        return await searching.of("words", self._index.search_text(query, scope, count))
 
     async def _reranked(self, query: str, passages: list[Passage]) -> list[Passage]:
         """The passages in the reranker's order, or as they are without one that works."""

@@ -1,15 +1,19 @@
 """The embedder with the real model."""
 
 import asyncio
+import json
 import time
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from model_folders import embedding_model
 
 from xnai.errors import XnaiError
 from xnai.retrieval import weights
 from xnai.retrieval.embedder import DIMENSIONS, MAX_TOKENS, OnnxEmbedder
+from xnai.retrieval.model_folder import read_folder
+from xnai.retrieval.token_codes import decode
 from xnai.settings import Settings
 
 
@@ -195,3 +199,49 @@ def test_a_broken_stamp_file_is_no_matter(tmp_path):
     (tmp_path / "verified.json").write_text("{")
     sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert weights.is_intact(path, sha256, tmp_path)
+
+
+async def test_chunks_have_the_vectors_of_embed_and_codes_of_their_tokens(embedder):
+    texts = ["The lamp was replaced in 1987.", "", "Bread!"]
+    stored = await embedder.embed_chunks(texts)
+    exact = await embedder.embed_tokens(texts)
+    assert np.array_equal(stored.vectors, await embedder.embed(texts))
+    for codes, tokens in zip(stored.codes, exact, strict=True):
+        back = decode(codes, DIMENSIONS)
+        assert back.starts.tolist() == tokens.starts.tolist()
+        assert np.array_equal(back.vectors > 0, tokens.vectors > 0)
+    assert [texts[0][start:][:4] for start in exact[0].starts[:2]] == ["The ", "lamp"]
+
+
+async def test_a_code_ranks_tokens_as_their_vectors_do(embedder):
+    asked = await embedder.embed_question("When was the lamp of the lighthouse replaced?")
+    text = (
+        "The keepers bake bread on Tuesdays. Ada Holm put in another lamp in 1987. The sea is wide."
+    )
+    (exact,) = await embedder.embed_tokens([text])
+    (codes,) = (await embedder.embed_chunks([text])).codes
+    whole = asked.tokens.vectors @ exact.vectors.T
+    estimated = asked.tokens.vectors @ decode(codes, DIMENSIONS).vectors.T
+    assert np.corrcoef(whole.ravel(), estimated.ravel())[0, 1] > 0.97
+    assert np.abs(whole.max(axis=1) - estimated.max(axis=1)).max() < 0.1
+
+
+async def test_a_question_is_told_with_its_tokens_and_what_they_weigh(embedder):
+    asked = await embedder.embed_question("When was the lamp replaced?")
+    (vector,) = await embedder.embed(["When was the lamp replaced?"])
+    assert np.array_equal(asked.vector, vector)
+    assert len(asked.weights) == len(asked.tokens.vectors) == len(asked.tokens.starts)
+
+
+@pytest.mark.parametrize("prompt", ["query: ", ""])
+async def test_of_a_model_with_prefixes_the_prefix_is_no_part_of_the_tokens(tmp_path, prompt):
+    path = embedding_model(tmp_path / "own")
+    prompts = {"prompts": {"query": prompt, "passage": "passage: "}}
+    (path / "config_sentence_transformers.json").write_text(json.dumps(prompts), encoding="utf-8")
+    own = OnnxEmbedder(Settings(data_dir=tmp_path), read_folder(path, "XNAI_EMBEDDER"))
+    await own.start()
+    asked = await own.embed_question("the lamp")
+    (tokens,) = await own.embed_tokens(["the lamp"])
+    await own.close()
+    assert asked.tokens.starts.tolist() == tokens.starts.tolist() == [0, 4]
+    assert len(asked.weights) == 2

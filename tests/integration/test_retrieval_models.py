@@ -171,6 +171,22 @@ async def test_an_index_of_before_codes_is_searched_and_given_what_it_lacks(tmp_
         assert (await index.without_codes(), await found(library)) == ([], order)
 
 
+async def test_codes_of_a_document_deleted_meanwhile_are_not_stored(tmp_path):
+    folder, data = str(embedding_model(tmp_path / "a", 64)), tmp_path / "data"
+    async with house(data, embedder=folder) as (library, *_):
+        for name, text in TEXTS.items():
+            await add(library, name, text)
+    as_of_before_codes(data / "index.sqlite3")
+
+    async with house(data, embedder=folder) as (library, index, embedders, _):
+        doomed, kept = await library.documents("me")
+        texts = await index.texts(doomed.id)
+        await library.delete(doomed.id)
+        await index.put_codes(texts, (await embedders.embed_chunks(texts.texts)).codes)
+        assert await index.without_codes() == [kept.id]
+        assert await index.token_codes([texts.first], 64) == {}
+
+
 async def test_after_a_change_the_codes_are_those_of_the_new_model(tmp_path):
     first, second = (str(embedding_model(tmp_path / n, d)) for n, d in (("a", 16), ("b", 24)))
     async with house(tmp_path / "data", embedder=first) as (library, *_):

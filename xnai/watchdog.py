@@ -10,9 +10,9 @@ from types import FrameType
 from typing import Self
 
 import structlog
-from prometheus_client import Histogram
 
 from xnai.telemetry import metrics
+from xnai.telemetry.instruments import Histogram
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +52,7 @@ class LoopLag:
             due = time.monotonic() + self._interval
             await asyncio.sleep(self._interval)
             self._histogram.observe(max(0.0, time.monotonic() - due))
+            metrics.settle()
 
 
 class LoopWatchdog:

@@ -72,7 +72,8 @@ CONFINED = {
     "onnxruntime": {"retrieval"},
     "pypdfium2": {"documents"},
     "markitdown": {"documents"},
-    "prometheus_client": {"telemetry", "watchdog"},
+    "prometheus_client": {"telemetry"},
+    "opentelemetry": {"telemetry"},
 }
 
 

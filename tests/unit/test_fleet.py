@@ -324,7 +324,7 @@ async def test_answers_are_counted_by_endpoint_and_result():
     one = server()
 
     def count(result) -> float:
-        return metrics.remote_answers.labels(one.name, result)._value.get()
+        return metrics.remote_answers.labels(one.name, result).value
 
     async with fleet_of(one) as fleet:
         await answer(fleet)
@@ -333,10 +333,10 @@ async def test_answers_are_counted_by_endpoint_and_result():
         one.chat = hanging_after(SSE, piece("A"))
         events = fleet.complete(ask())
         await anext(events)
-        assert metrics.remote_in_flight.labels(one.name)._value.get() == 1
+        assert metrics.remote_in_flight.labels(one.name).value == 1
         await events.aclose()
     assert [count(result) for result in ("answered", "failed", "cancelled")] == [1, 1, 1]
-    assert metrics.remote_in_flight.labels(one.name)._value.get() == 0
+    assert metrics.remote_in_flight.labels(one.name).value == 0
 
 
 async def test_the_passages_are_still_shown_whatever_is_wrong_with_an_endpoint():

@@ -48,7 +48,7 @@ from xnai.llm.protocol import (
 )
 from xnai.prompt import FENCES, Prompt, build_prompt
 from xnai.retrieval.search import Found
-from xnai.telemetry import metrics
+from xnai.telemetry import metrics, spanned
 from xnai.types import Passage
 from xnai.whole_question import Kind, commanded, kind_of
 from xnai.without_answer import MODEL_AWAY, not_found, passages_only, quoted
@@ -137,6 +137,7 @@ class Pipeline:
         for event in passages_only(question, passages, reason, started):
             yield event
 
+    @spanned("search")
     async def _look(
         self, question: Question, kind: Kind | None
     ) -> tuple[Found, XnaiError | None, Kind | None]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from xnai.errors import QUESTION_TOO_LONG, XnaiError
 from xnai.events import Question
 from xnai.llm.protocol import LanguageModel
+from xnai.telemetry import spanned
 from xnai.types import Message, Passage
 
 PLAIN_SYSTEM = "You are XNAi, a helpful assistant. Answer briefly and say so if you do not know."
@@ -103,6 +104,7 @@ def _task(text: str, question: str) -> str:
     return f"Text: {text}\n\nQuestion: {question}"
 
 
+@spanned("prompt")
 async def build_prompt(
     model: LanguageModel,
     question: Question,

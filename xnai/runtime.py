@@ -14,6 +14,7 @@ from xnai.errors import DATA_DIR_UNUSABLE, INTERNAL, XnaiError
 from xnai.guards.build import EMBEDDER, INDEX, MODEL, endpoint, make_breakers, own
 from xnai.guards.fallback import FallbackModel
 from xnai.guards.faults import heals, retry_after, words
+from xnai.guards.listener import figures
 from xnai.guards.model import GuardedModel, PatientModel
 from xnai.guards.search import GuardedEmbedder, GuardedSearch
 from xnai.llm.build import EngineBuild
@@ -30,6 +31,8 @@ from xnai.retrieval.sqlite_index import SqliteIndex
 from xnai.settings import Settings
 from xnai.streams import Streams
 from xnai.telemetry import metrics
+from xnai.telemetry.export import Export
+from xnai.telemetry.machine import Machine
 from xnai.watchdog import LoopLag, LoopWatchdog
 
 log = structlog.get_logger(__name__)
@@ -76,6 +79,8 @@ class Runtime:
         self.pipeline = Pipeline(self.library, self.model)
         self._lag = LoopLag()
         self._watchdog = LoopWatchdog()
+        self._machine = Machine(metrics, settings.data_dir)
+        self._export = Export(metrics, lambda: metrics.show_breakers(figures(self.breakers)))
         self._opening: asyncio.Task[None] | None = None
 
     def _search(self) -> HybridSearch:
@@ -98,8 +103,12 @@ class Runtime:
         """Begin opening index and model in the background, so that the page is up at once."""
         self._lag.start()
         self._watchdog.start()
+        self._machine.start()
+        self._export.start()
         loop = asyncio.get_running_loop()
         metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
+        metrics.model_ready.set_function(lambda: self.model.status.state == "ready")
+        metrics.search_ready.set_function(lambda: self.search_state.state == "ready")
         await self.breakers.start()
         self._opening = asyncio.create_task(self._open())
 
@@ -151,6 +160,8 @@ class Runtime:
         await self._embedder.close()
         await self._lag.stop()
         await self._watchdog.stop()
+        await self._machine.stop()
+        await self._export.stop()
 
 
 def _fleet(settings: Settings, breakers: Breakers) -> LanguageModel:

@@ -15,7 +15,7 @@ import structlog
 
 from xnai.errors import ANSWER_TIMEOUT, SHUTTING_DOWN, XnaiError
 from xnai.events import Done, Event, Parts, Prompted, Reading, Retrieved, Token, Waiting
-from xnai.telemetry import metrics
+from xnai.telemetry import metrics, traces
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +44,8 @@ ENDS = tuple(state for state in State if state not in LIVE)
 class Stream:
     """One answer: whose it is, how far it is, and what ends it.
 
-    ``thread`` is empty for the API, which has no threads; ``started`` is a time of
-    ``time.monotonic()``.
+    ``thread`` is empty for the API, which has no threads; ``started`` and ``shown``
+    are times of ``time.monotonic()``.
     """
 
     kind: Literal["page", "api"]
@@ -55,6 +55,7 @@ class Stream:
     thread: str = ""
     state: State = State.QUEUED
     started: float = field(default_factory=time.monotonic)
+    shown: float = 0.0  # when the first text came
     reason: State | None = None  # the end that was asked for
     _task: "asyncio.Task[object] | None" = field(default_factory=asyncio.current_task)
     _sealed: bool = False
@@ -71,6 +72,8 @@ class Stream:
                 self.state = State.QUEUED
             case Prompted() | Reading() | Parts() | Token():
                 self.state = State.STREAMING
+                if not self.shown and isinstance(event, Token):
+                    self.shown = time.monotonic()
             case Done():
                 self._sealed = True
 
@@ -125,11 +128,12 @@ class Streams:
         if stream.thread:
             self._threads[stream.thread] = stream
         metrics.streams_active.inc()
-        end = State.COMPLETED
+        end, error = State.COMPLETED, None
+        trace = traces.question(stream.kind)
         try:
             yield stream
         except BaseException as exc:
-            end = end_of(stream, exc)
+            end, error = end_of(stream, exc), exc
             raise
         finally:
             self._running.discard(stream)
@@ -138,6 +142,7 @@ class Streams:
             metrics.streams_ended.labels(end).inc()
             stream.end(end)
             _log_end(stream)
+            trace.end(end, error, stream.shown)
 
     def cancel_thread(self, thread: str, reason: State) -> Stream | None:
         """End the stream of a thread, if there is one; returns it."""

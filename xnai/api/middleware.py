@@ -13,13 +13,14 @@ from xnai.api.errors import REQUEST_ID, ErrorBoundary
 from xnai.api.headers import SecurityHeaders
 from xnai.api.hosts import HostGuard
 from xnai.settings import Settings
-from xnai.telemetry import metrics
+from xnai.telemetry import metrics, traces
 
 log = structlog.get_logger(__name__)
 
 _HEADER = "X-Request-ID"
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET = ("/health", "/metrics")
+_TRACED = "/v1/"  # the page's socket is one request for many questions
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
 
@@ -31,7 +32,8 @@ class RequestContext:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application with the id bound."""
-        given = Headers(scope=scope).get(_HEADER, "")
+        headers = Headers(scope=scope)
+        given = headers.get(_HEADER, "")
         request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
         scope[REQUEST_ID] = request_id
         started = time.monotonic()
@@ -47,7 +49,8 @@ class RequestContext:
                 metrics.request(_route(scope), status)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        caller = traces.incoming(headers if scope["path"].startswith(_TRACED) else {})
+        with structlog.contextvars.bound_contextvars(request_id=request_id), caller:
             try:
                 await self._app(scope, receive, labelled)
             finally:

@@ -12,6 +12,7 @@ from xnai.documents.chunk import Chunker
 from xnai.documents.parse import Reading
 from xnai.documents.protocol import IngestProgress, IngestStage
 from xnai.retrieval.protocol import Embedder, Vectors
+from xnai.telemetry.stages import Laps
 from xnai.types import Chunk, Page
 
 BATCH = 32  # chunks embedded at once
@@ -44,6 +45,7 @@ class Digest:
     chunks: list[Chunk] = field(default_factory=list)
     vectors: list[Vectors] = field(default_factory=list)
     complete: bool = False  # all pages were read and chunked
+    seconds: dict[str, float] = field(default_factory=dict)  # of parse, chunk and embed
 
     def stacked(self, dimensions: int) -> Vectors:
         """All vectors, shape (chunks, dimensions)."""
@@ -72,8 +74,10 @@ async def digest(
 
     async def read() -> None:
         waiting: list[Chunk] = []
+        laps = Laps(result.seconds)
         async with aclosing(reading.pages()) as pages:
             async for page in pages:
+                laps.lap("parse")
                 result.pages.append(page)
                 progress.tell("parsing", len(result.pages), reading.total)
                 async with aclosing(chunker.chunks(page, markdown=markdown)) as steps:
@@ -81,9 +85,12 @@ async def digest(
                         result.chunks += chunks
                         waiting += chunks
                         progress.tell("chunking", len(result.chunks), 0)
+                        laps.lap("chunk")
                         while len(waiting) >= BATCH:
                             await batches.put(waiting[:BATCH])
                             del waiting[:BATCH]
+                        laps.lap("")  # the wait for the embedder
+        laps.lap("parse")
         result.complete = True
         progress.tell("parsing", len(result.pages), len(result.pages))
         progress.tell("chunking", len(result.chunks), len(result.chunks))
@@ -93,8 +100,11 @@ async def digest(
 
     async def embed() -> None:
         done = 0
+        laps = Laps(result.seconds)
         while (batch := await batches.get()) is not None:
+            laps.lap("")
             result.vectors.append(await embedder.embed([chunk.text for chunk in batch]))
+            laps.lap("embed")
             done += len(batch)
             progress.tell("embedding", done, len(result.chunks) if result.complete else 0)
 

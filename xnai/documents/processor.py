@@ -20,6 +20,7 @@ from xnai.errors import FILE_NO_TEXT, INTERNAL, SHUTTING_DOWN, XnaiError
 from xnai.retrieval.protocol import Index
 from xnai.settings import Settings
 from xnai.telemetry import metrics
+from xnai.telemetry.stages import Laps
 from xnai.types import Document
 
 _log = structlog.get_logger(__name__)
@@ -95,12 +96,16 @@ class Processor:
             notes=reading.notes,
         )
         vectors = await asyncio.to_thread(read.stacked, self._embedder.dimensions)
+        laps = Laps(read.seconds)
         await uninterrupted(self._index.upsert(processed, read.pages, read.chunks, vectors))
+        laps.lap("write")
         seconds = time.monotonic() - began
         metrics.document("processed")
         metrics.pages.inc(processed.page_count)
         metrics.chunks.inc(processed.chunk_count)
         metrics.ingest_seconds.observe(seconds)
+        for stage, spent in read.seconds.items():
+            metrics.ingest_stage_seconds.observe(spent, stage)
         _log.info(
             "document_processed",
             document_id=document.id,

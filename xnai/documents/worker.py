@@ -22,6 +22,7 @@ from xnai.errors import (
     INTERNAL,
     XnaiError,
 )
+from xnai.telemetry.machine import watched
 
 _log = structlog.get_logger(__name__)
 
@@ -155,7 +156,8 @@ async def worker(
     }
     try:
         process.stdin.write(json.dumps(full).encode() + b"\n")
-        yield Worker(name, limits, process)
+        with watched("parser", process.pid):
+            yield Worker(name, limits, process)
     finally:
         # Once it is reaped, its id may be that of another group.
         if process.returncode is None:

@@ -15,6 +15,7 @@ from xnai.llm.counters import Counters
 from xnai.llm.deadline import Deadline
 from xnai.llm.errand import Errand
 from xnai.llm.files import ModelFile, ModelFiles
+from xnai.llm.generation import LOCAL, Generation
 from xnai.llm.launch import WorkerOptions
 from xnai.llm.loading import EngineBuild, Loader
 from xnai.llm.protocol import (
@@ -165,17 +166,21 @@ class LocalEngine:
         self._supervisor.check()
         characters = sum(len(message.content) for message in completion.messages)
         work = Work(characters, completion.sampling.max_tokens)
-        ticket = self._admission.join(completion.user, work)
-        errand = Errand(self._admission, ticket, self._rates, Deadline(completion.deadline))
-        try:
-            async with aclosing(self._queue(errand)) as places:
-                async for place in places:
-                    yield Queued(place.position, place.eta_seconds)
-            async with aclosing(self._attempts(errand, completion)) as events:
-                async for event in events:
-                    yield event
-        finally:
-            await errand.close()
+        with Generation(LOCAL, self._supervisor.status.name, completion) as generation:
+            ticket = self._admission.join(completion.user, work)
+            errand = Errand(self._admission, ticket, self._rates, Deadline(completion.deadline))
+            try:
+                async with aclosing(self._queue(errand)) as places:
+                    async for place in places:
+                        yield Queued(place.position, place.eta_seconds)
+                generation.turn()
+                async with aclosing(self._attempts(errand, completion)) as events:
+                    async for event in events:
+                        generation.see(event)
+                        yield event
+            finally:
+                await errand.close()
+                generation.worked(errand.figures)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without the template's own."""

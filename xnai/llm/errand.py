@@ -64,6 +64,15 @@ class Errand:
         else:
             await self._worker.discard(self._request)
 
+    @property
+    def figures(self) -> tuple[Frame, float] | None:
+        """What the worker said of its work when it was through with it, and when it said so."""
+        if self._request is None or not self._request.ended.done():
+            return None
+        frame = self._request.ended.result()
+        known = frame is not None and "decode_seconds" in frame
+        return (frame, self._request.ended_at) if frame is not None and known else None
+
     def _ended(self, end: "asyncio.Future[Frame | None]") -> None:
         frame = end.result()
         if frame is not None and frame["type"] == "finished":

@@ -17,6 +17,7 @@ from xnai.errors import (
     REMOTE_PAUSED,
     XnaiError,
 )
+from xnai.llm.generation import Generation
 from xnai.llm.protocol import (
     Completion,
     CompletionEvent,
@@ -223,10 +224,15 @@ class Fleet:
         metrics.remote_in_flight.labels(endpoint.name).inc()
         try:
             breaker = self._breakers[endpoint.name]
-            stream = breaker.stream(endpoint.complete, completion, self._model)
-            async with aclosing(stream) as events:
-                async for event in events:
-                    yield event
+            model = printable(self._model or endpoint.info.default)
+            asked = Generation(endpoint.info.kind, model, completion, endpoint.name)
+            with asked as generation:
+                passed_on = generation.passed_on(completion)
+                stream = breaker.stream(endpoint.complete, passed_on, self._model)
+                async with aclosing(stream) as events:
+                    async for event in events:
+                        generation.see(event)
+                        yield event
             result = "answered"
         except BreakerOpenError as exc:
             result = "refused"

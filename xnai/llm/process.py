@@ -21,6 +21,7 @@ from xnai.llm.launch import (
 )
 from xnai.llm.machine import oom_kills
 from xnai.llm.request import CLOSING, Request, WorkerDiedError, WorkerRetiredError
+from xnai.telemetry.machine import watched
 
 TICKS = 10  # silence is counted in tenths, so that a pause of the server itself counts once
 STOP_SECONDS = 2.0
@@ -174,8 +175,9 @@ class WorkerProcess:
         log = asyncio.create_task(self._pump_log())
         death = Death("stopped", "it was stopped")
         try:
-            await self._pump_frames()
-            code = await self._wait_end()
+            with watched("model", self.pid):
+                await self._pump_frames()
+                code = await self._wait_end()
             await log
             death = self._killed_because or self._explain(code)
         finally:

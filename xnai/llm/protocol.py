@@ -16,7 +16,8 @@ class Completion:
     """One request to a model.
 
     ``user`` is whom the request counts for when turns are given out; ``deadline`` is the time of
-    ``time.monotonic()`` after which the answer is of no use.
+    ``time.monotonic()`` after which the answer is of no use; ``traceparent`` is the W3C header of
+    the trace that a remote server's part belongs to.
     """
 
     request_id: str
@@ -24,6 +25,7 @@ class Completion:
     messages: tuple[Message, ...]
     sampling: Sampling
     deadline: float
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,13 @@ class Endpoint:
         named = model or ("default" if self.info.kind == "xnai" else self.info.default)
         body = request_body(completion, named, self.info.kind, extensions=extensions)
         response = await stack.enter_async_context(
-            self._http.stream("POST", "/v1/chat/completions", body, model=named)
+            self._http.stream(
+                "POST",
+                "/v1/chat/completions",
+                body,
+                model=named,
+                traceparent=completion.traceparent,
+            )
         )
         if not _STREAM.match(response.headers.get("content-type", "")):
             raise self._garbled("its answer is no event stream")

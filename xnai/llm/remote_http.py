@@ -79,7 +79,13 @@ class EndpointHttp:
 
     @asynccontextmanager
     async def stream(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, model: str = ""
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        model: str = "",
+        traceparent: str = "",
     ) -> AsyncIterator[httpx.Response]:
         """An answer of status 200 whose body is still to come; leaving ends the connection.
 
@@ -90,11 +96,11 @@ class EndpointHttp:
         content = None
         if body is not None:
             content = json.dumps(body, separators=(",", ":")).encode()
+        headers = {"Content-Type": "application/json"} if content else {}
+        if traceparent:
+            headers["traceparent"] = traceparent
         request = self._client.build_request(
-            method,
-            self.url + path,
-            content=content,
-            headers={"Content-Type": "application/json"} if content else None,
+            method, self.url + path, content=content, headers=headers
         )
         with translated(self.endpoint, self.connect_timeout):
             response = await self._client.send(request, stream=True)

@@ -1,6 +1,7 @@
 """One request under way in a worker, as the server sees it."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -46,6 +47,7 @@ class Request:
         self.timed = timed
         self.ticks = 0
         self.cancelling = False
+        self.ended_at = 0.0  # time.monotonic()
         self.prefilled = 0  # tokens that were read, those found in the cache left out
         self.ended: asyncio.Future[Frame | None] = loop.create_future()
         self.proven: asyncio.Future[None] = loop.create_future()
@@ -148,4 +150,5 @@ class Request:
     def _end(self, frame: Frame | None) -> None:
         self._prove()
         if not self.ended.done():
+            self.ended_at = time.monotonic()
             self.ended.set_result(frame)

@@ -10,6 +10,7 @@ from xnai.errors import XnaiError
 from xnai.retrieval.arrange import joined, without_repeats
 from xnai.retrieval.late_interaction import rerank
 from xnai.retrieval.protocol import Embedder, Reranker, Searchable, Vectors
+from xnai.telemetry import searching
 from xnai.types import Passage, Scope
 
 CANDIDATES = 100  # of each search
@@ -63,22 +64,27 @@ class HybridSearch:
         if not query.strip():
             return Found([])
         count = max(CANDIDATES, limit)
-        by_words = asyncio.create_task(self._index.search_text(query, scope, count))
+        by_words = asyncio.create_task(
+            searching.of("words", self._index.search_text(query, scope, count))
+        )
         try:
             vector, text_only = await self._vector(query)
             rankings = []
             if vector is not None:
-                rankings.append(await self._index.search_vectors(vector, scope, count))
+                found = self._index.search_vectors(vector, scope, count)
+                rankings.append(await searching.of("vectors", found))
             rankings.append(await by_words)
         finally:
             by_words.cancel()
             await asyncio.gather(by_words, return_exceptions=True)
         count = max(RERANKED, limit)
-        candidates = await self._index.passages(fuse(rankings)[: count + SPARE])
+        fused = fuse(rankings)[: count + SPARE]
+        candidates = await searching.of("fetch", self._index.passages(fused))
         passages = without_repeats(candidates)[:count]
         if text_only is None:
             try:
-                passages = await rerank(self._embedder, query, passages)
+                work = rerank(self._embedder, query, passages)
+                passages = await searching.of("rerank", work)
             except XnaiError as error:
                 log.warning("search.text_only", code=error.code)
                 text_only = error
@@ -90,7 +96,8 @@ class HybridSearch:
         if self._reranker is None:
             return passages
         try:
-            return await self._reranker.rerank(query, passages)
+            work = self._reranker.rerank(query, passages)
+            return await searching.of("cross_encode", work)
         except XnaiError as error:
             log.warning("search.not_reranked", code=error.code, reason=error.message)
             return passages
@@ -98,7 +105,8 @@ class HybridSearch:
     async def _vector(self, query: str) -> tuple[Vectors | None, XnaiError | None]:
         """The query's vector, or the reason why there is none."""
         try:
-            return await self._embedder.embed_question(query), None
+            embedding = self._embedder.embed_question(query)
+            return await searching.of("embed", embedding), None
         except XnaiError as error:
             log.warning("search.text_only", code=error.code)
             return None, error

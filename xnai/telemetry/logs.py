@@ -11,6 +11,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from xnai.settings import Settings
+from xnai.telemetry.traces import add_trace
 
 PRIVATE = "[private]"
 _PRIVATE_NAMES = frozenset(
@@ -68,6 +69,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
+        add_trace,
         Redact(_secrets(settings)),
     ]
     structlog.configure(

@@ -129,7 +129,7 @@ class Counter:
     def observe(self, _: CallbackOptions) -> Iterator[Observation]:
         """All numbers, for the SDK."""
         for series in list(self._series.values()):
-            yield Observation(series.value, series.attributes)
+            yield Observation(float(series.value), series.attributes)
 
 
 class Gauge(Counter):

@@ -7,6 +7,7 @@ from opentelemetry.sdk.resources import Resource
 import xnai
 
 _INSTANCE = uuid.uuid4().hex
+_UNKNOWN = "unknown_service"  # what the SDK calls who has no name
 
 
 def resource() -> Resource:
@@ -14,6 +15,6 @@ def resource() -> Resource:
     ours = Resource({"service.version": xnai.__version__, "service.instance.id": _INSTANCE}).merge(
         Resource.create({})
     )
-    if ours.attributes.get("service.name", "unknown_service") == "unknown_service":
+    if str(ours.attributes.get("service.name", "")).startswith(_UNKNOWN):
         return ours.merge(Resource({"service.name": "xnai"}))
     return ours

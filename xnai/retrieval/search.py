@@ -65,26 +65,25 @@ class HybridSearch:
             return Found([])
         count = max(CANDIDATES, limit)
         by_words = asyncio.create_task(
-            searching.of("words", self._index.search_text(query, scope, count))
+            searching.of("words", self._index.search_text, query, scope, count)
         )
         try:
             vector, text_only = await self._vector(query)
             rankings = []
             if vector is not None:
-                found = self._index.search_vectors(vector, scope, count)
-                rankings.append(await searching.of("vectors", found))
+                search = self._index.search_vectors
+                rankings.append(await searching.of("vectors", search, vector, scope, count))
             rankings.append(await by_words)
         finally:
             by_words.cancel()
             await asyncio.gather(by_words, return_exceptions=True)
         count = max(RERANKED, limit)
         fused = fuse(rankings)[: count + SPARE]
-        candidates = await searching.of("fetch", self._index.passages(fused))
+        candidates = await searching.of("fetch", self._index.passages, fused)
         passages = without_repeats(candidates)[:count]
         if text_only is None:
             try:
-                work = rerank(self._embedder, query, passages)
-                passages = await searching.of("rerank", work)
+                passages = await searching.of("rerank", rerank, self._embedder, query, passages)
             except XnaiError as error:
                 log.warning("search.text_only", code=error.code)
                 text_only = error
@@ -96,8 +95,8 @@ class HybridSearch:
         if self._reranker is None:
             return passages
         try:
-            work = self._reranker.rerank(query, passages)
-            return await searching.of("cross_encode", work)
+            order = self._reranker.rerank
+            return await searching.of("cross_encode", order, query, passages)
         except XnaiError as error:
             log.warning("search.not_reranked", code=error.code, reason=error.message)
             return passages
@@ -105,8 +104,7 @@ class HybridSearch:
     async def _vector(self, query: str) -> tuple[Vectors | None, XnaiError | None]:
         """The query's vector, or the reason why there is none."""
         try:
-            embedding = self._embedder.embed_question(query)
-            return await searching.of("embed", embedding), None
+            return await searching.of("embed", self._embedder.embed_question, query), None
         except XnaiError as error:
             log.warning("search.text_only", code=error.code)
             return None, error

@@ -114,7 +114,7 @@ async def question(streams: Streams, model: WordyModel) -> None:
     """One answer as the server gives it, with the steps of a search."""
     with streams.run(Stream("api", "me", "m1")) as stream:
         for stage in STAGES:
-            await searching.of(stage, nothing())
+            await searching.of(stage, nothing)
         async with aclosing(Pipeline(None, model).answer(ASKED)) as events:  # type: ignore[arg-type]
             async for event in events:
                 stream.see(event)

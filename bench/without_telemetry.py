@@ -5,7 +5,7 @@ Run as a script it is `xnai serve`: `python bench/without_telemetry.py`.
 """
 
 import sys
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -45,9 +45,9 @@ def nothing(*_: object) -> None:
     """Do what telemetry does when there is none."""
 
 
-async def alone(_: Stages, __: str, work: Awaitable[Any]) -> Any:
+async def alone(_: Stages, __: str, work: Callable[..., Awaitable[Any]], *args: object) -> Any:
     """The work without a clock."""
-    return await work
+    return await work(*args)
 
 
 class NoLag(LoopLag):

@@ -1,5 +1,6 @@
 """Traces and figures as a collector gets them from a whole server that answers a question."""
 
+import asyncio
 import json
 import shutil
 import socket
@@ -8,6 +9,8 @@ import time
 import httpx
 import pytest
 from otlp_collector import attributes, collecting
+from test_whole import Chat
+from ui_client import tidy_up
 
 pytestmark = pytest.mark.engine
 
@@ -51,9 +54,17 @@ def ask(server, file_id: str, **headers: str) -> httpx.Response:
     return httpx.post(url, json=body, headers=headers, timeout=120).raise_for_status()
 
 
+async def ask_on_the_page(server) -> None:
+    try:
+        chat = await Chat.open(server)
+        await chat.ask(QUESTION, (FILE, STORY.encode()))
+    finally:
+        await tidy_up()
+
+
 @pytest.fixture(scope="module")
 def told(server, tmp_path_factory):
-    """What the collector has after two questions, the log, the responses and /metrics."""
+    """What the collector has after three questions, the log, two responses and /metrics."""
     with collecting() as collector:
         other = own_server(
             server,
@@ -71,6 +82,8 @@ def told(server, tmp_path_factory):
             parent = f"00-{TRACE}-{PARENT}-01"
             second = ask(other, file_id, traceparent=parent, **{"X-Request-ID": "mine-1"})
             collector.wait_for("question", 2)
+            asyncio.run(ask_on_the_page(other))
+            collector.wait_for("question", 3)
             time.sleep(1)  # figures are sent every half second
             text = httpx.get(f"{other.url}/metrics").text
         finally:
@@ -78,9 +91,25 @@ def told(server, tmp_path_factory):
         yield collector, other.log, (first, second), text, code
 
 
+def root_of(collector, kind: str):
+    roots = [span for span in collector.wait_for("question", 3) if not span.parent_span_id]
+    [root] = [span for span in roots if attributes(span)["xnai.stream.kind"] == kind]
+    return root
+
+
+def test_a_question_on_the_page_is_a_trace_of_the_same_steps(told):
+    collector, log, _, _, _ = told
+    root = root_of(collector, "page")
+    names = [span.name.split(" ")[0] for span in collector.trace_of(root)]
+    assert sorted(TREE) == sorted(names)
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    request_id = attributes(root)["xnai.request.id"]
+    assert request_id in {line.get("request_id") for line in lines if "trace_id" in line}
+
+
 def test_a_question_is_one_trace_of_all_its_steps(told):
     collector, _, responses, _, _ = told
-    [root] = [s for s in collector.wait_for("question") if not s.parent_span_id]
+    root = root_of(collector, "api")
     spans = {span.span_id: span for span in collector.trace_of(root)}
     short = {i: span.name.split(" ")[0] for i, span in spans.items()}
 
@@ -100,7 +129,7 @@ def test_a_question_is_one_trace_of_all_its_steps(told):
 
 def test_the_models_part_has_the_attributes_of_the_convention(told):
     collector, _, responses, _, _ = told
-    [root] = [s for s in collector.wait_for("question") if not s.parent_span_id]
+    root = root_of(collector, "api")
     [chat] = [s for s in collector.trace_of(root) if s.name.startswith("chat ")]
     usage = responses[0].json()["usage"]
 
@@ -116,7 +145,7 @@ def test_the_models_part_has_the_attributes_of_the_convention(told):
 
 def test_a_caller_that_names_a_trace_gets_its_question_into_it(told):
     collector, _, _, _, _ = told
-    [inner] = [s for s in collector.wait_for("question", 2) if s.parent_span_id]
+    [inner] = [s for s in collector.wait_for("question", 3) if s.parent_span_id]
     assert (inner.trace_id.hex(), inner.parent_span_id.hex()) == (TRACE, PARENT)
     assert attributes(inner)["xnai.request.id"] == "mine-1"
 
@@ -150,7 +179,9 @@ def test_figures_are_pushed_and_shown_under_one_name_each(told):
     points = collector.metrics["gen_ai.client.token.usage"].histogram.data_points
 
     written = [p for p in points if attributes(p)["gen_ai.token.type"] == "output"]
-    assert [(len(usage), sum(usage))] == [(p.count, p.sum) for p in written]
+    [found] = [(p.count, p.sum) for p in written]
+    assert found[0] == len(usage) + 1  # the page's is the third
+    assert found[1] > sum(usage)
     assert collector.metrics["xnai.model.loads"].sum.data_points[0].as_double == 1
     assert collector.metrics["xnai.breaker.state"].gauge.data_points
     assert "gen_ai_client_token_usage_sum" in text

@@ -52,7 +52,7 @@ class Generation:
             }
         )
         host, _, port = server.rpartition(":")
-        if host:
+        if host and port.isdigit():
             self._span.set_attributes({"server.address": host, "server.port": int(port)})
         elif server:
             self._span.set_attribute("server.address", server)

@@ -64,22 +64,24 @@ class HybridSearch:
         if not query.strip():
             return Found([])
         count = max(CANDIDATES, limit)
-        by_words = asyncio.create_task(self._by_words(query, scope, count))
+        by_words = asyncio.create_task(
+            searching.of("words", self._index.search_text, query, scope, count)
+        )
         try:
             asked, text_only = await self._asked(query)
             rankings = []
             if asked is not None:
-                found = self._index.search_vectors(asked.vector, scope, count)
-                rankings.append(await searching.of("vectors", found))
+                search = self._index.search_vectors
+                rankings.append(await searching.of("vectors", search, asked.vector, scope, count))
             rankings.append(await by_words)
         finally:
             by_words.cancel()
             await asyncio.gather(by_words, return_exceptions=True)
         fused = fuse(rankings)[: max(RERANKED, 2 * limit)]
-        passages = await searching.of("fetch", self._index.passages(fused))
+        passages = await searching.of("fetch", self._index.passages, fused)
         if asked is not None:
             try:
-                passages = await searching.of("rerank", self._compared(asked, passages))
+                passages = await searching.of("rerank", self._compared, asked, passages)
             except XnaiError as error:
                 log.warning("search.text_only", code=error.code)
                 text_only = error
@@ -87,16 +89,13 @@ class HybridSearch:
         passages = await self._reranked(query, passages)
         return Found(await joined(self._index, passages, limit), text_only)
 
-    async def _by_words(self, query: str, scope: Scope, count: int) -> Hits:
-        return await searching.of("words", self._index.search_text(query, scope, count))
-
     async def _reranked(self, query: str, passages: list[Passage]) -> list[Passage]:
         """The passages in the reranker's order, or as they are without one that works."""
         if self._reranker is None:
             return passages
         try:
-            work = self._reranker.rerank(query, passages)
-            return await searching.of("cross_encode", work)
+            order = self._reranker.rerank
+            return await searching.of("cross_encode", order, query, passages)
         except XnaiError as error:
             log.warning("search.not_reranked", code=error.code, reason=error.message)
             return passages
@@ -110,8 +109,7 @@ class HybridSearch:
     async def _asked(self, query: str) -> tuple[Asked | None, XnaiError | None]:
         """The query's vectors, or the reason why there are none."""
         try:
-            embedding = self._embedder.embed_question(query)
-            return await searching.of("embed", embedding), None
+            return await searching.of("embed", self._embedder.embed_question, query), None
         except XnaiError as error:
             log.warning("search.text_only", code=error.code)
             return None, error

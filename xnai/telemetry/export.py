@@ -48,7 +48,7 @@ class Export:
         if is_wanted("TRACES"):
             self._end_traces = _start_traces()
         if is_wanted("METRICS"):
-            self._pushing = asyncio.create_task(self._push(), name="metrics-push")
+            self._pushing = asyncio.create_task(self._push_on(), name="metrics-push")
 
     async def stop(self) -> None:
         """Send the last of it, waiting for a slow collector a moment only."""
@@ -60,6 +60,12 @@ class Export:
             traces.use(None)
             await _aside(self._end_traces, _CLOSE_SECONDS)
             self._end_traces = None
+
+    async def _push_on(self) -> None:
+        try:
+            await self._push()
+        except Exception as exc:  # noqa: BLE001 - a variable of OpenTelemetry that makes no sense
+            _log.error("figures are not sent", reason=str(exc))
 
     async def _push(self) -> None:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import (  # noqa: PLC0415 - rare
@@ -106,6 +112,8 @@ def is_wanted(signal: str) -> bool:
     )
     if not endpoint:
         return False
+    if environment("OTEL_EXPORTER_OTLP_PROTOCOL", "").startswith("grpc"):
+        _log.warning("OTLP is sent over HTTP whatever OTEL_EXPORTER_OTLP_PROTOCOL says")
     if urlsplit(endpoint).scheme in {"http", "https"}:
         return True
     _log.error(

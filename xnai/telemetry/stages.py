@@ -1,13 +1,14 @@
 """Times the steps of a search and of reading a document."""
 
 import time
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
 
 from xnai.telemetry.instruments import Histogram
 from xnai.telemetry.traces import traces
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Stages:
@@ -23,12 +24,14 @@ class Stages:
         self._histogram = histogram
         self._prefix = prefix
 
-    async def of(self, name: str, work: Awaitable[T]) -> T:
-        """What the work gives, timed as a step."""
+    async def of(
+        self, name: str, work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What the work gives when it is called, timed as a step."""
         began = time.monotonic()
         try:
             with traces.span(f"{self._prefix}.{name}"):
-                return await work
+                return await work(*args, **kwargs)
         finally:
             self._histogram.observe(time.monotonic() - began, name)
 

@@ -1,7 +1,7 @@
 # Everything a person or CI does with this tree. POSIX sh, GNU make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint format lock bench clean
+.PHONY: help run setup test coverage lint format lock bench clean
 
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 # The first interpreter that will do; PYTHON=/path/to/python chooses another.
@@ -41,6 +41,11 @@ setup:  ## set everything up without serving
 test:  ## set everything up, compile the engine if need be, pass the tests
 	$(BOOTSTRAP) runtime dev && $(VENV)/python -m xnai.llm.build && exec $(VENV)/pytest $(ARGS)
 
+coverage:  ## pass the tests and say which branches of xnai they take (about twice as long)
+	$(BOOTSTRAP) runtime dev && $(VENV)/python -m xnai.llm.build
+	$(VENV)/coverage erase && $(VENV)/coverage run -m pytest $(ARGS); status=$$?; \
+	$(VENV)/coverage combine --quiet && $(VENV)/coverage report && exit $$status
+
 lint:  ## check style, format and types
 	$(BOOTSTRAP) runtime dev && $(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy
 
@@ -60,7 +65,7 @@ bench:  ## measure a first and a second start in a fresh clone
 	$(BOOTSTRAP) runtime && exec $(VENV)/python bench/start.py $(ARGS)
 
 clean:  ## remove what was installed, and the data if you say so
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .files
+	rm -rf .venv .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis .files
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d data ]; then \
 	printf 'Remove data/ too: documents, chats and the compiled engine? [y/N] '; \

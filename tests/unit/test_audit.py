@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import re
 import resource
 import time
+from pathlib import Path
 
 import pytest
 import structlog
@@ -231,6 +233,16 @@ async def test_a_question_is_noted_without_its_words(opened, tmp_path):
     assert (line["prompt_tokens"], line["completion_tokens"]) == (12, 3)
     assert line["seconds"] >= 0
     assert not [word for word in ("Holm", "late", "text") if word in json.dumps(line)]
+
+
+async def test_every_field_of_a_question_is_documented(opened, tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+    line = await answered(opened(audit_content=True), tmp_path, [DONE])
+
+    assert set(line) == documented
 
 
 async def test_content_is_kept_if_that_is_wished(opened, tmp_path):

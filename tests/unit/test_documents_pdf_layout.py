@@ -8,11 +8,12 @@ from xnai.documents import pdf as reader
 from xnai.documents import pdf_layout
 
 PRICES = [["Room", "May", "July"], ["Single", "80", "110"], ["Double", "120", "160"]]
-TABLE = "| Room | May | July |\n| --- | --- | --- |\n| Single | 80 | 110 |\n| Double | 120 | 160 |"
+TABLE = "Room: Single; May: 80; July: 110.\nRoom: Double; May: 120; July: 160."
 PROSE = "The rooms have a view of the harbour and of its lighthouse."
 
 
 WIDTH = 90.0
+WORDS = ("first", "second", "third", "fourth")
 
 
 def cells(rows, left=72.0, top=700.0, pitch=20.0, size=11.0):
@@ -73,7 +74,7 @@ def test_a_cell_of_several_lines_is_one_cell():
 
     page = text(cells(rows), lines=lines)
 
-    assert "| Single | a bed and a desk |" in page
+    assert "Single: a bed and a desk." in page
 
 
 def test_what_spans_several_columns_or_rows_is_said_in_each_of_them():
@@ -85,28 +86,26 @@ def test_what_spans_several_columns_or_rows_is_said_in_each_of_them():
 
     page = text(cells(rows), lines=lines)
 
-    head = "| Room | Price May | Price July |\n| --- | --- | --- |"
-    assert f"{head}\n| Single | 80 | 110 |\n| Single | 85 | 120 |" == page
+    assert page == (
+        "Room: Single; Price May: 80; Price July: 110.\n"
+        "Room: Single; Price May: 85; Price July: 120."
+    )
 
 
-def test_headings_are_repeated_with_every_group_of_rows():
-    rows = [["Name", "Born"], *([f"Person {n}", str(1900 + n)] for n in range(30))]
+def test_of_two_columns_the_first_may_name_what_is_in_the_second():
+    rows = [["Name", "Ada Holm"], ["Town", "Norwick"], ["Trade", "Keeper"]]
 
-    page = text(cells(rows, top=780, pitch=16), lines=grid(rows, top=780, pitch=16))
-
-    groups = page.split("\n\n")
-    assert len(groups) > 1
-    assert {group.split("\n")[0] for group in groups} == {"| Name | Born |"}
+    assert text(cells(rows), lines=grid(rows)) == "Name: Ada Holm.\nTown: Norwick.\nTrade: Keeper."
 
 
 def test_a_table_that_goes_on_on_the_next_page_has_its_headings_there_too():
-    rows = [["Name", "Born"], *([f"Person {n}", str(1900 + n)] for n in range(8))]
+    rows = [["Name", "Born", "In"], *([f"Person {n}", str(1900 + n), "Norwick"] for n in range(8))]
     pages = [rows[:4], rows[4:7], rows[7:]]
 
     read = texts(placed_pdf([(cells(part), grid(part)) for part in pages]))
 
-    assert [page.split("\n")[0] for page in read] == ["| Name | Born |"] * 3
-    assert "| Person 5 | 1905 |" in read[1]
+    lines = [line for page in read for line in page.split("\n") if line]
+    assert lines == [f"Name: Person {n}; Born: {1900 + n}; In: Norwick." for n in range(8)]
 
 
 def test_a_new_table_on_the_next_page_has_its_own_headings():
@@ -115,7 +114,25 @@ def test_a_new_table_on_the_next_page_has_its_own_headings():
 
     read = texts(placed_pdf([(cells(part), grid(part)) for part in (first, other)]))
 
-    assert read[1].startswith("| Dish | Price | For |\n| --- | --- | --- |\n| Soup")
+    assert read[1].startswith("Dish: Soup; Price: 4; For: one.")
+
+
+def test_rows_that_are_alike_on_every_page_are_no_header():
+    rows = [["Name", "Born", "In"], *([f"Person {n}", str(1900 + n), "town 1"] for n in range(12))]
+    pages = [rows[:4], rows[4:7], rows[7:10], rows[10:]]
+
+    read = texts(placed_pdf([(cells(part), grid(part)) for part in pages]))
+
+    assert [page.count("Person") for page in read] == [3, 3, 3, 3]
+
+
+def test_a_table_that_is_the_same_on_every_page_is_a_header():
+    logo = [["Manual", "Bellamy", "Norwick"], ["of 2024", "Lamps", "Lights"]]
+    body = [[(72, 600, 11, f"The {word} chapter has words of its own.")] for word in WORDS]
+
+    read = texts(placed_pdf([(cells(logo, top=800) + part, grid(logo, top=800)) for part in body]))
+
+    assert [page.split() for page in read] == [part[0][3].split() for part in body]
 
 
 def test_two_columns_of_prose_are_no_table():
@@ -125,7 +142,7 @@ def test_two_columns_of_prose_are_no_table():
 
     page = text(columns)
 
-    assert "|" not in page
+    assert ";" not in page
     assert page.count(PROSE) == 24
 
 
@@ -133,13 +150,7 @@ def test_the_axes_of_a_chart_are_no_table():
     lines = grid([[""] * 8] * 8)
     labels = [(60, 700 - 20 * n, 8, str(n)) for n in range(8)]
 
-    assert "|" not in text(labels, lines=lines)
-
-
-def test_a_bar_in_a_cell_does_not_end_it():
-    rows = [["Key", "Sign"], ["or", "|"], ["and", "&"]]
-
-    assert "| or | \\| |" in text(cells(rows), lines=grid(rows))
+    assert ";" not in text(labels, lines=lines)
 
 
 BODY = [
@@ -192,9 +203,9 @@ def test_every_character_leads_back_to_its_place_on_the_page():
     page = document[0]
     layout = pdf_layout.read(page, page.get_textpage())
 
-    (read, indices), _ = pdf_layout.written(layout, None)
+    (read, indices, _), _ = pdf_layout.written(layout, None)
 
-    assert "| Single | 80 | 110 |" in read
+    assert TABLE in read
     assert len(read) == len(indices)
     for character, index in zip(read, indices, strict=True):
         assert index == pdf_layout.PUT_IN or ord(character) in {layout.codes[index], 0x20}

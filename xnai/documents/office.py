@@ -10,7 +10,7 @@ from typing import Any
 from xnai.documents import zip_archive
 from xnai.documents.failures import Failure
 from xnai.documents.plain import tidy
-from xnai.documents.table import grouped, with_headings
+from xnai.documents.table import linearized, linearized_markdown
 from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG, FILE_TOO_EXPENSIVE
 from xnai.types import Page
 
@@ -39,7 +39,9 @@ def _alternative_text(match: re.Match[str]) -> str:
 
 
 def _markdown(text: str) -> str:
-    return with_headings(_BLANKS.sub("\n\n", tidy(_PICTURE.sub(_alternative_text, text))).strip())
+    return linearized_markdown(
+        _BLANKS.sub("\n\n", tidy(_PICTURE.sub(_alternative_text, text))).strip()
+    )
 
 
 def docx_page(path: Path) -> Page:
@@ -95,7 +97,7 @@ def xlsx_pages(path: Path, limit: int) -> Iterator[Page]:
         sheet.reset_dimensions()  # what a file says of its own size may be wrong
         lines, length = [f"## {sheet.title}\n"], 0
         rows = ([_cell(value) for value in row] for row in sheet.iter_rows(values_only=True))
-        for line in grouped(rows):
+        for line in linearized(rows):
             lines.append(line)
             length += len(line) + 1
             if length > limit:

@@ -15,7 +15,7 @@ import pypdfium2.raw as pdfium
 
 from xnai.documents import furniture, ocr, pdf_layout
 from xnai.documents.failures import Failure
-from xnai.documents.pdf_characters import clean
+from xnai.documents.pdf_characters import PageText, clean
 from xnai.errors import FILE_DAMAGED, FILE_ENCRYPTED
 from xnai.types import Page
 
@@ -68,21 +68,21 @@ def pages(document: Any, unreadable: list[int], recognised: list[int]) -> Iterat
     by text recognition where that is installed, and its number goes to the other list.
     """
     looked_at = {index: _layout(document, index) for index in furniture.sample(len(document))}
-    texts = [pdf_layout.written(layout, None)[0].text for layout in looked_at.values() if layout]
-    repeated = furniture.repeated_lines([text for text in texts if text])
+    texts = [pdf_layout.written(layout, None)[0] for layout in looked_at.values() if layout]
+    repeated = furniture.repeated_lines([(one.text, one.tables) for one in texts if one.text])
     before = None
     for index in range(len(document)):
         layout = looked_at.pop(index) if index in looked_at else _layout(document, index)
-        text = ""
+        read = PageText("", ())
         if layout is None:
             unreadable.append(index + 1)
             before = None
         else:
-            (text, _), before = pdf_layout.written(layout, before)
-        if layout is not None and not text.strip() and ocr.is_installed():
-            text = _recognised(document, index)
-            recognised += [index + 1] if text else []
-        yield Page(index + 1, furniture.blanked(text, repeated))
+            read, before = pdf_layout.written(layout, before)
+        if layout is not None and not read.text.strip() and ocr.is_installed():
+            read = PageText(_recognised(document, index), ())
+            recognised += [index + 1] if read.text else []
+        yield Page(index + 1, furniture.blanked(read.text, read.tables, repeated))
 
 
 def _recognised(document: Any, index: int) -> str:

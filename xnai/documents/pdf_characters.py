@@ -12,10 +12,14 @@ _LOW = range(0xDC00, 0xE000)
 
 
 class PageText(NamedTuple):
-    """A page's text and, for each code point of it, the index of pdfium's character."""
+    """A page's text and, for each code point of it, the index of pdfium's character.
+
+    ``tables`` are the spans of the text that tables take.
+    """
 
     text: str
     indices: Sequence[int]
+    tables: Sequence[tuple[int, int]] = ()
 
 
 def clean(codes: Sequence[int]) -> PageText:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from xnai.documents.pdf_rules import Edge, Grid
 from xnai.documents.pdf_words import Word
+from xnai.documents.table import has_headings
 
 Cell = tuple[Word, ...]
 Row = tuple[Cell, ...]
@@ -44,6 +45,11 @@ class Table(NamedTuple):
         return [word for row in rows for cell in row for word in cell]
 
 
+def texts(row: Sequence[Cell]) -> tuple[str, ...]:
+    """What its cells say."""
+    return tuple(" ".join(word.text for word in cell) for cell in row)
+
+
 def ruled(grid: Grid, words: Sequence[Word]) -> Table | None:
     """The table in a grid; None if it is none."""
     squares = _squares(grid, words)
@@ -70,7 +76,10 @@ def ruled(grid: Grid, words: Sequence[Word]) -> Table | None:
         body = [line for row in body for line in _split(row, grid)]
     rows = tuple(tuple(row) for row in body)
     is_headed = bool(caption) or heads > 1
-    return _checked(Table(tuple(pairwise(grid.xs)), caption, tuple(head), rows, is_headed))
+    table = Table(tuple(pairwise(grid.xs)), caption, tuple(head), rows, is_headed)
+    if not is_headed and not has_headings([texts(row) for row in (head, *rows) if any(row)]):
+        table = table._replace(head=(), rows=(table.head, *rows))
+    return _checked(table)
 
 
 def _heads(spans: Sequence[Sequence[int]]) -> int:

@@ -11,10 +11,10 @@ import pypdfium2.raw as pdfium
 
 from xnai.documents import pdf_columns, pdf_grid, pdf_notes, pdf_rules, pdf_words
 from xnai.documents.pdf_characters import PageText, clean
-from xnai.documents.pdf_grid import Band, Cell, Row, Table
+from xnai.documents.pdf_grid import Band, Cell, Row, Table, texts
 from xnai.documents.pdf_notes import Note
 from xnai.documents.pdf_words import Word
-from xnai.documents.table import Groups, divider
+from xnai.documents.table import between, labels, stop
 
 PUT_IN = -1  # index of a character that does not stand on the page
 _LINE_END_HYPHEN = 0x02
@@ -146,10 +146,15 @@ class _Writer:
         self._cuts = frozenset(cuts)
         self._text: list[str] = []
         self._indices: list[int] = []
+        self._tables: list[tuple[int, int]] = []
+
+    @property
+    def _length(self) -> int:
+        return len(self._indices)
 
     def result(self) -> PageText:
         """All that was written."""
-        return PageText("".join(self._text), self._indices)
+        return PageText("".join(self._text), self._indices, self._tables)
 
     def put(self, text: str) -> None:
         """Write what does not stand on the page."""
@@ -177,77 +182,49 @@ class _Writer:
         self._indices += [indices[place] for place in cleaned.indices]
 
     def table(self, table: Table, before: Continued | None) -> Continued:
-        """Write a table, its headings repeated with every group of rows.
+        """Write each row of a table as a sentence that names what its cells are.
 
         ``before`` is the table at the end of the page before, which this one may go on with.
         """
         self.paragraph()
+        start = self._length
         if table.caption:
             self._cell(table.caption)
             self.put("\n\n")
-        head = _texts(table.head)
+        head, rows = texts(table.head), table.rows
         continues = before is not None and _goes_on(before, table)
-        first = table.head
-        rows = table.rows
         if before is not None and continues:
-            head, first = before.head if before.pages < MOST_PAGES else (), ()
+            head = before.head if before.pages < MOST_PAGES else ()
             rows = (table.head, *rows) if table.head else rows
-        lines = [_line(head), divider(len(head))] if head else []
-        groups = Groups(lines)
-        for number, row in enumerate(rows):
-            if groups.begin_with(_line(_texts(row))):
-                self.put("\n")
-                self._head(first, lines)
-            elif number == 0:
-                self._head(first, lines)
-            self._row(row)
+        for row in rows:
+            self._row(head, row)
+        self._tables.append((start, self._length))
         self.put("\n")
         return Continued(table.columns, head, before.pages + 1 if before and continues else 0)
 
-    def _head(self, head: Row, lines: Sequence[str]) -> None:
-        """Write headings; those of the page before are only ``lines``."""
-        if head:
-            self._row(head)
-        elif lines:
-            self.put(lines[0] + "\n")
-        if lines:
-            self.put(lines[1] + "\n")
-
-    def _row(self, row: Row) -> None:
-        self.put("|")
-        for cell in row:
-            self.put(" ")
-            self._cell(cell)
-            self.put(" |")
-        self.put("\n")
+    def _row(self, head: Sequence[str], row: Row) -> None:
+        said = texts(row)
+        filled = 0
+        for name, cell in zip(labels(head, said), row, strict=True):
+            if cell:
+                self.put((between(head, said) if filled else "") + name)
+                self._cell(cell)
+                filled += 1
+        self.put(stop("".join(said)) + "\n")
 
     def _cell(self, cell: Cell) -> None:
         for number, word in enumerate(cell):
             divided = number and self._codes[word.first - 1] == _LINE_END_HYPHEN
             if number and not divided:
                 self.put(" ")
-            start = word.first
-            for index in range(word.first, word.last + 1):
-                if self._codes[index] == ord("|"):  # which would end the cell
-                    self._take(range(start, index))
-                    self.put("\\")
-                    start = index
-            self._take(range(start, word.last + 1))
+            self._take(range(word.first, word.last + 1))
 
 
 def _goes_on(before: Continued, table: Table) -> bool:
     """Whether a table has the columns of the one before and no headings of its own."""
     if len(before.columns) != len(table.columns) or table.is_headed:
         return False
-    if table.head and _texts(table.head) == before.head:
+    if table.head and texts(table.head) == before.head:
         return False
     pairs = zip(before.columns, table.columns, strict=True)
     return all(one[0] < other[1] and other[0] < one[1] for one, other in pairs)
-
-
-def _texts(row: Row) -> tuple[str, ...]:
-    return tuple(" ".join(word.text for word in cell).replace("|", "\\|") for cell in row)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

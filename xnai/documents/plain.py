@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xnai.documents import encoding
 from xnai.documents.failures import Failure
-from xnai.documents.table import grouped, with_headings
+from xnai.documents.table import linearized, linearized_markdown
 from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG
 from xnai.types import Page
 
@@ -127,7 +127,7 @@ def html_text(html: str) -> str:
     result = HtmlConverter().convert(
         BytesIO(str(soup).encode("utf-8", "replace")), StreamInfo(mimetype=HTML, charset="utf-8")
     )
-    body = with_headings(tidy(result.markdown))
+    body = linearized_markdown(tidy(result.markdown))
     return body if not title or title in body[:2000] else f"# {title}\n\n{body}"
 
 
@@ -146,7 +146,7 @@ def csv_page(path: Path, limit: int) -> Page:
     lines: list[str] = []
     room = limit
     try:
-        for line in grouped(csv.reader(StringIO(text, newline=""), dialect)):
+        for line in linearized(csv.reader(StringIO(text, newline=""), dialect)):
             lines.append(line)
             room -= len(line) + 1
             if room < 0:

@@ -1,76 +1,121 @@
-"""Rows as Markdown tables whose headings are repeated, so that no chunk is without them."""
+"""Tables as sentences: each row says of its cells what they are.
+
+The retrieval works with sentences, and a small model is given one: a row without its headings
+answers nothing, and one that is a line of a grid is run together with its neighbours.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-GROUP_TOKENS = 150  # with the headings; the chunker takes 200 for one chunk
-# About the tokens of the embedding model, which is not at hand where documents are read: figures
-# cost one for two or three digits, signs and Asian characters one each.
-_TOKEN = re.compile(r"\d{1,2}|[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]|[^\W\d_]{1,6}|[^\w\s]|_")
-
+STOP = "."
+_ENDS = tuple(".!?:;")
 _DIVIDER = re.compile(r"\|(?:\s*:?-+:?\s*\|)+\s*")
+_BORDER = re.compile(r"(?<!\\)\|")
 _DIGIT = re.compile(r"\d")
-_MOST_TITLES = 20  # rows of one cell above a table; more are a table of one column
+_MOST_TITLES = 20  # rows of one cell above a table; more are a list
+
+_FIGURES = 0.75  # of the cells under a heading, where the row above could be a pair
+_LOOKED_AT = 8  # rows from which it is told whether the first has headings
 
 
-class Groups:
-    """Tells before which rows the headings are to be repeated."""
-
-    def __init__(self, head: Sequence[str]) -> None:
-        self._head = sum(map(_tokens, head))
-        self._filled = 0
-
-    def begin_with(self, line: str) -> bool:
-        """Whether a row does not fit beside the rows before it."""
-        needed = _tokens(line)
-        begins = bool(self._filled) and self._head + self._filled + needed > GROUP_TOKENS
-        self._filled = needed if begins else self._filled + needed
-        return begins
+def label(heading: str) -> str:
+    """What stands before a cell; nothing for a column without a heading."""
+    return f"{heading.rstrip(' :')}: " if heading.strip(" :") else ""
 
 
-def divider(columns: int) -> str:
-    """The line between headings and rows."""
-    return f"|{' --- |' * columns}"
+def stop(last: str) -> str:
+    """What ends a row whose last cell is known: one full stop."""
+    return "" if last.endswith(_ENDS) else STOP
 
 
-def grouped(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Lines of tables; empty rows and empty cells at a row's end are left out.
+def labels(head: Sequence[str], cells: Sequence[str]) -> list[str]:
+    """What stands before each cell of a row; without headings the first of two names the other."""
+    if len(cells) == 2 and not any(map(label, head)) and cells[0]:  # noqa: PLR2004 - two columns
+        return ["", ""]
+    return [label(heading) for heading in (*head, *[""] * len(cells))][: len(cells)]
+
+
+def between(head: Sequence[str], cells: Sequence[str]) -> str:
+    """What parts the cells of a row."""
+    is_pair = len(cells) == 2 and all(cells) and not any(map(label, head))  # noqa: PLR2004
+    return ": " if is_pair else "; "
+
+
+def row_sentence(head: Sequence[str], cells: Sequence[str]) -> str:
+    """Write a row as ``Town: Norwick; Mayor: Ada Holm.``; empty cells are left out."""
+    parts = [before + cell for before, cell in zip(labels(head, cells), cells, strict=True) if cell]
+    return between(head, cells).join(parts) + stop(parts[-1]) if parts else ""
+
+
+def has_headings(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first of these rows has headings.
+
+    Of two columns the first may name what is in the second; then there are none.
+    """
+    if len(rows) < 2:  # noqa: PLR2004 - headings and a row
+        return False
+    if max(map(len, rows)) > 2:  # noqa: PLR2004 - columns
+        return True
+    beside = [row[1] for row in rows[1:] if len(row) > 1]
+    figures = sum(bool(_DIGIT.search(cell)) for cell in beside)
+    return (
+        not any(map(_DIGIT.search, rows[0])) and bool(beside) and figures >= _FIGURES * len(beside)
+    )
+
+
+class _Grid:
+    """Rows that become sentences when it is known whether the first one has headings."""
+
+    def __init__(self, first: list[str]) -> None:
+        self._held = [first]
+        self._head: list[str] | None = None
+
+    def add(self, row: list[str]) -> list[str]:
+        """Take a row; gives what can be written by now."""
+        if self._head is not None:
+            return [row_sentence(self._head, row)]
+        self._held.append(row)
+        return self.settled() if len(self._held) > _LOOKED_AT else []
+
+    def settled(self) -> list[str]:
+        """What was held back."""
+        if self._head is not None:
+            return []
+        self._held = [row for row in self._held if any(row)]
+        self._head = self._held.pop(0) if has_headings(self._held) else []
+        return [row_sentence(self._head, row) for row in self._held]
+
+
+def linearized(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lines of a sheet, one for each row that is not empty; the first row has the headings.
 
     What stands alone in the rows above the headings is text. After an empty row, a row of several
     words without a figure begins another table.
     """
-    head: list[str] = []
-    groups = Groups(head)
+    grid: _Grid | None = None
     is_apart = False
     for cells in _titled(rows):
-        line = f"| {' | '.join(cells)} |"
         if not cells:
-            is_apart = is_apart or bool(head)
-            continue
-        if isinstance(cells, _Title):
             is_apart = True
+        elif isinstance(cells, _Title):
             yield cells[0]
-            continue
-        if not head or (is_apart and _are_headings(cells)):
-            if head or is_apart:
-                yield ""
-            head = [line, divider(len(cells))]
-            groups = Groups(head)
-            yield from head
+        elif grid is None or (is_apart and _are_headings(cells)):
+            if grid is not None:
+                yield from [*grid.settled(), ""]
+            grid, is_apart = _Grid(cells), False
         else:
-            if groups.begin_with(line):
-                yield ""
-                yield from head
-            yield line
-        is_apart = False
+            yield from grid.add(cells)
+            is_apart = False
+    if grid is not None:
+        yield from grid.settled()
 
 
 class _Title(list[str]):
-    """A row of one cell above a table."""
+    """A row of one cell that is text."""
 
 
 def _titled(rows: Iterable[Sequence[str]]) -> Iterator[list[str]]:
-    """Rows as cells, the ones of one cell before the first of several as titles."""
+    """Rows as cells; those of one cell before the first of several are titles."""
     above: list[list[str]] | None = []
     for row in rows:
         cells = [_cell(value) for value in row]
@@ -79,44 +124,47 @@ def _titled(rows: Iterable[Sequence[str]]) -> Iterator[list[str]]:
         if above is None:
             yield cells
         elif len([cell for cell in cells if cell]) > 1:
-            yield from (_Title([cell for cell in one if cell]) for one in above if one)
-            yield from ([[]] if above else [])
+            yield from _titles(above)
             yield cells
             above = None
         else:
             above.append(cells)
-            if len(above) > _MOST_TITLES:
-                yield from above
-                above = None
-    yield from above or ()
+            if len(above) > _MOST_TITLES:  # a list; it may be as long as the file
+                yield from _titles(above)
+                above = []
+    yield from _titles(above or ())
+
+
+def _titles(rows: Iterable[Sequence[str]]) -> Iterator[list[str]]:
+    return (_Title([cell for cell in row if cell]) for row in rows if row)
 
 
 def _are_headings(cells: Sequence[str]) -> bool:
     return len(cells) > 1 and all(cells) and not any(_DIGIT.search(cell) for cell in cells)
 
 
-def with_headings(markdown: str) -> str:
-    """A text whose long tables have their headings repeated."""
+def _cell(value: str) -> str:
+    return " ".join(value.split())
+
+
+def linearized_markdown(markdown: str) -> str:
+    """A text whose grids have become sentences."""
     lines = markdown.split("\n")
     result: list[str] = []
-    groups: Groups | None = None
-    head: list[str] = []
-    for before, line in zip(["", *lines], lines, strict=False):
-        if _DIVIDER.fullmatch(line) and before.startswith("|") and before.strip("| "):
-            head = [before, line]
-            groups = Groups(head)
-        elif groups is not None and line.startswith("|"):
-            if groups.begin_with(line):
-                result += ["", *head]
+    grid: _Grid | None = None
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if line.startswith("|") and _DIVIDER.fullmatch(following):
+            result += grid.settled() if grid is not None else []
+            grid = _Grid(_cells(line))
+        elif grid is not None and line.startswith("|"):
+            result += [] if _DIVIDER.fullmatch(line) else grid.add(_cells(line))
         else:
-            groups = None
-        result.append(line)
-    return "\n".join(result)
+            result += grid.settled() if grid is not None else []
+            grid = None
+            result.append(line)
+    return "\n".join(result + (grid.settled() if grid is not None else []))
 
 
-def _cell(value: str) -> str:
-    return " ".join(value.split()).replace("|", "\\|")
-
-
-def _tokens(line: str) -> int:
-    return len(_TOKEN.findall(line))
+def _cells(line: str) -> list[str]:
+    inner = line.strip().removeprefix("|").removesuffix("|")
+    return [_cell(cell).replace("\\|", "|") for cell in _BORDER.split(inner)]

@@ -571,6 +571,20 @@ OPTIMISE_FAILED = ErrorKind(
     "The model itself is untouched; type `xnai doctor` to see whether the engine works.",
 )
 
+# Backups
+BACKUP_PLACE_TAKEN = ErrorKind(
+    "backup_place_taken",
+    409,
+    "{path} is there already; nothing was written.",
+    "Name a new folder, or move that one away first.",
+)
+BACKUP_INVALID = ErrorKind(
+    "backup_invalid",
+    400,
+    "{path} cannot be used: {reason}.",
+    "Name a folder that `xnai backup` has made, or the data folder of a server in XNAI_DATA_DIR.",
+)
+
 CATALOGUE: Mapping[str, ErrorKind] = {
     kind.code: kind for kind in list(globals().values()) if isinstance(kind, ErrorKind)
 }

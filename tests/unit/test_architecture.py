@@ -32,7 +32,7 @@ FLOORS = [
     {"streams"},
     {"runtime"},
     {"api", "ui", "evaluation"},
-    {"cli", "breaker_cli", "client", "doctor", "models"},
+    {"cli", "breaker_cli", "client", "doctor", "models", "backup"},
     {"app"},
 ]
 WITHIN = {
@@ -56,7 +56,7 @@ WITHIN = {
     "prompt": {"events", "citations"},
     "citations": {"events"},
     "api": {"runtime"},
-    "cli": {"client", "breaker_cli", "doctor", "models"},
+    "cli": {"client", "breaker_cli", "doctor", "models", "backup"},
     "models": {"client"},
     "breaker_cli": {"client"},
     "watchdog": {"telemetry"},

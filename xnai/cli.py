@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from xnai.backup.command import backup_command, restore_command
 from xnai.breaker_cli import breaker_cli
 from xnai.cli_errors import FAILED, catalogued
 from xnai.client import Client
@@ -28,6 +29,8 @@ cli = typer.Typer(
 
 cli.command("eval")(evaluate_command)
 cli.command("doctor")(doctor_command)
+cli.command("backup")(backup_command)
+cli.command("restore")(restore_command)
 APP = Path(__file__).resolve().parent.parent / "app.py"
 
 

@@ -130,6 +130,26 @@ def test_a_port_that_somebody_else_has_is_told_with_a_free_one(tmp_path):
     assert f"XNAI_PORT={port}" not in areas["port"][0]["command"]
 
 
+def test_somebody_who_drips_an_answer_for_ever_is_not_waited_for(tmp_path):
+    stop = threading.Event()
+
+    def drip(listener) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not stop.wait(0.2):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dripping = threading.Thread(target=drip, args=(listener,))
+        dripping.start()
+        port = listener.getsockname()[1]
+        code, areas = doctor(tmp_path, XNAI_PORT=str(port))
+        stop.set()
+        dripping.join()
+    assert (1, "problem") == (code, areas["port"][0]["level"])
+
+
 @pytest.mark.engine
 def test_a_running_server_is_asked_how_its_parts_are_doing(server, tmp_path):
     data = str(server.folder / "data")

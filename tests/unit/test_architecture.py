@@ -33,7 +33,7 @@ FLOORS = [
     {"streams"},
     {"runtime"},
     {"api", "ui", "evaluation"},
-    {"cli", "cli_errors", "breaker_cli", "client", "doctor", "models"},
+    {"cli", "cli_errors", "breaker_cli", "client", "doctor", "models", "backup"},
     {"app"},
 ]
 WITHIN = {
@@ -59,7 +59,7 @@ WITHIN = {
     "prompt": {"events", "citations"},
     "citations": {"events"},
     "api": {"runtime"},
-    "cli": {"client", "cli_errors", "breaker_cli", "doctor", "models"},
+    "cli": {"client", "cli_errors", "breaker_cli", "doctor", "models", "backup"},
     "models": {"client"},
     "breaker_cli": {"client"},
     "watchdog": {"telemetry"},

@@ -1,15 +1,19 @@
 """Runs all checks side by side; none of them can hold up the others or the end."""
 
+import contextlib
 import queue
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from xnai.doctor import configuration, engine, machine, model, remote, search, server, storage
 from xnai.doctor.finding import Check, Finding, Patient, warning
+from xnai.settings import Settings
 
 LIMIT_SECONDS = 10.0  # for all of them together
+SERVER_SECONDS = 4.0  # for what runs on the port to say what it is
 
 CHECKS: Sequence[tuple[str, Check]] = (
     ("settings", configuration.check),
@@ -52,8 +56,17 @@ class Report:
 def examine(checks: Sequence[tuple[str, Check]] = CHECKS) -> Report:
     """Look at everything."""
     settings, errors = configuration.examine()
-    patient = Patient(settings, errors, server.ask_server(settings))
-    return run(patient, checks)
+    return run(Patient(settings, errors, _server(settings)), checks)
+
+
+def _server(settings: Settings) -> dict[str, Any] | None:
+    """What runs on the port, unless that drips its answer for ever."""
+    told: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    asking = threading.Thread(target=lambda: told.put(server.ask_server(settings)), daemon=True)
+    asking.start()
+    with contextlib.suppress(queue.Empty):
+        return told.get(timeout=SERVER_SECONDS)
+    return None
 
 
 def run(

@@ -7,6 +7,7 @@ full, so that a code that comes or goes shows here. ``docs/errors.md`` is made f
 from collections.abc import Mapping
 
 from xnai.errors import (
+    _backup,
     _document,
     _endpoint,
     _health,
@@ -17,6 +18,7 @@ from xnai.errors import (
     _request,
     _search,
 )
+from xnai.errors._backup import BACKUP_INVALID, BACKUP_PLACE_TAKEN
 from xnai.errors._document import (
     DOCUMENT_BUSY,
     DOCUMENT_DELETED,
@@ -126,7 +128,18 @@ from xnai.errors._search import (
     SEARCH_PAUSED,
 )
 
-_MODULES = (_request, _overload, _document, _search, _model, _endpoint, _operation, _health, _hub)
+_MODULES = (
+    _request,
+    _overload,
+    _document,
+    _search,
+    _model,
+    _endpoint,
+    _operation,
+    _health,
+    _hub,
+    _backup,
+)
 
 CATALOGUE: Mapping[str, ErrorKind] = {
     kind.code: kind
@@ -138,6 +151,8 @@ CATALOGUE: Mapping[str, ErrorKind] = {
 __all__ = [
     "ANSWER_TIMEOUT",
     "AUDIT_UNWRITABLE",
+    "BACKUP_INVALID",
+    "BACKUP_PLACE_TAKEN",
     "BAD_REQUEST",
     "BODY_TOO_LARGE",
     "BUNDLED_MODEL_UNUSABLE",

@@ -1,0 +1,212 @@
+"""Takes a backup of a data folder, and puts one into an empty data folder.
+
+A backup is a folder: the databases as they were at one moment, the files of the documents that are
+in them, the secret of the page's cookies, and ``manifest.json`` with their checksums. The index is
+copied before the files, as a document's file is there before its record: so each record has its
+file, unless the document was deleted meanwhile. Indexing models and the engine are made again.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xnai
+from xnai.errors import BACKUP_INVALID, BACKUP_PLACE_TAKEN, DISK_TOO_SMALL, XnaiError
+from xnai.llm.machine import human_size
+from xnai.retrieval.inspection import inspect
+from xnai.retrieval.snapshot import kept_files, snapshot
+from xnai.settings import Settings
+
+INDEX, HISTORY, SECRET, DOCUMENTS = "index.sqlite3", "history.sqlite3", "auth_secret", "documents"
+MANIFEST = "manifest.json"
+_FORMAT = 1
+_CHECK_SECONDS = 600.0
+_SPARE_BYTES = 50_000_000
+_ID_LENGTH = 32
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was copied; ``missing`` documents were deleted or changed on the way."""
+
+    folder: Path
+    documents: int
+    missing: int
+    size: int  # bytes
+
+
+def take(settings: Settings, folder: Path, tell: Tell) -> Taken:
+    """Copy a data folder; a server may be running on it.
+
+    Args:
+        settings: where the data folder is.
+        folder: where to; it must not be there, or be empty. It appears whole or not at all.
+        tell: called with what is copied, how much is done and how much there is.
+
+    Raises:
+        XnaiError: BACKUP_PLACE_TAKEN, BACKUP_INVALID (nothing to copy, or damaged), DISK_TOO_SMALL.
+
+    """
+    data = settings.data_dir
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise XnaiError(BACKUP_PLACE_TAKEN, path=folder)
+    if not (data / INDEX).exists():
+        raise XnaiError(BACKUP_INVALID, path=data, reason=f"there is no {INDEX} in it")
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    draft.mkdir(parents=True, mode=0o700)
+    try:
+        taken = _fill(data, draft, folder, tell)
+        if folder.exists():
+            folder.rmdir()
+        draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return taken
+
+
+def _fill(data: Path, draft: Path, folder: Path, tell: Tell) -> Taken:
+    names = [name for name in (INDEX, HISTORY) if (data / name).exists()]
+    _require_room(draft, sum((data / name).stat().st_size for name in names))
+    for name in names:
+        snapshot(data / name, draft / name, functools.partial(tell, name))
+        _require_whole(draft / name)
+    if (data / SECRET).exists():
+        shutil.copyfile(data / SECRET, draft / SECRET)
+        names.append(SECRET)
+    listed = kept_files(draft / INDEX)
+    _require_room(draft, sum(size for _, size, _ in listed))
+    copied = [one for one in listed if _copy_document(data, draft, one)]
+    tell(DOCUMENTS, len(listed), len(listed))
+    for path in draft.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    manifest = {
+        "format": _FORMAT,
+        "version": xnai.__version__,
+        "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "files": {name: _sha256(draft / name) for name in names},
+        "documents": {name: digest for name, _, digest in copied},
+    }
+    (draft / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    size = sum(path.stat().st_size for path in draft.rglob("*") if path.is_file())
+    return Taken(folder, len(copied), len(listed) - len(copied), size)
+
+
+def _copy_document(data: Path, draft: Path, one: tuple[str, int, str]) -> bool:
+    """Copy one document's file; False if it is gone or is not what its record says."""
+    name, _, digest = one
+    source, target = data / _place(name), draft / _place(name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(source, target)
+    except FileNotFoundError:
+        return False
+    if _sha256(target) == digest:
+        return True
+    target.unlink()
+    return False
+
+
+def put_back(settings: Settings, folder: Path, tell: Tell) -> Taken:
+    """Fill an empty data folder from a backup, after every checksum was compared.
+
+    Raises:
+        XnaiError: BACKUP_PLACE_TAKEN (there is data already), BACKUP_INVALID, DISK_TOO_SMALL.
+
+    """
+    data = settings.data_dir
+    for name in (INDEX, HISTORY, DOCUMENTS):
+        if (data / name).exists():
+            raise XnaiError(BACKUP_PLACE_TAKEN, path=data / name)
+    manifest = _read_manifest(folder)
+    names = [*manifest["files"], *(str(_place(name)) for name in manifest["documents"])]
+    digests = [*manifest["files"].values(), *manifest["documents"].values()]
+    size = sum((folder / name).stat().st_size for name in names if (folder / name).is_file())
+    data.mkdir(parents=True, exist_ok=True)
+    data.chmod(0o700)
+    _require_room(data, size)
+    draft = data / f".restore-{os.getpid()}"
+    try:
+        _copy_checked(folder, draft, zip(names, digests, strict=True), len(names), tell)
+        # The index comes last: with it the folder counts as filled.
+        for name in sorted({Path(name).parts[0] for name in names}, key=lambda n: n == INDEX):
+            (draft / name).replace(data / name)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return Taken(data, len(manifest["documents"]), 0, size)
+
+
+def _copy_checked(
+    folder: Path, draft: Path, wanted: Iterable[tuple[str, str]], total: int, tell: Tell
+) -> None:
+    for done, (name, digest) in enumerate(wanted, 1):
+        target = draft / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(folder / name, target)
+        except OSError as exc:
+            raise XnaiError(BACKUP_INVALID, path=folder, reason=f"{name} is missing") from exc
+        if _sha256(target) != digest:
+            raise XnaiError(BACKUP_INVALID, path=folder, reason=f"{name} was changed")
+        target.chmod(0o600)
+        tell("files", done, total)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest, with names that cannot lead out of the folder.
+
+    Raises:
+        XnaiError: BACKUP_INVALID.
+
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        files, documents = manifest["files"], manifest["documents"]
+        known = set(files) <= {INDEX, HISTORY, SECRET} and INDEX in files
+        ids = all(_is_id(name) for name in documents)
+        if manifest["format"] != _FORMAT or not known or not ids:
+            raise XnaiError(BACKUP_INVALID, path=folder, reason="its manifest is of another kind")
+    except (OSError, ValueError, TypeError, KeyError) as exc:
+        reason = f"it has no {MANIFEST} that can be read"
+        raise XnaiError(BACKUP_INVALID, path=folder, reason=reason) from exc
+    return dict(manifest)
+
+
+def _is_id(name: str) -> bool:
+    return len(name) == _ID_LENGTH and set(name) <= set("0123456789abcdef")
+
+
+def _place(document_id: str) -> Path:
+    return Path(DOCUMENTS, document_id[:2], document_id)
+
+
+def _require_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed + _SPARE_BYTES > free:
+        raise XnaiError(
+            DISK_TOO_SMALL,
+            name="the copy",
+            needed=human_size(needed + _SPARE_BYTES),
+            folder=folder,
+            free=human_size(free),
+        )
+
+
+def _require_whole(path: Path) -> None:
+    found = inspect(path, _CHECK_SECONDS)
+    if found.problem:
+        reason = f"{path.name} is damaged; type `xnai doctor`"
+        raise XnaiError(BACKUP_INVALID, path=path.parent, reason=reason)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()

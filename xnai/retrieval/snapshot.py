@@ -1,0 +1,53 @@
+"""A copy of a SQLite file as it is at one moment, taken while others read and write it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+_PAGES = 2_000  # copied between two words to who waits
+BUSY_MILLISECONDS = 30_000
+
+
+def snapshot(source: Path, target: Path, tell: Callable[[int, int], None]) -> None:
+    """Copy a database with SQLite's online backup; ``target`` is a single file without a log.
+
+    A read transaction is held for as long as it takes, so the copy is that of its beginning and
+    never starts again; writers are not held up (WAL).
+
+    Args:
+        source: a database that is there.
+        target: must not be there.
+        tell: called with the pages that are copied and the pages there are.
+
+    Raises:
+        apsw.Error: the source cannot be read or the target cannot be written.
+
+    """
+    reading = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
+    writing = apsw.Connection(str(target))
+    try:
+        reading.set_busy_timeout(BUSY_MILLISECONDS)
+        reading.execute("BEGIN")
+        reading.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        with writing.backup("main", reading, "main") as copying:
+            while not copying.done:
+                copying.step(_PAGES)
+                tell(copying.page_count - copying.remaining, copying.page_count)
+        writing.execute("PRAGMA journal_mode = DELETE").fetchall()
+    finally:
+        writing.close()
+        reading.close()
+
+
+def kept_files(index: Path) -> list[tuple[str, int, str]]:
+    """Id, size in bytes and sha256 of the file of each document in an index."""
+    connection = apsw.Connection(str(index), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        rows: Any = connection.execute(
+            "SELECT id, size, sha256 FROM documents ORDER BY id"
+        ).fetchall()
+    finally:
+        connection.close()
+    return [(str(name), int(size), str(digest)) for name, size, digest in rows]

@@ -214,12 +214,12 @@ def report(samples: list[Sample]) -> None:
 
 
 async def collect(path: Path, index: Path | None, seed: int) -> list[Sample]:
-    """Ask 300 questions with an answer and 250 without."""
+    """Ask 620 questions with an answer and 460 without."""
     wanted = load(path)
     async with workspace(load_settings(), index) as space:
         await space.fill(wanted, lambda *_: None)
         await space.load_model(1800)
-        return [await sample(space, q) for q in wanted.sample(300, 250, "development", seed)]
+        return [await sample(space, q) for q in wanted.sample(620, 460, "development", seed)]
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from xnai.citations import cite, words_of
 from xnai.confidence import holds, outcome, signs_of, with_model
 from xnai.spans import Spans
 from xnai.types import Citation, Passage, Sampling, TokenLogprob
-from xnai.words import stem, stems
+from xnai.words import readable, stem, stems
 
 LARGE_MODEL = 1_000_000_000  # weights; above, whole passages help more than they distract
 QUOTED = 3  # sentences that are quoted under an answer
@@ -184,7 +184,7 @@ class CopyCiter:
         passage = self._passages[index - 1]
         before = best.start - passage.start
         self.citations = (cite(index, passage, before, before + len(best.text)),)
-        sentence = " ".join(best.text.split())
+        sentence = readable(best.text)
         match outcome(signs, short=short, alone=self._alone):
             case "span":
                 assert span is not None

@@ -24,6 +24,7 @@ from xnai.words import (
     PREPOSITIONS,
     TIME,
     kind_of_answer,
+    readable,
     stem,
     stems,
 )
@@ -73,13 +74,13 @@ class Spans:
     """The stretches of a text that can answer a question.
 
     Args:
-        text: the evidence; white space counts as one blank.
+        text: the evidence; white space counts as one blank, and links as their words.
         question: what was asked.
 
     """
 
     def __init__(self, text: str, question: str) -> None:
-        self.text = " ".join(text[:CHARACTERS].split())
+        self.text = readable(text[:CHARACTERS])
         self.kind = kind_of_answer(question)
         self._asked = stems(question)
         self._content = frozenset(stem(word) for word in words_of(question))

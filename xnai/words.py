@@ -6,6 +6,12 @@ from typing import Literal
 AnswerKind = Literal["number", "date", "name", "thing", "sentence"]
 
 _WORD = re.compile(r"\w+")
+# [words](address "title"), an image, and a footnote's number [[3]](#note); as in read web pages.
+_LINK = re.compile(
+    r"!?\[((?:[^\[\]]|\[[^\[\]]{0,80}\]){0,300})\]"
+    r"\((?:[^()\s]|\([^()\s]{0,80}\)){0,500}(?:\s\"[^\"]{0,300}\")?\)"
+)
+_FOOTNOTE = re.compile(r"\[\d{1,3}\]|\[citation needed\]")
 _ENDING = re.compile(r"(?:'s|\u2019s|es|s|ed|ing)$")
 _SHORT = 4  # letters; shorter words have no ending to take off
 
@@ -86,6 +92,11 @@ def kind_of_answer(question: str) -> AnswerKind:
     So it is for "why", for yes or no, and for what is not asked in English.
     """
     return next((kind for kind, form in _KINDS.items() if form.search(question)), "sentence")
+
+
+def readable(text: str) -> str:
+    """A sentence on one line, of links only the words, without numbers of footnotes."""
+    return " ".join(_FOOTNOTE.sub("", _LINK.sub(r"\1", text)).split())
 
 
 def stem(word: str) -> str:

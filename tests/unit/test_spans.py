@@ -1,7 +1,7 @@
 import pytest
 
 from xnai.spans import CHARACTERS, WEIGHTS, Spans
-from xnai.words import kind_of_answer, stems
+from xnai.words import kind_of_answer, readable, stems
 
 BATTLE = (
     "The invasion was stopped with the improbable French victory in the Battle of Carillon, in "
@@ -90,6 +90,22 @@ def test_a_kind_that_a_text_does_not_have_is_noticed():
 
 def test_only_the_beginning_of_a_long_text_is_looked_at():
     assert len(Spans("word " * 100_000, "What?").text) <= CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            'By [Ada](/wiki/Ada_(name) "Ada (name)") in\n[1815](/y).[[3]](#cite_note-3)',
+            "By Ada in 1815.",
+        ),
+        ("![a lamp](lamp.png) It shines.[citation needed]", "a lamp It shines."),
+        ("f(x) [see] (there) is a[i](j", "f(x) [see] (there) is a[i](j"),
+        ("[" * 5000 + "](" * 5000, "[" * 5000 + "](" * 5000),
+    ],
+)
+def test_of_links_the_words_are_shown(text, shown):
+    assert readable(text) == shown
 
 
 def test_stems_make_forms_of_a_word_equal():

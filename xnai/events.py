@@ -86,11 +86,13 @@ class Token:
     """New text of the answer; citation marks such as ``[1]`` are part of it.
 
     ``logprobs``, if asked for, are those of the model's tokens since the last event; marks have
-    none, and the text may lag behind.
+    none, and the text may lag behind. ``citations`` are those that lines about whole documents cite
+    for the first time, so that lines of an answer that is cut have them; ``Done`` has all.
     """
 
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
+    citations: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

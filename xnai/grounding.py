@@ -5,12 +5,14 @@ whole passages, so it is given the one sentence that matches best and asked to c
 since it answers whatever it is asked, a search that found little is not put to it at all.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from xnai.citations import Citer, cite, words_of
-from xnai.types import Citation, Passage, Sampling
+from xnai.citations import cite, words_of
+from xnai.confidence import holds, outcome, signs_of, with_model
+from xnai.spans import Spans
+from xnai.types import Citation, Passage, Sampling, TokenLogprob
+from xnai.words import readable, stem, stems
 
 LARGE_MODEL = 1_000_000_000  # weights; above, whole passages help more than they distract
 QUOTED = 3  # sentences that are quoted under an answer
@@ -23,11 +25,8 @@ LEAST_FOR_SMALL = 0.55
 LEAST_FOR_LARGE = 0.45
 COPY_TOKENS = 64  # a copied answer is shorter
 _COPIED = 0.8  # share of an answer's words that must stand in the evidence
+_NEAR = 0.1  # below the best sentence, counted with its passage
 _LONGEST_COPY = 20  # words; beyond, the model goes round in circles
-_TOKEN = re.compile(r"[\w'\u2019,.-]*\w[\w'\u2019%]*")
-_WORD = re.compile(r"\w+")
-_ENDING = re.compile(r"(?:'s|s|ed|ing)$")
-_SHORT = 4  # letters; shorter words have no ending to take off
 
 
 def is_small(parameters: int) -> bool:
@@ -64,7 +63,7 @@ def is_found(passages: Sequence[Passage], parameters: int) -> bool:
     return best >= (LEAST_FOR_SMALL if is_small(parameters) else LEAST_FOR_LARGE)
 
 
-def fit_to_strength(parameters: int, passages: Sequence[Passage]) -> list[Passage]:
+def fit_to_strength(parameters: int, passages: Sequence[Passage], question: str) -> list[Passage]:
     """What of the passages a model of that many weights can make use of.
 
     A small model gets the sentence that answers best, and nothing that could lead it astray. A
@@ -72,27 +71,54 @@ def fit_to_strength(parameters: int, passages: Sequence[Passage]) -> list[Passag
     """
     if not is_small(parameters) or not passages or passages[0].evidence is None:
         return list(passages)
-    best = passages[0]
-    start, end = passages[0].evidence
-    sentence = replace(
-        best,
-        text=best.text[start:end],
-        start=best.start + start,
-        end=best.start + end,
-        evidence=None,
-        ranked=(),
+    passage, start, end = _best_sentence(passages, question)
+    return [
+        replace(
+            passage,
+            text=passage.text[start:end],
+            start=passage.start + start,
+            end=passage.start + end,
+            evidence=None,
+            ranked=(),
+        )
+    ]
+
+
+def _best_sentence(passages: Sequence[Passage], question: str) -> tuple[Passage, int, int]:
+    """The evidence of the best passage; if it has nothing of the kind asked for, a near second.
+
+    "When" is not answered by a sentence without a date.
+    """
+    first = passages[0]
+    assert first.evidence is not None
+    best = (first, *first.evidence)
+    if _has_kind(best, question):
+        return best
+    ranked = sorted(
+        ((s.score + p.score, p, s) for p in passages for s in p.ranked), key=lambda one: -one[0]
     )
-    return [sentence]
+    near = [(p, s.start, s.end) for score, p, s in ranked if score >= ranked[0][0] - _NEAR]
+    return next((one for one in near if _has_kind(one, question)), best)
 
 
-def copying(sampling: Sampling) -> Sampling:
-    """How tokens are drawn when a sentence is to be copied from: repeating is no fault then."""
+def _has_kind(sentence: tuple[Passage, int, int], question: str) -> bool:
+    passage, start, end = sentence
+    return Spans(passage.text[start:end], question).fits
+
+
+def copying(sampling: Sampling, *, logprobs: bool = True) -> Sampling:
+    """How tokens are drawn when a sentence is to be copied from: repeating is no fault then.
+
+    ``logprobs``: how sure the model is of its words is asked for, if nothing was asked for yet.
+    """
+    wanted = 0 if logprobs and sampling.logprobs is None else sampling.logprobs
     return replace(
         sampling,
         temperature=0.0,
         repeat_penalty=1.0,
         max_tokens=min(sampling.max_tokens, COPY_TOKENS),
         stop=(*sampling.stop, "\n"),
+        logprobs=wanted,
     )
 
 
@@ -107,74 +133,63 @@ def is_copied(answer: str, evidence_text: str, question: str) -> bool:
         len(answer.split()) <= _LONGEST_COPY
         and figures <= own
         and len(words & own) >= _COPIED * len(words)
-        and any(_stem(word) not in _stems(question) for word in words)
+        and any(stem(word) not in stems(question) for word in words)
     )
 
 
-def news(text: str, question: str) -> tuple[int, int]:
-    """The span of a text without what, at both ends, the question says already.
-
-    Of "The lamp was replaced in 1987." after "When was the lamp replaced?" that is "1987".
-    """
-    asked = _stems(question)
-
-    def is_old(token: str) -> bool:
-        return all(_stem(w) in asked or not words_of(w) for w in _WORD.findall(token.casefold()))
-
-    tokens = [match.span() for match in _TOKEN.finditer(text)]
-    new = [span for span in tokens if not is_old(text[slice(*span)])]
-    return (new[0][0], new[-1][1]) if new else (0, len(text))
-
-
-def _stems(text: str) -> set[str]:
-    return {_stem(word) for word in _WORD.findall(text.casefold())}
-
-
-def _stem(word: str) -> str:
-    return _ENDING.sub("", word) if len(word) > _SHORT else word
-
-
 class CopyCiter:
-    """Holds a small model's answer until it is whole, and shows it only if it was copied.
+    """Holds a small model's text until it is whole, and shows what it helped to find.
 
-    What does not stand in the evidence is replaced by the evidence itself, in quotation marks and
-    said to be no exact answer: measured on SQuAD, the right answer is then shown in 0.70 of the
-    questions instead of 0.47. What the question says already is taken off at both ends.
+    What is shown stands in the evidence, always: the span that answers, or the whole sentence where
+    no span is sure enough or none would do, or the sentence in quotation marks where it is doubtful
+    whether it answers at all.
 
     Args:
         question: what was asked.
-        passages: all that were found, the one with the evidence first.
-        best: the evidence that the model was given, a part of the first passage.
+        passages: all that were found.
+        best: the evidence that the model was given, a part of one of the passages.
+        alone: whether the question was searched alone, and not together with the one before it.
 
     """
 
-    def __init__(self, question: str, passages: Sequence[Passage], best: Passage) -> None:
+    def __init__(
+        self, question: str, passages: Sequence[Passage], best: Passage, *, alone: bool
+    ) -> None:
         self._question = question
         self._passages = tuple(passages)
         self._best = best
+        self._alone = alone
         self._text = ""
-        self._quoted: tuple[Citation, ...] = ()
-        self._citer: Citer | None = None
+        self._logprobs: tuple[TokenLogprob, ...] = ()
+        self.citations: tuple[Citation, ...] = ()
 
     def feed(self, text: str) -> str:
         """Take text from the model; nothing is shown yet."""
         self._text += text
         return ""
 
-    def finish(self) -> str:
-        """Give back what is shown, with its mark."""
-        answer, best = self._text.strip(), self._best
-        if is_copied(answer, best.text, self._question):
-            self._citer = Citer(self._passages[:1])
-            shown = answer[slice(*news(answer, self._question))]
-            return self._citer.feed(shown) + self._citer.finish()
-        before = best.start - self._passages[0].start
-        self._quoted = (cite(1, self._passages[0], before, before + len(best.text)),)
-        start, end = news(best.text, self._question)
-        quote = " ".join(best.text[start:end].split())
-        return f"{HEDGE} \u201c{'… ' if start else ''}{quote}\u201d [1]"
+    def note(self, logprobs: Sequence[TokenLogprob]) -> None:
+        """Take the log probabilities of the text's tokens."""
+        self._logprobs += tuple(logprobs)
 
-    @property
-    def citations(self) -> tuple[Citation, ...]:
-        """What was cited, by number."""
-        return self._citer.citations if self._citer else self._quoted
+    def finish(self) -> str:
+        """Give back what is shown, with its mark, and cite the evidence."""
+        best = self._best
+        spans = Spans(best.text, self._question)
+        span = spans.best(self._text)
+        signs = signs_of(self._question, best, self._passages, alone=self._alone)
+        signs = with_model(signs, self._logprobs, span.belief if span else 0.0)
+        short = span is not None and spans.kind != "sentence"
+        index = 1 + next(i for i, p in enumerate(self._passages) if holds(p, best))
+        passage = self._passages[index - 1]
+        before = best.start - passage.start
+        self.citations = (cite(index, passage, before, before + len(best.text)),)
+        sentence = readable(best.text)
+        match outcome(signs, short=short, alone=self._alone):
+            case "span":
+                assert span is not None
+                return f"{span.text} [{index}]"
+            case "sentence":
+                return f"{sentence} [{index}]"
+            case _:
+                return f"{HEDGE} \u201c{sentence}\u201d [{index}]"

@@ -40,6 +40,7 @@ from xnai.grounding import CopyCiter
 from xnai.llm.protocol import (
     Completion,
     Finished,
+    HasEndpoints,
     HasFallback,
     LanguageModel,
     Prefill,
@@ -224,7 +225,7 @@ class Pipeline:
         if at_once:
             prompt = await build_prompt(self._model, question, passages)
             yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped)
-            completion = _completion(question, prompt, deadline, copying=False)
+            completion = _completion(question, prompt, deadline)
             events = self._stream(question, passages, completion, Citer(passages), started)
             async with aclosing(events):
                 async for event in events:
@@ -250,7 +251,7 @@ class Pipeline:
             for ending in not_found(passages, started):
                 yield ending
             return
-        usable = grounding.fit_to_strength(self._model.parameters, passages)
+        usable = grounding.fit_to_strength(self._model.parameters, passages, question.text)
         evidence_only = usable != list(passages)
         copying = evidence_only and not (question.sampling.bound or question.continues)
         asked = replace(question, history=leant_on(question)) if copying else question
@@ -260,8 +261,13 @@ class Pipeline:
         # Whatever the model was given, all of the passages may support it.
         citer: Citer | CopyCiter = Citer(passages, marks=not question.sampling.bound)
         if copying:
-            citer = CopyCiter(question.text, passages, usable[0])
-        completion = _completion(question, prompt, deadline, copying=copying)
+            citer = CopyCiter(question.text, passages, usable[0], alone=not leant_on(question))
+        completion = _completion(question, prompt, deadline)
+        if copying:
+            # Not every server gives log probabilities, and a refusal would cost the answer.
+            asks = not isinstance(self._model, HasEndpoints)
+            copied = grounding.copying(completion.sampling, logprobs=asks)
+            completion = replace(completion, sampling=copied)
         async with aclosing(self._stream(question, passages, completion, citer, started)) as events:
             async for event in events:
                 yield event
@@ -283,8 +289,12 @@ class Pipeline:
                         yield Reading(event.done, event.total)
                     case TokenText():
                         text = citer.feed(event.text)
-                        if text or event.logprobs:
-                            yield Token(text, event.logprobs)
+                        logprobs = event.logprobs
+                        if isinstance(citer, CopyCiter):
+                            citer.note(logprobs)
+                            logprobs = () if question.sampling.logprobs is None else logprobs
+                        if text or logprobs:
+                            yield Token(text, logprobs)
                     case Finished():
                         if text := citer.finish():
                             yield Token(text)
@@ -301,14 +311,10 @@ def _whole(question: Question) -> Kind | None:
     return None if in_one_piece else kind_of(question.text)
 
 
-def _completion(
-    question: Question, prompt: Prompt, deadline: float, *, copying: bool
-) -> Completion:
+def _completion(question: Question, prompt: Prompt, deadline: float) -> Completion:
     fences = FENCES if prompt.passages and not question.sampling.bound else ()
     stop = question.sampling.stop + fences
     sampling = replace(question.sampling, max_tokens=prompt.max_tokens, stop=stop)
-    if copying:
-        sampling = grounding.copying(sampling)
     return Completion(
         request_id=question.request_id,
         user=question.user,

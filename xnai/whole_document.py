@@ -125,7 +125,13 @@ class MapReduce:
         return Done("stop", self._usage, cited, seconds, supported, found=supported)
 
     def _told(self, notes: Sequence[Note]) -> list[Token]:
-        return [Token(f"{line}\n") for note in notes for line in self._lines.lines(note)]
+        tokens = []
+        for note in notes:
+            before = len(self._lines.citations)
+            text = "".join(f"{line}\n" for line in self._lines.lines(note))
+            if text:
+                tokens.append(Token(text, citations=tuple(self._lines.citations[before:])))
+        return tokens
 
     async def _parts(self, passages: Sequence[Passage]) -> list[list[Passage]]:
         """Passages in order, as many together as a model of that strength reads at once."""

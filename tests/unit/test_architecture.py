@@ -10,7 +10,7 @@ SOURCES = sorted([*(ROOT / "xnai").rglob("*.py"), ROOT / "app.py"])
 
 # A room may import the rooms of lower floors and those named in WITHIN, nothing else of xnai.
 FLOORS = [
-    {"errors", "errors_docs", "types", "settings", "settings_docs", "patterns", "port"},
+    {"errors", "errors_docs", "types", "settings", "settings_docs", "patterns", "port", "words"},
     {"telemetry"},
     {"reporting", "watchdog", "audit", "audit_file"},
     {"health"},
@@ -20,12 +20,14 @@ FLOORS = [
     {
         "account",
         "citations",
+        "confidence",
         "events",
         "follow_up",
         "grounding",
         "part_notes",
         "pipeline",
         "prompt",
+        "spans",
         "whole_document",
         "whole_question",
         "without_answer",
@@ -55,7 +57,9 @@ WITHIN = {
     "follow_up": {"events", "citations"},
     "whole_document": {"events", "grounding", "part_notes", "whole_question"},
     "part_notes": {"citations", "grounding", "whole_question"},
-    "grounding": {"citations"},
+    "grounding": {"citations", "confidence", "spans"},
+    "confidence": {"citations"},
+    "spans": {"citations"},
     "prompt": {"events", "citations"},
     "citations": {"events"},
     "api": {"runtime"},

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from xnai import grounding
-from xnai.grounding import CopyCiter, fit_to_strength
-from xnai.types import Passage, Sampling, Sentence
+from xnai.grounding import CopyCiter, fit_to_strength, is_copied
+from xnai.types import Passage, Sampling, Sentence, TokenLogprob
 
 FAR = "The sea is wide. " * 20
 TEXT = FAR + "The tower is old. It was built in 1954. " + FAR
@@ -20,7 +22,7 @@ def passage(text: str, *scores: float, score: float = 0.5) -> Passage:
 
 
 def test_a_small_model_gets_the_sentence_that_answers_best():
-    (only,) = fit_to_strength(135_000_000, [EVIDENCE, OTHER])
+    (only,) = fit_to_strength(135_000_000, [EVIDENCE, OTHER], "How old is it?")
 
     assert only.text == "It was built in 1954."
     assert (only.page, only.end - only.start) == (2, len(only.text))
@@ -29,12 +31,12 @@ def test_a_small_model_gets_the_sentence_that_answers_best():
 
 @pytest.mark.parametrize("parameters", [0, 8_000_000_000])
 def test_a_large_or_unknown_model_gets_whole_passages(parameters):
-    assert fit_to_strength(parameters, [EVIDENCE, OTHER]) == [EVIDENCE, OTHER]
+    assert fit_to_strength(parameters, [EVIDENCE, OTHER], "") == [EVIDENCE, OTHER]
 
 
 def test_passages_without_evidence_stay_whole():
-    assert fit_to_strength(1, [passage("alpha")]) == [passage("alpha")]
-    assert fit_to_strength(1, []) == []
+    assert fit_to_strength(1, [passage("alpha")], "") == [passage("alpha")]
+    assert fit_to_strength(1, [], "") == []
 
 
 def test_a_sentence_counts_with_its_passage():
@@ -67,47 +69,84 @@ def test_the_weaker_the_model_the_surer_the_search_must_be():
     assert not grounding.is_found(found, 135_000_000)
 
 
-def cited(answer: str) -> tuple[str, CopyCiter]:
-    (best,) = fit_to_strength(135_000_000, [EVIDENCE])
-    citer = CopyCiter("When was the tower built?", [EVIDENCE], best)
-    held = "".join(citer.feed(character) for character in answer)
+def test_when_is_not_answered_by_a_sentence_without_a_date():
+    text = "The lamp was replaced by Ada. The new lamp dates from 1987."
+    spans = (Sentence(0, 29, 0.8), Sentence(30, len(text), 0.75))
+    found = Passage("d", "a.pdf", 2, 0, len(text), text, 0.8, 1, evidence=(0, 29), ranked=spans)
+    far = replace(found, ranked=(spans[0], replace(spans[1], score=0.5)))
+
+    def chosen(passage: Passage, question: str) -> str:
+        return fit_to_strength(1, [passage], question)[0].text
+
+    assert chosen(found, "When was the lamp replaced?") == "The new lamp dates from 1987."
+    assert chosen(found, "Why was the lamp replaced?") == "The lamp was replaced by Ada."
+    assert chosen(far, "When was the lamp replaced?") == "The lamp was replaced by Ada."
+
+
+def cited(
+    said: str, question: str = "When was the tower built?", score: float = 0.9, sure: float = -0.2
+) -> tuple[str, CopyCiter]:
+    sentence = Sentence(START, START + 21, score)
+    found = replace(EVIDENCE, ranked=(sentence,))
+    (best,) = fit_to_strength(135_000_000, [OTHER, found][1:], question)
+    citer = CopyCiter(question, [OTHER, found], best, alone=True)
+    held = "".join(citer.feed(character) for character in said)
+    citer.note([TokenLogprob(said, said.encode(), sure)])
     assert held == ""
     return citer.finish(), citer
 
 
-@pytest.mark.parametrize("answer", ["1954", "It was built in 1954", "built in 1954."])
-def test_of_an_answer_that_was_copied_what_is_new_is_shown_and_cited(answer):
-    text, citer = cited(answer)
-
-    assert text == "1954 [1]"
-    assert [c.quote for c in citer.citations] == ["It was built in 1954."]
-
-
 @pytest.mark.parametrize(
-    "answer",
-    ["built in 1955", "John Smith built the new one", "", "the tower was built", "1954 " * 30],
+    "said", ["1954", "The tower was built in 1954.", "It was 1954 1954 1954", "in 1987", ""]
 )
-def test_an_answer_that_was_not_copied_gives_way_to_the_evidence(answer):
-    text, citer = cited(answer)
+def test_whatever_a_small_model_says_what_is_shown_stands_in_the_evidence_and_is_cited(said):
+    text, citer = cited(said)
 
-    assert text == "No exact answer found. Closest: \u201c… 1954\u201d [1]"
+    assert text == "1954 [2]"
+    assert [(c.index, c.quote) for c in citer.citations] == [(2, "It was built in 1954.")]
+
+
+def test_where_no_span_would_do_the_sentence_is_the_answer():
+    text, _ = cited("1954", "Why was the tower built?")
+
+    assert text == "It was built in 1954. [2]"
+
+
+def test_what_matches_little_is_said_to_be_no_exact_answer():
+    text, citer = cited("1954", score=0.5, sure=-1.5)
+
+    assert text == "No exact answer found. Closest: \u201cIt was built in 1954.\u201d [2]"
     (citation,) = citer.citations
     assert TEXT[citation.start - 100 : citation.end - 100] == "It was built in 1954."
 
 
-def test_a_text_that_says_nothing_new_stays_whole():
-    text = "The lamp was replaced."
+def test_a_follow_up_is_not_doubted_for_matching_little():
+    sentence = Sentence(START, START + 21, 0.3)
+    found = replace(EVIDENCE, ranked=(sentence,))
+    (best,) = fit_to_strength(1, [found], "And when was it?")
+    citer = CopyCiter("And when was it?", [found], best, alone=False)
 
-    assert grounding.news(text, "Was the lamp replaced?") == (0, len(text))
-    assert grounding.news("", "Was it?") == (0, 0)
+    citer.feed("1954")
+
+    assert citer.finish() == "1954 [1]"
 
 
-def test_what_is_new_in_the_middle_keeps_what_stands_between():
-    text = "Built by Ada in the tower and Bo, it was built."
-
-    start, end = grounding.news(text, "Who built the tower?")
-
-    assert text[start:end] == "Ada in the tower and Bo"
+@pytest.mark.parametrize(
+    ("answer", "copied"),
+    [
+        ("1954", True),
+        ("It was built in 1954", True),
+        ("built in 1955", False),
+        ("John Smith built the new one", False),
+        ("", False),
+        ("the tower was built", False),
+        ("1954 " * 30, False),
+    ],
+)
+def test_a_text_is_copied_if_its_words_and_figures_stand_there_and_say_something_new(
+    answer, copied
+):
+    assert is_copied(answer, "It was built in 1954.", "When was the tower built?") is copied
 
 
 def test_a_copy_is_short_greedy_and_ends_with_its_line():
@@ -116,3 +155,6 @@ def test_a_copy_is_short_greedy_and_ends_with_its_line():
     assert (sampling.temperature, sampling.repeat_penalty) == (0.0, 1.0)
     assert sampling.max_tokens <= 64
     assert sampling.stop == ("END", "\n")
+    assert sampling.logprobs == 0
+    assert grounding.copying(Sampling(), logprobs=False).logprobs is None
+    assert grounding.copying(Sampling(logprobs=3)).logprobs == 3

@@ -66,7 +66,9 @@ async def test_an_answer_that_no_passage_supports_cites_the_closest_and_says_so(
 async def test_a_small_model_is_given_the_evidence_alone_and_what_it_adds_is_not_shown():
     far = "It stands in Paris, on the left bank of the river and not far from it. " * 4
     text = f"{far}It was completed in 1889."
-    passage = Passage("d1", "p.pdf", 1, 0, len(text), text, 0.9, 1, evidence=(len(far), len(text)))
+    span = (len(far), len(text))
+    ranked = (Sentence(*span, 0.9),)
+    passage = Passage("d1", "p.pdf", 1, 0, len(text), text, 0.9, 1, evidence=span, ranked=ranked)
     model = QueueModel(list(ANSWER), parameters=135_000_000)
 
     events = await collect(Pipeline(ShelfLibrary([passage, TOWER]), model), question())
@@ -78,10 +80,8 @@ async def test_a_small_model_is_given_the_evidence_alone_and_what_it_adds_is_not
     assert "It stands in Paris" not in prompt
     assert "Eiffel" not in prompt
     assert "<passage" in completion.sampling.stop
-    # "The tower" stands in no evidence, so the evidence itself is shown.
-    assert "".join(e.text for e in events if isinstance(e, Token)) == (
-        "No exact answer found. Closest: \u201c… 1889\u201d [1]"
-    )
+    # "The tower" stands in no evidence; the year does.
+    assert "".join(e.text for e in events if isinstance(e, Token)) == "1889 [1]"
     assert [c.quote for c in events[-1].citations] == ["It was completed in 1889."]
 
 
@@ -298,7 +298,22 @@ async def test_log_probabilities_pass_even_while_their_text_is_held_back():
         [TokenText(" [", (first,)), TokenText("1]", (second,)), Finished("stop", Usage())]
     )
 
-    events = await collect(Pipeline(ShelfLibrary([TOWER]), model), question())
+    asked = question(sampling=Sampling(logprobs=0))
+
+    events = await collect(Pipeline(ShelfLibrary([TOWER]), model), asked)
 
     tokens = [event for event in events if isinstance(event, Token)]
     assert [("", (first,)), ("", (second,))] == [(e.text, e.logprobs) for e in tokens]
+
+
+async def test_log_probabilities_that_nobody_asked_for_are_asked_of_a_small_model_and_kept():
+    one = TokenLogprob("1889", b"1889", -0.1)
+    model = QueueModel(
+        [TokenText("1889", (one,)), Finished("stop", Usage())], parameters=135_000_000
+    )
+    found = replace(TOWER, evidence=(0, 44), ranked=(Sentence(0, 44, 0.9),))
+
+    events = await collect(Pipeline(ShelfLibrary([found]), model), question())
+
+    assert model.asked[0].sampling.logprobs == 0
+    assert [e.logprobs for e in events if isinstance(e, Token)] == [()]

@@ -123,6 +123,8 @@ async def test_a_list_is_read_part_by_part_without_repetitions_and_cites_each_pa
     assert text == "- built in 1954 [1]\n- October 1987 [2]\n"
     done = events[-1]
     assert [(c.index, c.page) for c in done.citations] == [(1, 1), (2, 3)]
+    told = [c for e in events if isinstance(e, Token) for c in e.citations]
+    assert tuple(told) == done.citations
     assert [c.quote for c in done.citations][1] == "The lamp was replaced in October 1987."
     assert done.usage == Usage(40, 8)
     assert done.supported

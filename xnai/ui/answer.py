@@ -57,6 +57,7 @@ class AnswerView:
         self._buffer = ""
         self._request_id = ""
         self._passages: Sequence[Passage] = ()
+        self._cited: list[Citation] = []  # by the lines that were shown, before the end says
         self._emitted = self._saved = 0.0
         self._by_parts = False  # whether text and status take turns
         self._known = bool(said)  # whether the message is in the history
@@ -84,6 +85,8 @@ class AnswerView:
         else:
             mark = render.MARKS[state]
         self.message.content = f"{self.message.content}{mark}".strip()
+        if self._cited:
+            self._show_sources(self._cited)
         if self.message.content:
             await self._settle(state)
 
@@ -110,6 +113,7 @@ class AnswerView:
                 await self.message.send()
                 self._known = True
             case Token() if not self.degraded:
+                self._cited += event.citations
                 await self._show_text(event.text)
             case Done():
                 await self._finish(event)
@@ -145,7 +149,7 @@ class AnswerView:
         if event.evidence_only:
             async with progress_step("Evidence") as step:
                 await step.finish(
-                    "The model was given the evidence of passage 1 alone",
+                    "The model was given the sentence that answers best, alone",
                     "It is too small to make use of more: whole passages lead it astray. "
                     "A model of a billion weights or more is given all of them.",
                 )
@@ -204,15 +208,20 @@ class AnswerView:
                 "The closest passage is below.*"
             )
         sources = event.citations or event.evidence
+        self._cited = []
         if self.degraded:
             self.message.content += render.marked(self._passages, event.citations)
+            self.message.elements = [citation_element(c) for c in sources]
         else:
-            self.message.content += render.sources(sources)
+            self._show_sources(sources)
         self.message.content += render.evidence(event.evidence, sources)
-        self.message.elements = [citation_element(c) for c in sources]
         await self._settle(State.COMPLETED)
         if self.message.elements:
             await _open_source(self.message.elements[0])
+
+    def _show_sources(self, citations: Sequence[Citation]) -> None:
+        self.message.content += render.sources(citations)
+        self.message.elements = [citation_element(c) for c in citations]
 
     async def _settle(self, state: State) -> None:
         self.message.metadata = self._metadata(state)

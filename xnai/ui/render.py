@@ -71,9 +71,13 @@ class LinkBreaker:
 
 def spoken(output: str) -> str:
     """The answer alone, of a message as it is on the page."""
+    return _unmarked(_unmarked(output).split(SOURCES)[0])
+
+
+def _unmarked(output: str) -> str:
     for mark in (EARLIER, *MARKS.values()):
         output = output.removesuffix(mark).removesuffix(mark.strip())
-    return output.split(SOURCES)[0]
+    return output
 
 
 def place(file_name: str, page: int | None) -> str:

@@ -1,0 +1,65 @@
+from dataclasses import replace
+
+import pytest
+
+from xnai.confidence import EVIDENCE, SPAN, Signs, outcome, probability, signs_of, with_model
+from xnai.types import Passage, Sentence, TokenLogprob
+
+TEXT = "Ada built the tower of Norwick in 1954. It is white."
+FOUND = Passage(
+    "d", "a.txt", None, 10, 10 + len(TEXT), TEXT, 0.7, 1, (0, 39),
+    (Sentence(0, 39, 0.8), Sentence(40, 52, 0.5)),
+)  # fmt: skip
+BEST = replace(FOUND, text=TEXT[:39], end=49, evidence=None, ranked=())
+SURE = Signs(score=0.95, margin=0.3, said=-0.1, began=-0.1, belief=0.9)
+
+
+def signs(question: str, **more) -> Signs:
+    return signs_of(question, BEST, [FOUND], **{"alone": True, **more})
+
+
+def test_the_signs_are_those_of_the_sentence_beside_the_others():
+    found = signs("Who built the tower of Norwick?")
+
+    assert found.score == 0.8
+    assert found.margin == pytest.approx(0.3)
+    assert (found.missing_names, found.missing_figures) == (0, 0)
+
+
+def test_names_and_figures_that_the_passage_lacks_are_noticed():
+    found = signs("Did Ada and Bo build Norwick in 1955?")
+
+    assert found.missing_names == pytest.approx(1 / 3)
+    assert found.missing_figures == 1
+    assert probability(EVIDENCE, found) < probability(EVIDENCE, signs("Did Ada build it?"))
+
+
+def test_the_score_of_a_question_searched_with_another_one_is_not_counted():
+    assert signs("And when?", alone=False).score == Signs().score
+
+
+def test_a_sentence_that_was_not_ranked_has_middling_signs():
+    bare = replace(FOUND, ranked=())
+
+    assert signs_of("When?", BEST, [bare], alone=True) == Signs()
+
+
+def test_the_models_own_doubt_counts_if_it_is_known():
+    tokens = [TokenLogprob("a", b"a", -3.0), TokenLogprob("b", b"b", -5.0)]
+
+    assert with_model(Signs(), tokens, 0.5) == Signs(said=-2.0, began=-3.0, belief=0.5)
+    assert with_model(Signs(), [], 0.5) == Signs(belief=0.5)
+
+
+def test_of_what_is_sure_a_span_is_shown_of_the_rest_a_sentence_and_of_the_doubtful_a_hedge():
+    assert outcome(SURE, short=True, alone=True) == "span"
+    assert outcome(SURE, short=False, alone=True) == "sentence"
+    assert outcome(replace(SURE, belief=0.0, score=0.7), short=True, alone=True) == "sentence"
+    doubtful = Signs(score=0.4, missing_figures=1)
+    assert outcome(doubtful, short=True, alone=True) == "hedge"
+    assert outcome(doubtful, short=True, alone=False) == "sentence"
+
+
+def test_every_weight_is_that_of_a_sign():
+    for weights in (EVIDENCE, SPAN):
+        assert 0 < probability(weights, Signs()) < 1

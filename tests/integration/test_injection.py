@@ -38,7 +38,8 @@ class OneDocument:
 
     async def find(self, question: str, scope: Scope, limit: int) -> Found:
         passage = Passage("d", "log.txt", 1, 0, len(self.text), self.text, 0.5, 1)
-        return Found(await rerank(self.embedder, question, [passage]))
+        asked = await self.embedder.embed_question(question)
+        return Found(await rerank(self.embedder, asked, [passage], {}))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from xnai.llm.launch import WorkerOptions
 from xnai.telemetry import metrics
+from xnai.ui import guard
 
 WORKER = (sys.executable, str(Path(__file__).parents[2] / "integration" / "frame_worker.py"))
 
@@ -38,6 +39,7 @@ def open_doors():
 
 OPTIONS = WorkerOptions(float(os.environ.get("HANG_SECONDS", "2")), 2.0, WORKER)
 open_doors()
+guard.install = functools.partial(guard.install, max_sessions=8)
 
 import app as program  # noqa: E402 - after its parts have doors
 

@@ -4,11 +4,9 @@ The doors are derived from the code: every method of every Protocol of the progr
 classes that touch disk, history and the parser's process.
 """
 
-import sys
-
 import pytest
 from borders import BORDERS, NO_BORDER, protocols
-from fault_server import COMMAND, Book, client_of, make_server
+from fault_server import client_of
 from steps import settle_in
 from walk import AT_START, Walk, all_points
 
@@ -16,36 +14,9 @@ AIM = 0.95
 pytestmark = pytest.mark.engine
 
 
-@pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    book = Book(tmp_path_factory.mktemp("book") / "sites")
-    yield book
-    book.close()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, book):
-    running = make_server(tmp_path_factory.mktemp("server"), book)
-    running.start(COMMAND)
-    running.wait(model="ready", status="ready")
-    yield running
-    running.stop()
-
-
 def test_every_protocol_is_a_border_or_none_for_a_reason():
     kept = {name for _, _, names in BORDERS.values() for name in names}
     assert set(protocols()) == kept | set(NO_BORDER)
-
-
-@pytest.fixture
-def tell(capsys):
-    """Say a figure, whether the test passes or not."""
-
-    def say(line):
-        with capsys.disabled():
-            sys.stdout.write(f"\n{line}")
-
-    return say
 
 
 async def test_every_fault_at_every_border_ends_in_one_catalogued_error(server, tell):

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 import time
 from contextlib import aclosing
 from pathlib import Path
@@ -45,7 +46,9 @@ LONG = {"error": {"type": "exceed_context_size_error", "n_prompt_tokens": 900, "
 async def aborting(request):
     await request.send(SSE, piece("A"))
     await asyncio.sleep(0.05)
-    request.writer.transport.abort()
+    connection = request.writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.writer.transport.abort()  # with the line above: a reset
 
 
 REMOTE = (

@@ -10,9 +10,11 @@ import threading
 from contextlib import aclosing
 from pathlib import Path
 
+import httpx
 import pytest
 from api_server import Search as SearchState
 from api_server import program as api_program
+from api_server import serving
 from cases import refused
 from chainlit.user import User
 from documents_library import GatedEmbedder, followed
@@ -27,6 +29,7 @@ from xnai.api.errors import from_router, require_accepting, require_search
 from xnai.client import readable
 from xnai.documents.files import disk_errors
 from xnai.documents.jobs import Jobs
+from xnai.evaluation.workspace import Workspace
 from xnai.events import Question
 from xnai.guards.search import guarded
 from xnai.pipeline import Pipeline
@@ -319,8 +322,10 @@ async def small_parts(folder):
     program = api_program(folder)
     program.accepting = False
     await refused("shutting_down", lambda: require_accepting(program))
-    program.search_state = SearchState("down", 1.0, "Closed")
-    await refused("search_down", lambda: require_search(program))
+    for state in ("starting", "down"):
+        program.search_state = SearchState(state, 1.0, "Closed")
+        await refused("search_down", lambda: require_search(program))
+    await deleted_meanwhile(api_program(folder))
     scope = {"type": "http", "path": "/x", "method": "GET", "headers": [], "query_string": b""}
     request = Request({**scope, "server": ("127.0.0.1", 1), "scheme": "http"})
     for exc, code in ((HTTPException(418), "bad_request"), (HTTPException(500), "internal")):
@@ -346,6 +351,36 @@ async def small_parts(folder):
     pipeline = Pipeline(SlowLibrary([passage]), QueueModel())
     await refused("question_empty", ask(pipeline, text=" "))
     await refused("answer_timeout", ask(pipeline, text="x", timeout=0.05))
+
+
+async def deleted_meanwhile(program):
+    """Two delete the same document at once."""
+
+    async def never(_):
+        return False
+
+    program.library.records["x"] = Document("x", "api", "a", "text/plain", 1, "", 0.0)
+    program.library.delete = never
+    async with serving(program) as url, httpx.AsyncClient(base_url=url) as client:
+        answer = await client.delete("/v1/files/x")
+    assert answer.json()["error"]["code"] == "not_found"
+
+
+async def another_model(folder):
+    """The index that an evaluation kept is of another embedding model."""
+    (folder / "a").write_text("bread on Tuesdays")
+    for seed in (1, 2):
+        model = embedding_model(folder / f"model{seed}", seed=seed)
+        given = {"data_dir": folder / "data", "llm_url": ("http://127.0.0.1:1",)}
+        space = Workspace(Settings(_env_file=None, embedder=str(model), **given), folder / "kept")
+        if seed == 1:
+            await space.start()
+            added = await space.library.add("eval", "a.txt", folder / "a")
+            await followed(space.library, added.id)
+        else:
+            await refused("search_down", space.start())
+        await space.library.close()
+        await space.embedder.close()
 
 
 class SlowLibrary(ShelfLibrary):
@@ -391,7 +426,7 @@ async def all_cases(folder, patch, book, port, capsys):
     for case in (settings, embedding, index):
         (folder / case.__name__).mkdir()
         await case(folder / case.__name__, patch)
-    for case in (library, history, small_parts):
+    for case in (library, history, small_parts, another_model):
         (folder / case.__name__).mkdir()
         await case(folder / case.__name__)
     await jobs()

@@ -19,6 +19,7 @@ from xnai.errors import (
 )
 from xnai.settings import Settings
 
+_END = "data: [DONE]"
 _POLL = 0.3  # seconds between two looks at a file that is being read
 
 
@@ -72,11 +73,14 @@ class Client:
             if answer.is_error:
                 answer.read()
                 self._checked(answer)
-            for line in answer.iter_lines():
+            line = ""
+            for line in filter(None, answer.iter_lines()):
                 if line.startswith("data: {"):
                     chunk = json.loads(line.removeprefix("data: "))
                     _refuse(chunk)
                     yield chunk
+            if line != _END:
+                raise XnaiError(SERVER_GARBLED, url=self._url)
 
     def use_model(self, name: str) -> None:
         """Have the server switch to another model of its own, by asking that one a word."""

@@ -1,12 +1,15 @@
 """Where the program meets what may fail, read from its code."""
 
 import ast
+import functools
 import importlib
 import inspect
 import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from doors import faulty, faulty_function
 
 import xnai
 
@@ -49,6 +52,22 @@ CATALOGUED = {
     "Threads": "history",
     "Steps": "history",
 }
+
+
+def open_doors(put, options):
+    """Put doors into every border by ``put(owner, name, value)``; ``options`` are the worker's."""
+    for part, (module, name, _) in BORDERS.items():
+        home = importlib.import_module(module)
+        made = faulty(part, getattr(home, name))
+        if part == "Model":
+            made.__init__ = functools.partialmethod(made.__init__, options=options)
+        put(home, name, made)
+    for part, (module, path) in FUNCTIONS.items():
+        home = importlib.import_module(module)
+        *outer, name = path.split(".")
+        for attribute in outer:
+            home = getattr(home, attribute)
+        put(home, name, faulty_function(part, getattr(home, name)))
 
 
 def protocols():

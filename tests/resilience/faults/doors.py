@@ -23,6 +23,7 @@ FAULTS = {
     "search": lambda: XnaiError(errors.SEARCH_DOWN, reason="a test said so"),
     "model": lambda: XnaiError(errors.MODEL_CRASHED, reason="a test said so"),
     "disk": lambda: XnaiError(errors.DISK_FULL, folder="/data", free="0 MB"),
+    "gone": lambda: XnaiError(errors.NOT_FOUND, what="document", name="0"),
     "history": lambda: XnaiError(errors.HISTORY_DOWN, reason="a test said so"),
 }
 

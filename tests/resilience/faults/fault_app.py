@@ -5,39 +5,18 @@ Beside it stands ``/faults``: PUT opens a door, GET tells what has passed.
 
 import asyncio
 import functools
-import importlib
-import os
-import sys
-from pathlib import Path
 
-from borders import BORDERS, FUNCTIONS
-from doors import doors, faulty, faulty_function
+from borders import open_doors
+from doors import doors
+from frame_options import OPTIONS
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from xnai.llm.launch import WorkerOptions
 from xnai.telemetry import metrics
+from xnai.ui import guard
 
-WORKER = (sys.executable, str(Path(__file__).parents[2] / "integration" / "frame_worker.py"))
-
-
-def open_doors():
-    for part, (module, name, _) in BORDERS.items():
-        home = importlib.import_module(module)
-        made = faulty(part, getattr(home, name))
-        if part == "Model":
-            made.__init__ = functools.partialmethod(made.__init__, options=OPTIONS)
-        setattr(home, name, made)
-    for part, (module, path) in FUNCTIONS.items():
-        home = importlib.import_module(module)
-        *outer, name = path.split(".")
-        for attribute in outer:
-            home = getattr(home, attribute)
-        setattr(home, name, faulty_function(part, getattr(home, name)))
-
-
-OPTIONS = WorkerOptions(float(os.environ.get("HANG_SECONDS", "2")), 2.0, WORKER)
-open_doors()
+open_doors(setattr, OPTIONS)
+guard.install = functools.partial(guard.install, max_sessions=8)
 
 import app as program  # noqa: E402 - after its parts have doors
 

@@ -12,12 +12,14 @@ PLACE = os.environ.get("ERROR_SITES", "")
 
 
 def watch(tell):
-    """Have ``tell(file, line, code)`` called for every error that is made from now on."""
+    """Have ``tell(file, line, code)`` called for every error that is made, until ``undo()``."""
     from xnai.documents.failures import Failure  # noqa: PLC0415 - only where it is wanted
     from xnai.errors import XnaiError  # noqa: PLC0415
     from xnai.llm.refused import RefusedError  # noqa: PLC0415
 
-    for kind in (XnaiError, Failure, RefusedError):
+    kinds = (XnaiError, Failure, RefusedError)
+    former = [kind.__init__ for kind in kinds]
+    for kind in kinds:
         made = kind.__init__
 
         def noted(self, *args, __made=made, **values):
@@ -26,6 +28,12 @@ def watch(tell):
             tell(frame.f_code.co_filename, frame.f_lineno, self.kind.code)
 
         kind.__init__ = noted
+
+    def undo():
+        for kind, made in zip(kinds, former, strict=True):
+            kind.__init__ = made
+
+    return undo
 
 
 if PLACE:

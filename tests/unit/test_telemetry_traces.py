@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from xnai.streams import State, Stream, Streams
 from xnai.telemetry import Metrics, spanned, traces
 from xnai.telemetry.export import is_wanted
 from xnai.telemetry.machine import Machine, resident, watched
+from xnai.telemetry.stages import Stages
 from xnai.telemetry.traces import add_trace
 
 
@@ -46,6 +48,29 @@ async def test_an_error_is_told_by_its_code_alone(spans):
     assert dict(span.attributes) == {"error.type": "file_empty"}
     assert span.status.description is None
     assert span.events == ()
+
+
+async def test_a_step_is_a_span_below_its_search_and_a_measurement(spans):
+    async def twice(number: int) -> int:
+        return 2 * number
+
+    metrics = Metrics()
+    steps = Stages(metrics.search_stage_seconds, "search")
+    with traces.span("search"):
+        assert await asyncio.create_task(steps.of("words", twice, 3)) == 6
+    step, search = spans()
+    assert (step.name, step.parent.span_id) == ("search.words", search.context.span_id)
+    count = "xnai_search_stage_seconds_count"
+    assert metrics.registry.get_sample_value(count, {"stage": "words"}) == 1
+
+
+async def test_a_step_that_is_cancelled_before_it_begins_leaves_nothing_unawaited(recwarn):
+    steps = Stages(Metrics().search_stage_seconds, "search")
+    task = asyncio.create_task(steps.of("words", asyncio.sleep, 1))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    gc.collect()
+    assert [str(one.message) for one in recwarn] == []
 
 
 async def test_a_cancelled_step_is_no_error(spans):

@@ -40,13 +40,12 @@ def filled(tmp_path):
     name = "a" * 32
     (data / "documents" / "aa").mkdir(parents=True)
     (data / "documents" / "aa" / name).write_bytes(content)
-    with apsw.Connection(str(data / "index.sqlite3")) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("CREATE TABLE documents (id TEXT, size INTEGER, sha256 TEXT)")
-        connection.execute(
-            "INSERT INTO documents VALUES (?, ?, ?)",
-            (name, len(content), hashlib.sha256(content).hexdigest()),
-        )
+    connection = apsw.Connection(str(data / "index.sqlite3"))
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE documents (id TEXT, size INTEGER, sha256 TEXT)")
+    row = (name, len(content), hashlib.sha256(content).hexdigest())
+    connection.execute("INSERT INTO documents VALUES (?, ?, ?)", row)
+    connection.close()
     return data
 
 

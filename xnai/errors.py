@@ -571,6 +571,12 @@ OPTIMISE_FAILED = ErrorKind(
     "The model itself is untouched; type `xnai doctor` to see whether the engine works.",
 )
 
+FOLDER_UNUSABLE = ErrorKind(
+    "folder_unusable",
+    500,
+    "{folder} cannot be used: {reason}.",
+    "Choose a folder that you may write to.",
+)
 # Backups
 BACKUP_PLACE_TAKEN = ErrorKind(
     "backup_place_taken",

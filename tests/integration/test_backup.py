@@ -138,7 +138,9 @@ def test_a_folder_without_data_and_a_damaged_index_are_refused(filled, tmp_path)
     nothing = xnai(tmp_path / "empty", "backup", str(tmp_path / "b"))
     (filled / "index.sqlite3").write_bytes(os.urandom(50_000))
     damaged = xnai(filled, "backup", str(tmp_path / "b"))
-    assert [2, 2] == [nothing.returncode, damaged.returncode]
+    (tmp_path / "file").write_text("")
+    nowhere = xnai(filled, "backup", str(tmp_path / "file" / "b"))
+    assert [2, 2, 2] == [one.returncode for one in (nothing, damaged, nowhere)]
     assert not (tmp_path / "b").exists()
 
 

@@ -40,13 +40,12 @@ def filled(tmp_path):
     name = "a" * 32
     (data / "documents" / "aa").mkdir(parents=True)
     (data / "documents" / "aa" / name).write_bytes(content)
-    with apsw.Connection(str(data / "index.sqlite3")) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("CREATE TABLE documents (id TEXT, size INTEGER, sha256 TEXT)")
-        connection.execute(
-            "INSERT INTO documents VALUES (?, ?, ?)",
-            (name, len(content), hashlib.sha256(content).hexdigest()),
-        )
+    connection = apsw.Connection(str(data / "index.sqlite3"))
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE documents (id TEXT, size INTEGER, sha256 TEXT)")
+    row = (name, len(content), hashlib.sha256(content).hexdigest())
+    connection.execute("INSERT INTO documents VALUES (?, ?, ?)", row)
+    connection.close()
     return data
 
 
@@ -139,7 +138,9 @@ def test_a_folder_without_data_and_a_damaged_index_are_refused(filled, tmp_path)
     nothing = xnai(tmp_path / "empty", "backup", str(tmp_path / "b"))
     (filled / "index.sqlite3").write_bytes(os.urandom(50_000))
     damaged = xnai(filled, "backup", str(tmp_path / "b"))
-    assert [2, 2] == [nothing.returncode, damaged.returncode]
+    (tmp_path / "file").write_text("")
+    nowhere = xnai(filled, "backup", str(tmp_path / "file" / "b"))
+    assert [2, 2, 2] == [one.returncode for one in (nothing, damaged, nowhere)]
     assert not (tmp_path / "b").exists()
 
 

@@ -221,6 +221,14 @@ def test_another_file_of_that_name_is_replaced_only_when_told_to(tmp_path):
     assert "was there already" in output
 
 
+def test_a_models_folder_that_cannot_be_one_is_told(tmp_path):
+    (tmp_path / "models").write_text("")
+    with HubServer({REPOSITORY: {"m.gguf": SMALL}}) as hub:
+        code, _, errors = get(tmp_path, hub, REPOSITORY)
+    assert 2 == code
+    assert "cannot be used" in errors
+
+
 def test_all_parts_of_a_split_model_come(tmp_path):
     names = [f"big/m-0000{n}-of-00003.gguf" for n in (1, 2, 3)]
     with HubServer({REPOSITORY: {name: gguf(50_000, n) for n, name in enumerate(names)}}) as hub:

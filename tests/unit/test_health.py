@@ -6,6 +6,8 @@ import pytest
 
 from xnai.errors import DISK_LOW, INTERNAL, XnaiError
 from xnai.health import Degraded, Health, disk_look, in_thread
+from xnai.retrieval.embedder import OnnxEmbedder
+from xnai.settings import Settings
 
 QUICK = {"every": 0.01, "limit": 0.05}
 
@@ -117,3 +119,26 @@ async def test_the_disk_tells_the_room_that_is_left_and_a_folder_that_is_gone(he
     await until(lambda: "unknown" not in {there.state, gone.state})
     assert there.detail.endswith("free")
     assert ("down", "part_failed") == (gone.state, gone.error.code)
+
+
+async def test_an_embedder_whose_threads_are_stuck_is_told_and_comes_back(health, tmp_path):
+    gate = threading.Event()
+    embedder = OnnxEmbedder(Settings(_env_file=None, data_dir=tmp_path))
+    await embedder.start()
+    await embedder.ready()
+
+    async def embed() -> str:
+        await embedder.embed_question("Are you there?")
+        return ""
+
+    part = health.add("embedder", embed, limit=5.0)
+    health.start()
+    await until(lambda: part.state == "ready")
+    stuck = [embedder._questions.submit(gate.wait) for _ in range(64)]
+    await until(lambda: part.state == "down")
+    assert "part_silent" == part.error.code
+    gate.set()
+    await until(lambda: part.state == "ready")
+    await health.stop()
+    await embedder.close()
+    assert all(one.result() for one in stuck)

@@ -18,10 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import xnai
-from xnai.errors import BACKUP_INVALID, BACKUP_PLACE_TAKEN, DISK_TOO_SMALL, XnaiError
+from xnai.documents.files import disk_errors
+from xnai.errors import (
+    BACKUP_INVALID,
+    BACKUP_PLACE_TAKEN,
+    DISK_TOO_SMALL,
+    FOLDER_UNUSABLE,
+    XnaiError,
+)
 from xnai.llm.machine import human_size
 from xnai.retrieval.inspection import inspect
-from xnai.retrieval.snapshot import kept_files, snapshot
+from xnai.retrieval.snapshot import SnapshotError, kept_files, snapshot
 from xnai.settings import Settings
 
 INDEX, HISTORY, SECRET, DOCUMENTS = "index.sqlite3", "history.sqlite3", "auth_secret", "documents"
@@ -62,12 +69,18 @@ def take(settings: Settings, folder: Path, tell: Tell) -> Taken:
     if not (data / INDEX).exists():
         raise XnaiError(BACKUP_INVALID, path=data, reason=f"there is no {INDEX} in it")
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    draft.mkdir(parents=True, mode=0o700)
     try:
-        taken = _fill(data, draft, folder, tell)
+        draft.mkdir(parents=True, mode=0o700)
+        with disk_errors(draft):
+            taken = _fill(data, draft, folder, tell)
         if folder.exists():
             folder.rmdir()
         draft.replace(folder)
+    except OSError as exc:
+        raise _unusable(exc, folder) from exc
+    except SnapshotError as exc:
+        reason = f"a database cannot be copied ({exc})"
+        raise XnaiError(BACKUP_INVALID, path=data, reason=reason) from exc
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return taken
@@ -130,18 +143,25 @@ def put_back(settings: Settings, folder: Path, tell: Tell) -> Taken:
     names = [*manifest["files"], *(str(_place(name)) for name in manifest["documents"])]
     digests = [*manifest["files"].values(), *manifest["documents"].values()]
     size = sum((folder / name).stat().st_size for name in names if (folder / name).is_file())
-    data.mkdir(parents=True, exist_ok=True)
-    data.chmod(0o700)
-    _require_room(data, size)
     draft = data / f".restore-{os.getpid()}"
     try:
-        _copy_checked(folder, draft, zip(names, digests, strict=True), len(names), tell)
+        data.mkdir(parents=True, exist_ok=True)
+        data.chmod(0o700)
+        _require_room(data, size)
+        with disk_errors(data):
+            _copy_checked(folder, draft, zip(names, digests, strict=True), len(names), tell)
         # The index comes last: with it the folder counts as filled.
         for name in sorted({Path(name).parts[0] for name in names}, key=lambda n: n == INDEX):
             (draft / name).replace(data / name)
+    except OSError as exc:
+        raise _unusable(exc, data) from exc
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return Taken(data, len(manifest["documents"]), 0, size)
+
+
+def _unusable(exc: OSError, folder: Path) -> XnaiError:
+    return XnaiError(FOLDER_UNUSABLE, folder=folder, reason=exc.strerror or "unknown error")
 
 
 def _copy_checked(
@@ -152,7 +172,7 @@ def _copy_checked(
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             shutil.copyfile(folder / name, target)
-        except OSError as exc:
+        except FileNotFoundError as exc:
             raise XnaiError(BACKUP_INVALID, path=folder, reason=f"{name} is missing") from exc
         if _sha256(target) != digest:
             raise XnaiError(BACKUP_INVALID, path=folder, reason=f"{name} was changed")

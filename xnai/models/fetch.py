@@ -13,6 +13,7 @@ from typing import IO, Any
 from xnai.errors import (
     DISK_TOO_SMALL,
     DOWNLOAD_RUNNING,
+    FOLDER_UNUSABLE,
     HUB_CHECKSUM_WRONG,
     MODEL_EXISTS,
     XnaiError,
@@ -63,10 +64,14 @@ class Fetch:
         """
         wanted = parse(name)
         files = choose(wanted, self._hub.files(wanted.repository))
-        missing = [file for file in files if not self._is_there(file)]
-        self._check_room(missing)
-        for file in missing:
-            self._fetch(file)
+        try:
+            missing = [file for file in files if not self._is_there(file)]
+            self._check_room(missing)
+            for file in missing:
+                self._fetch(file)
+        except OSError as exc:
+            reason = exc.strerror or "unknown error"
+            raise XnaiError(FOLDER_UNUSABLE, folder=self._folder, reason=reason) from exc
         found = self._folder / files[0].name
         return Fetched(ModelFile(found.name.removesuffix(".gguf"), found), bool(missing))
 

@@ -1,6 +1,7 @@
 """A copy of a SQLite file as it is at one moment, taken while others read and write it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,18 @@ import apsw
 
 _PAGES = 2_000  # copied between two words to who waits
 BUSY_MILLISECONDS = 30_000
+
+
+class SnapshotError(Exception):
+    """A database cannot be read or copied; the text says why, in SQLite's words."""
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except apsw.Error as exc:
+        raise SnapshotError(str(exc)) from exc
 
 
 def snapshot(source: Path, target: Path, tell: Callable[[int, int], None]) -> None:
@@ -22,9 +35,14 @@ def snapshot(source: Path, target: Path, tell: Callable[[int, int], None]) -> No
         tell: called with the pages that are copied and the pages there are.
 
     Raises:
-        apsw.Error: the source cannot be read or the target cannot be written.
+        SnapshotError: the source cannot be read or the target cannot be written.
 
     """
+    with _explained():
+        _copy(source, target, tell)
+
+
+def _copy(source: Path, target: Path, tell: Callable[[int, int], None]) -> None:
     reading = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
     writing = apsw.Connection(str(target))
     try:
@@ -42,12 +60,15 @@ def snapshot(source: Path, target: Path, tell: Callable[[int, int], None]) -> No
 
 
 def kept_files(index: Path) -> list[tuple[str, int, str]]:
-    """Id, size in bytes and sha256 of the file of each document in an index."""
-    connection = apsw.Connection(str(index), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        rows: Any = connection.execute(
-            "SELECT id, size, sha256 FROM documents ORDER BY id"
-        ).fetchall()
-    finally:
-        connection.close()
+    """Id, size in bytes and sha256 of the file of each document in an index.
+
+    Raises:
+        SnapshotError: it cannot be read.
+
+    """
+    query = "SELECT id, size, sha256 FROM documents ORDER BY id"
+    with _explained():
+        connection = apsw.Connection(str(index), flags=apsw.SQLITE_OPEN_READONLY)
+        with closing(connection):
+            rows: Any = connection.execute(query).fetchall()
     return [(str(name), int(size), str(digest)) for name, size, digest in rows]

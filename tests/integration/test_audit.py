@@ -174,6 +174,23 @@ async def test_a_file_of_the_page_is_an_upload_and_the_question_with_it_one_line
     assert question["documents"] == [upload["document"]]
 
 
+async def test_a_log_that_cannot_be_written_fails_no_question_and_is_told(server, tmp_path):
+    (tmp_path / "data" / "audit.jsonl").mkdir(parents=True)
+    running = prepared(server, tmp_path, XNAI_AUDIT="on")
+    running.start()
+    try:
+        await asyncio.to_thread(running.wait, model="ready")
+        async with httpx.AsyncClient(base_url=running.url, timeout=60) as client:
+            answers = [await client.post(URL, json=SHORT) for _ in range(2)]
+        health = await asyncio.to_thread(running.health)
+    finally:
+        running.stop()
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert (health["status"], health["audit"]["error_code"]) == ("ready", "audit_unwritable")
+    assert running.log.count("the audit log is not written") == 1
+
+
 async def test_answers_whose_model_crashes(audited, http, log):
     before = len(log.lines())
     asked = asyncio.create_task(http.post(URL, json={**SLOW, "stream": False}))

@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium
 
+from xnai.documents.pdf_characters import clean
+
 _SPACES = frozenset((0x00, 0x02, 0x09, 0x0A, 0x0D, 0x20, 0xA0, 0xFFFE))
 _RIGHT_TO_LEFT = range(0x0590, 0x0900)
+_UNKNOWN = "\ufffd"
 _FONT_NAME = 128  # bytes
 _SAME_LINE = 0.5  # of the lower word's height
 # A number directly behind a word, a year or a stop, or before a word; not one behind a unit.
@@ -108,6 +111,8 @@ def words(textpage: Any, codes: Sequence[int]) -> list[Word]:
             bottom, top = min(low, bottom), max(high, top)
         text = "".join(map(chr, codes[first : last + 1]))
         cuts = _cuts(raw, text, first, (bottom, height)) if _NOTE_NUMBER.search(text) else ()
+        if not text.isprintable():  # pdfium gives some characters in two halves
+            text = clean(codes[first : last + 1]).text or _UNKNOWN
         found.append(Word(first, last, text, left, bottom, right, top, height, cuts))
     return found if leaning <= _LEANING * len(found) else []
 

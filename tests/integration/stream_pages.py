@@ -47,6 +47,16 @@ def long_question() -> str:
     return f"{uuid.uuid4()} Repeat this: {words}"
 
 
+def logbook(days: int) -> bytes:
+    """A file of as many parts as days; every sentence of a part has a word of its own."""
+
+    def day(number: int) -> str:
+        grey = f"The sea was grey and Finch{number} wrote of the wind in harbour{number}. "
+        return f"On day {number} the keeper Ada{number} saw the ship Walrus{number}. {grey * 9}"
+
+    return "\n\n".join(map(day, range(days))).encode()
+
+
 def prepared(server: Any, folder: Path, **environment: str) -> Any:
     """Another server, with what the first one has prepared."""
     for name in ("models", "embedding"):
@@ -93,6 +103,7 @@ class Page:
         self.question = ""
         self.shown: dict[str, dict[str, Any]] = {}
         self.actions: dict[str, dict[str, Any]] = {}
+        self.elements: dict[str, dict[str, Any]] = {}
         self.loading = False
         self.tab: Tab | None = None
         self.thread = ""
@@ -109,6 +120,7 @@ class Page:
             "stream_token": self._token,
             "delete_message": lambda data: self.shown.pop(data["id"], None),
             "action": lambda data: self.actions.update({data["id"]: data}),
+            "element": lambda data: self.elements.update({data["id"]: data}),
             "remove_action": lambda data: self.actions.pop(data["id"], None),
             "task_start": lambda _: self._set_loading("task_start"),
             "task_end": lambda _: self._set_loading("task_end"),

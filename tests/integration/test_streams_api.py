@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import re
 import signal
 import time
 
 import httpx
 import psutil
 import pytest
-from stream_pages import SLOW, eventually, figure, long_question, prepared, worker_of
+from stream_pages import SLOW, eventually, figure, logbook, long_question, prepared, worker_of
 
 pytestmark = pytest.mark.engine
 
@@ -142,3 +143,40 @@ async def test_sigint_twice_ends_at_once_and_leaves_no_process(server, tmp_path)
     assert code == 130
     _, alive = psutil.wait_procs(family, timeout=5)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+
+
+async def test_a_worker_killed_while_a_summary_is_put_together_costs_it_nothing(api_server):
+    log_before = len(api_server.log)
+    async with httpx.AsyncClient(base_url=api_server.url, timeout=120) as client:
+        form = {"purpose": "assistants"}
+        file = ("log.txt", logbook(10), "text/plain")
+        uploaded = await client.post("/v1/files", data=form, files={"file": file})
+        document = uploaded.raise_for_status().json()["id"]
+
+        await eventually(
+            lambda: (
+                document in api_server.log and "document_processed" in api_server.log[log_before:]
+            ),
+            "the file",
+            60,
+        )
+        response = await begin(
+            client,
+            messages=[{"role": "user", "content": "Summarise this document."}],
+            retrieval={"document_ids": [document]},
+        )
+        lines = response.aiter_lines()
+        first = await first_text(lines)
+        worker_of(api_server).kill()
+        rest = [line async for line in lines]
+
+    assert "it was killed (SIGKILL)" in api_server.log[log_before:]
+    assert rest[-2:] == ["data: [DONE]", ""] or rest[-1] == "data: [DONE]"
+    assert not any('"error"' in line for line in rest)
+    chunks = [json.loads(line[6:]) for line in rest if line.startswith("data: {")]
+    text = first + "".join(
+        c["choices"][0]["delta"].get("content") or "" for c in chunks if c["choices"]
+    )
+    told = {int(n) for n in re.findall(r"(?:Walrus|Ada|Finch|harbour|day )(\d+)", text)}
+    assert told == set(range(10))
+    assert len(chunks[-1]["citations"]) == len(set(re.findall(r"\[(\d+)\]", text)))

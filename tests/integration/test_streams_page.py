@@ -8,6 +8,7 @@ from stream_pages import (
     MARKS,
     STORY,
     Page,
+    logbook,
     prepared,
 )
 from ui_client import tidy_up
@@ -270,3 +271,25 @@ async def test_an_answer_that_takes_too_long_is_ended_with_its_text(server, tmp_
     finally:
         await tidy_up()
         own.stop()
+
+
+async def test_a_summary_that_is_cut_keeps_the_sources_of_its_lines(pages_server):
+    page = await Page(pages_server).open()
+    await page.ask("", logbook(60))
+    await page.until(lambda: "60 passages" in page.answer(), "the file", 90)
+    before = set(page.elements)
+
+    await page.ask("Summarise this document.")
+    await page.until(lambda: page.answer().startswith("- "), "the first line", 90)
+    await page.emit("stop")
+
+    assert await page.ended() == "stopped"
+    await page.until(lambda: "**Sources**" in page.answer(), "the sources")
+    text, sources = page.answer().split("**Sources**")
+    lines = text.count("\n- ") + 1
+    assert "*Stopped.*" in text
+    assert 0 < sources.count("\n- [") <= lines
+    await page.until(lambda: set(page.elements) > before, "what the sources open")
+    assert "[1]" in {page.elements[new]["name"] for new in set(page.elements) - before}
+    (saved,) = (s["output"] for s in await page.saved() if "**Sources**" in s["output"])
+    assert saved == page.answer()

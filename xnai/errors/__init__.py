@@ -54,6 +54,7 @@ from xnai.errors._health import DISK_LOW, PART_FAILED, PART_SILENT, REDIS_AWAY
 from xnai.errors._hub import (
     DISK_TOO_SMALL,
     DOWNLOAD_RUNNING,
+    FOLDER_UNUSABLE,
     HUB_CHECKSUM_WRONG,
     HUB_GARBLED,
     HUB_NAME_INVALID,
@@ -182,6 +183,7 @@ __all__ = [
     "FILE_TOO_LARGE",
     "FILE_TYPE_UNSUPPORTED",
     "FILE_UNREADABLE",
+    "FOLDER_UNUSABLE",
     "FORBIDDEN",
     "GRAMMAR_INVALID",
     "HISTORY_DOWN",

@@ -93,3 +93,11 @@ OPTIMISE_FAILED = ErrorKind(
     "The model itself is untouched; type `xnai doctor` to see whether the engine works.",
     seen="Whoever runs `xnai models optimize` on a model that cannot be requantised or loaded.",
 )
+FOLDER_UNUSABLE = ErrorKind(
+    "folder_unusable",
+    Category.STORAGE,
+    500,
+    "{folder} cannot be used: {reason}.",
+    "Choose a folder that you may write to.",
+    seen="Whoever runs `xnai models get` or `xnai backup` into a folder that cannot be used.",
+)

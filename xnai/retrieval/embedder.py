@@ -235,7 +235,8 @@ class OnnxEmbedder:
         encoding = self._encode(prefix + text)
         vectors = self._infer(encoding)
         plain = plain_places(encoding, len(prefix))
-        spans, ids = [encoding.offsets[i] for i in plain], [encoding.ids[i] for i in plain]
+        offsets, known = encoding.offsets, encoding.ids
+        spans, ids = [offsets[at] for at in plain], [known[at] for at in plain]
         weighed = self._ranks.weights(prefix + text, spans, ids)
         return Asked(self._pooled(vectors), plain_tokens(encoding, vectors, len(prefix)), weighed)
 

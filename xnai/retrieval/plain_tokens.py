@@ -9,11 +9,8 @@ from xnai.retrieval.protocol import TokenVectors, Vectors
 
 def plain_places(encoding: Any, prefix: int) -> list[int]:
     """The tokens but for the special ones and those of a prefix of so many characters."""
-    return [
-        place
-        for place, special in enumerate(encoding.special_tokens_mask)
-        if not special and encoding.offsets[place][1] > prefix
-    ]
+    masked = zip(encoding.special_tokens_mask, encoding.offsets, strict=True)
+    return [at for at, (special, (_, end)) in enumerate(masked) if not special and end > prefix]
 
 
 def plain_tokens(encoding: Any, vectors: Vectors, prefix: int) -> TokenVectors:
@@ -21,5 +18,6 @@ def plain_tokens(encoding: Any, vectors: Vectors, prefix: int) -> TokenVectors:
     plain = plain_places(encoding, prefix)
     chosen = vectors[plain]
     chosen /= np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-12)
-    starts = [max(0, encoding.offsets[place][0] - prefix) for place in plain]
+    offsets = encoding.offsets  # made anew each time it is asked for
+    starts = [max(0, offsets[place][0] - prefix) for place in plain]
     return TokenVectors(chosen, np.array(starts, np.int32))

@@ -12,7 +12,7 @@ from cases import refused
 from documents_files import docx, epub, ole, pdf, runaway_pdf, xlsx
 
 from xnai.documents import sniff, zip_archive
-from xnai.documents.page_image import PageImages
+from xnai.documents.page_image import Marked, PageImages
 from xnai.documents.parse import Reading, read_all
 from xnai.documents.worker import Limits
 from xnai.types import Document
@@ -115,7 +115,7 @@ async def gone_page(folder):
     path.write_bytes(pdf([["x"]]))
     document = Document("d" * 32, "o", "one.pdf", sniff.PDF, 1, "", 0.0)
     pictures = PageImages(folder / "pictures", 1024)
-    await refused("not_found", pictures.image(document, path, 9, (0, 1), 300))
+    await refused("not_found", pictures.image(document, path, 9, Marked(0, 1, 1), 300))
 
 
 async def all_cases(folder):

@@ -136,10 +136,10 @@ class Hub:
         """Put what the library raises into words of the catalogue; its texts may hold anything."""
         try:
             yield
+        except GatedRepoError as exc:  # also a RepositoryNotFoundError
+            raise XnaiError(HUB_REFUSED, hub=self.shown, name=name, status=403) from exc
         except (RepositoryNotFoundError, EntryNotFoundError) as exc:
             raise XnaiError(HUB_NOT_FOUND, hub=self.shown, name=name) from exc
-        except GatedRepoError as exc:
-            raise XnaiError(HUB_REFUSED, hub=self.shown, name=name, status=403) from exc
         except HfHubHTTPError as exc:
             raise self._status(name, exc) from exc
         except HFValidationError as exc:

@@ -18,7 +18,11 @@ ROOT = Path(xnai.__file__).parents[1]
 # A border: the name of the class in the module that makes one of it, and the Protocols it keeps.
 BORDERS = {
     "Index": ("xnai.runtime", "SqliteIndex", ("Index", "Searchable")),
-    "Embedder": ("xnai.runtime", "Embedders", ("Embedder", "TokenizingEmbedder")),
+    "Embedder": (
+        "xnai.runtime",
+        "Embedders",
+        ("Embedder", "QuestionEmbedder", "TokenizingEmbedder"),
+    ),
     "Reranker": ("xnai.retrieval.cross_encoder", "CrossEncoder", ("Reranker",)),
     "Search": ("xnai.runtime", "HybridSearch", ("Search",)),
     "Library": ("xnai.runtime", "Library", ("DocumentLibrary",)),

@@ -26,6 +26,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from xnai.api.errors import from_router, require_accepting, require_search
+from xnai.api.readiness import require_ready
 from xnai.client import readable
 from xnai.documents.files import disk_errors
 from xnai.documents.jobs import Jobs
@@ -80,13 +81,13 @@ async def embedding(folder, patch):
     model = embedding_model(folder / "model")
     chosen = Settings(_env_file=None, data_dir=folder / "data", embedder=str(model))
     one = Embedders(chosen)
-    await refused("search_down", one.embed(["x"]))
+    await refused("search_down", one.embed_chunks(["x"]))
     await one.start()
     await one.ready()
     one._current._session = None  # as if the file had been unloadable half way
-    await refused("search_down", one.embed(["x"]))
+    await refused("search_down", one.embed_chunks(["x"]))
     await one.close()
-    await refused("shutting_down", one.embed(["x"]))
+    await refused("shutting_down", one.embed_chunks(["x"]))
     missing = weights.PackagedFile("no-such-package", "a", "0")
     await refused("embedding_model_missing", lambda: weights.locate(missing))
     gone = weights.PackagedFile(weights.MODEL.package, "no/such/file", "0")
@@ -95,7 +96,7 @@ async def embedding(folder, patch):
     await refused("embedding_model_missing", lambda: weights.verified(other, folder))
     closing = OnnxEmbedder(Settings(_env_file=None, data_dir=folder / "closing"))
     await closing.start()
-    waiting = asyncio.create_task(closing.embed(["x"]))
+    waiting = asyncio.create_task(closing.embed_chunks(["x"]))
     await asyncio.sleep(0)
     await closing.close()
     await refused("shutting_down", waiting)
@@ -252,7 +253,8 @@ def commands(folder, port, other):
         (("ask", ""), at, "question_empty: "),
         (("breaker", "list"), strange, "What answers at"),
         (("ingest", "no-such-file"), at, "There is no file"),
-        (("models",), {"XNAI_MODEL": "none"}, "There is no model 'none'"),
+        (("ingest", "--replace", "set.jsonl", "set.jsonl"), at, "Several of these files"),
+        (("models", "use", "none"), {}, "There is no model 'none'"),
         (("models",), {"XNAI_SLOTS": "-1"}, "XNAI_SLOTS="),
         (("serve",), at, f"127.0.0.1:{port} cannot be listened on"),
         (("serve",), {"XNAI_HOST": "no.such.host.invalid"}, "XNAI_HOST="),
@@ -325,6 +327,9 @@ async def small_parts(folder):
     for state in ("starting", "down"):
         program.search_state = SearchState(state, 1.0, "Closed")
         await refused("search_down", lambda: require_search(program))
+    unwell = api_program(folder)
+    unwell.health.add("index").become("down", "It is silent.")
+    await refused("search_down", lambda: require_ready(unwell))
     await deleted_meanwhile(api_program(folder))
     scope = {"type": "http", "path": "/x", "method": "GET", "headers": [], "query_string": b""}
     request = Request({**scope, "server": ("127.0.0.1", 1), "scheme": "http"})

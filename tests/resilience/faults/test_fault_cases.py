@@ -8,9 +8,10 @@ stopped processes, requests that no client should send.
 import document_cases
 import http_cases
 import model_cases
+import operator_cases
 import pytest
 import start_cases
-from borders import sites
+from borders import ROOT, sites
 from fault_server import COMMAND, client_of, make_server
 from steps import Judge, Visit, settle_in
 from ui_client import KEYS
@@ -39,6 +40,9 @@ async def over_http(server, judge, tmp_path, book):
         try:
             keyed.wait(status="ready")
             await http_cases.keyed(keyed, judge)
+            async with client_of(keyed) as others:
+                ready = (await others.get("/health/ready")).json()
+            book.note(str(ROOT / "xnai"), 0, ready["dependencies"]["redis"]["error_code"])
         finally:
             keyed.stop()
 
@@ -49,10 +53,11 @@ async def test_every_place_that_makes_an_error_is_reached_and_every_code_is_met(
     judge = Judge()
     with pytest.MonkeyPatch.context() as patch:
         await over_http(server, judge, tmp_path, book)
-        for cases in ("documents", "models", "start"):
+        for cases in ("documents", "models", "operators", "start"):
             (tmp_path / cases).mkdir()
         await document_cases.all_cases(tmp_path / "documents")
         await model_cases.all_cases(tmp_path / "models", patch)
+        await operator_cases.all_cases(tmp_path / "operators", patch)
         await start_cases.all_cases(tmp_path / "start", patch, book, server.port, capsys)
     async with client_of(server) as client:
         await http_cases.stopping(server, Visit(server, client, judge))

@@ -113,5 +113,3 @@ def test_a_question_that_comes_too_early_goes_back_to_the_input(streams_server, 
     )
 
     expect(page.locator("#chat-input")).to_contain_text("And what then?")
-    page.locator(STOP).click()
-    finished(page)

@@ -80,7 +80,7 @@ async def test_a_port_that_is_taken_is_named_in_one_sentence(tmp_path: Path):
         ended = await started(tmp_path, XNAI_PORT=str(port), XNAI_DATA_DIR=str(tmp_path / "data"))
     assert f"XNAi cannot start: 127.0.0.1:{port} cannot be listened on" in ended.stderr
     assert f"XNAI_PORT={port + 1}" in ended.stderr
-    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
 
 
 async def test_a_data_folder_that_cannot_be_written_is_named_in_one_sentence(tmp_path: Path):

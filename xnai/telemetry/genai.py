@@ -1,6 +1,6 @@
 """Metrics that OpenTelemetry's conventions for generative AI have a name for.
 
-https://github.com/open-telemetry/semantic-conventions-genai, docs/gen-ai/gen-ai-metrics.md: names,
+Their page on metrics, as of semantic conventions for GenAI in November 2026, is the source: names,
 attributes and bounds of the buckets are the convention's.
 """
 

@@ -84,6 +84,10 @@ class AuditLog:
             "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
             **fields,
         }
+        if self._queue.qsize() >= _WAITING:  # the disk hangs, and the writer with it
+            self.state.lost += 1
+            self._become_down(TimeoutError("it does not answer"))
+            return
         self._queue.put(_encoded(line))
 
     async def flush(self) -> None:
@@ -147,7 +151,7 @@ class AuditLog:
 
     def _become_down(self, exc: OSError) -> None:
         self._retry_at = time.monotonic() + _RETRY
-        reason = exc.strerror or type(exc).__name__
+        reason = exc.strerror or str(exc) or type(exc).__name__
         error = XnaiError(AUDIT_UNWRITABLE, path=self._file.path, reason=reason)
         if self.state.state != "down":
             self.state = AuditState("down", str(error), error.code, self.state.lost)

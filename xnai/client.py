@@ -32,7 +32,8 @@ class Client:
         headers = {}
         if settings.api_keys:
             headers["Authorization"] = f"Bearer {settings.api_keys[0].get_secret_value()}"
-        self._http = httpx.Client(base_url=self._url, headers=headers, timeout=600)
+        # No proxy of the environment: it would see the key and the documents.
+        self._http = httpx.Client(base_url=self._url, headers=headers, timeout=600, trust_env=False)
 
     def upload(self, path: Path, *, replace: bool = False) -> str:
         """Send a file, in place of those of its name if so wished.

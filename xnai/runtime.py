@@ -104,10 +104,11 @@ class Runtime:
             return _engine(settings, self.breakers)
         retrying = RetryConfig(heals, retry_after, words, attempts=2)
         retry = Retry("endpoints", retrying, listeners=self.breakers.listeners)
-        fleet = PatientModel(_fleet(settings, self.breakers), retry)
+        endpoints = _fleet(settings, self.breakers)
+        fleet = PatientModel(endpoints, retry)
         if not settings.llm_fallback:
             return fleet
-        return FallbackModel(fleet, _engine(settings, self.breakers))
+        return FallbackModel(fleet, _engine(settings, self.breakers, endpoints))
 
     async def start(self) -> None:
         """Begin opening index and model in the background, so that the page is up at once."""
@@ -204,18 +205,20 @@ class Runtime:
         await self.audit.close()
 
 
-def _fleet(settings: Settings, breakers: Breakers) -> LanguageModel:
+def _fleet(settings: Settings, breakers: Breakers) -> Fleet:
     fleet = Fleet(settings, lambda name: endpoint(breakers, name, settings))
     metrics.queue_depth.set_function(lambda: fleet.waiting)
     metrics.requests_running.set_function(lambda: fleet.status.running)
     return fleet
 
 
-def _engine(settings: Settings, breakers: Breakers) -> LanguageModel:
+def _engine(settings: Settings, breakers: Breakers, beside: Fleet | None = None) -> LanguageModel:
     engine = LocalEngine(settings, EngineBuild(settings))
     engine.on_load(metrics.model_loads.inc)
-    metrics.queue_depth.set_function(lambda: engine.waiting)
-    metrics.requests_running.set_function(lambda: engine.running)
+    metrics.queue_depth.set_function(lambda: engine.waiting + (beside.waiting if beside else 0))
+    metrics.requests_running.set_function(
+        lambda: engine.running + (beside.status.running if beside else 0)
+    )
     return GuardedModel(engine, own(breakers, MODEL, settings))
 
 

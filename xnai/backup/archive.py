@@ -66,6 +66,9 @@ def take(settings: Settings, folder: Path, tell: Tell) -> Taken:
     data = settings.data_dir
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise XnaiError(BACKUP_PLACE_TAKEN, path=folder)
+    if folder.is_symlink() or os.path.ismount(folder):
+        reason = "it is a link or a disk's own folder; name a new folder inside it"
+        raise XnaiError(FOLDER_UNUSABLE, folder=folder, reason=reason)
     if not (data / INDEX).exists():
         raise XnaiError(BACKUP_INVALID, path=data, reason=f"there is no {INDEX} in it")
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
@@ -136,7 +139,9 @@ def put_back(settings: Settings, folder: Path, tell: Tell) -> Taken:
 
     """
     data = settings.data_dir
-    for name in (INDEX, HISTORY, DOCUMENTS):
+    logs = (f"{name}{end}" for name in (INDEX, HISTORY) for end in ("-wal", "-shm", "-journal"))
+    # An old log would be played over what is restored.
+    for name in (INDEX, HISTORY, DOCUMENTS, *logs):
         if (data / name).exists():
             raise XnaiError(BACKUP_PLACE_TAKEN, path=data / name)
     manifest = _read_manifest(folder)

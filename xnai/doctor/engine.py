@@ -1,6 +1,7 @@
 """Python, the compiler and the engine that it makes."""
 
 import platform
+import shlex
 import sys
 from collections.abc import Iterator
 
@@ -10,10 +11,10 @@ from xnai.errors import XnaiError
 from xnai.llm.build import EngineBuild
 from xnai.llm.build_inputs import check_machine
 from xnai.llm.features import ask_engine
+from xnai.settings import Settings
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 BUILD = ".venv/bin/python -m xnai.llm.build"
-REBUILD = f".venv/bin/pip uninstall -y llama-cpp-python && rm -r data/engine; {BUILD}"
 _LOAD_SECONDS = 8.0
 # The flag of the processor, and the engine's name for it.
 _PAIRS = {"avx2": "AVX2", "avx512f": "AVX512", "asimd": "NEON"}
@@ -40,7 +41,7 @@ def check_engine(patient: Patient) -> Iterator[Finding]:
         return
     engine = ask_engine(_LOAD_SECONDS)
     if engine.problem:
-        yield problem("engine", f"it does not load: {engine.problem}", REBUILD)
+        yield problem("engine", f"it does not load: {engine.problem}", _rebuild(settings))
         return
     flags = cpu_flags()
     unused = [name for flag, name in _PAIRS.items() if flag in flags - engine.features]
@@ -48,7 +49,9 @@ def check_engine(patient: Patient) -> Iterator[Finding]:
     built = [name for name in _PAIRS.values() if name in engine.features]
     text = f"llama-cpp-python {engine.version}, built with {', '.join(built) or 'no vectors'}"
     if unused:
-        yield warning("engine", f"{text}; {', '.join(unused)} of this machine unused", REBUILD)
+        yield warning(
+            "engine", f"{text}; {', '.join(unused)} of this machine unused", _rebuild(settings)
+        )
     else:
         yield ok("engine", text)
 
@@ -61,3 +64,8 @@ def _missing(patient: Patient) -> Iterator[Finding]:
         return
     text = "not compiled yet; the server does that at its first start, and answers then"
     yield warning("engine", text, BUILD)
+
+
+def _rebuild(settings: Settings) -> str:
+    kept = shlex.quote(str(settings.data_dir / "engine"))
+    return f".venv/bin/pip uninstall -y llama-cpp-python && rm -r {kept}; {BUILD}"

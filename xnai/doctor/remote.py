@@ -22,8 +22,9 @@ def check_redis(patient: Patient) -> Iterator[Finding]:
         return
     try:
         pong = asyncio.run(ping(url, _SECONDS))
-    except ValueError as exc:
-        yield problem("redis", f"XNAI_REDIS_URL is not valid: {exc}", "nano .env")
+    except ValueError:  # its text may quote a password
+        text = "XNAI_REDIS_URL is not valid: expected redis://[:PASSWORD@]HOST:PORT[/NUMBER]"
+        yield problem("redis", text, "nano .env")
     except NoAnswerError as exc:
         text = f"{exc}; each replica finds out alone what is sick"
         yield warning("redis", text, "redis-cli ping")

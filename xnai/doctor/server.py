@@ -18,7 +18,8 @@ _FINE = frozenset({"ready", "unknown", "connecting", "starting", "closed"})
 def ask_server(settings: Settings) -> dict[str, Any] | None:
     """The /health/ready of a running XNAi on the settings' port; None if there is none."""
     try:
-        with httpx.stream("GET", f"{address(settings)}/health/ready", timeout=_SECONDS) as answer:
+        where = f"{address(settings)}/health/ready"
+        with httpx.stream("GET", where, timeout=_SECONDS, trust_env=False) as answer:
             size = 0
             parts = []
             for part in answer.iter_bytes():

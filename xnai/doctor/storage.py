@@ -74,7 +74,10 @@ def _database(name: str, path: Path, found: Inspected) -> Finding:
     words = f"{human_size(found.size)}, log {human_size(found.log_size)}, {found.version}"
     if found.problem:
         text = f"{path} is damaged: {' '.join(found.problem.split())[:200]}"
-        return problem(name, text, f"mv {shown} {shown}.damaged   # and restore a backup")
+        folder = shlex.quote(str(path.parent))
+        # The whole folder: a log that stayed behind would be played over what is restored.
+        command = f"mv {folder} {folder}.damaged   # with the server stopped; then xnai restore …"
+        return problem(name, text, command)
     if not found.complete:
         text = f"{words}; not checked to its end in {_CHECK_SECONDS:.0f} s"
         return warning(name, text, f"sqlite3 {shown} 'PRAGMA quick_check'")

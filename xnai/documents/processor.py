@@ -68,10 +68,10 @@ class Processor:
                 await self._interrupted(document)
                 raise
             failure = exc
+            self._note(failure)
         except Exception as exc:  # noqa: BLE001 - nothing may be left as "processing"
             failure = self._unexpected(document, exc)
         metrics.document("error")
-        self._note(failure)
         await self._index.put_document(_failed(document, failure))
         raise failure
 

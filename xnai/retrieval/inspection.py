@@ -34,8 +34,9 @@ def inspect(path: Path, seconds: float) -> Inspected:
     """
     size, log = path.stat().st_size, Path(f"{path}-wal")
     log_size = log.stat().st_size if log.exists() else 0
-    # Without a log nobody has the file open: then it is read as it is, and no log is begun.
-    how = "mode=ro" if log_size else "immutable=1"
+    # Without a log nobody has the file open: then it is read as it is, and no log is begun. A
+    # server that runs has one, of no length for a moment after a checkpoint.
+    how = "mode=ro" if log.exists() else "immutable=1"
     try:
         connection = apsw.Connection(
             f"file:{quote(str(path))}?{how}",

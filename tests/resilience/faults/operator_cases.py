@@ -184,6 +184,8 @@ async def backups(folder, patch):
     assert 1 == taken.documents
     await refused("backup_place_taken", lambda: take(here, kept, nothing))
     await refused("backup_place_taken", lambda: put_back(here, kept, nothing))
+    (folder / "linked").symlink_to(folder / "void")
+    await refused("folder_unusable", lambda: take(here, folder / "linked", nothing))
     (folder / "plain").touch()
     await refused("folder_unusable", lambda: take(here, folder / "plain" / "x", nothing))
     empty = Settings(_env_file=None, data_dir=folder / "empty")

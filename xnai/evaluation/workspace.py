@@ -55,7 +55,8 @@ class Workspace:
     async def start(self) -> None:
         """Open what searches; the model is started by ``load_model``."""
         await self.embedder.start()
-        await self.embedder.ready()
+        # Vectors of the model as it is at a first start differ a little, and figures with them.
+        await self.embedder.settled()
         if await settle(self._index, self.embedder):
             raise XnaiError(SEARCH_DOWN, reason="the index kept is of another embedding model")
         await self.library.start()

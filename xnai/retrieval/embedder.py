@@ -104,6 +104,17 @@ class OnnxEmbedder:
             raise XnaiError(SEARCH_DOWN, reason="the embedding model is not started")
         await asyncio.shield(self._loading)
 
+    async def settled(self) -> None:
+        """Wait until no other form of the model will take its place, whatever comes of that.
+
+        Raises:
+            XnaiError: what ``ready`` raises.
+
+        """
+        await self.ready()
+        if self._quantizing is not None:
+            await asyncio.wait([self._quantizing])
+
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of shape (len(texts), 384); of a long text, its first 256 tokens count.
 

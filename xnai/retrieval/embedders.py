@@ -48,6 +48,10 @@ class Embedders:
         """Wait until texts can be embedded."""
         await self._current.ready()
 
+    async def settled(self) -> None:
+        """See ``OnnxEmbedder.settled``."""
+        await self._current.settled()
+
     async def wanted(self) -> EmbeddedBy:
         """The configured model, as an index records it."""
         embedder = self.following or self._current

@@ -117,6 +117,35 @@ def test_a_new_table_on_the_next_page_has_its_own_headings():
     assert read[1].startswith("Dish: Soup; Price: 4; For: one.")
 
 
+def test_another_table_of_as_many_columns_on_the_next_page_has_its_own_headings():
+    first = [["Town", "Count", "Mayor"], ["Tarn", "5", "Ada"], ["Unst", "7", "Jon"]]
+    other = [["Part", "Price", "Maker"], ["Bolt", "4", "Reed"], ["Screw", "2", "Holm"]]
+
+    read = texts(placed_pdf([(cells(part), grid(part)) for part in (first, other)]))
+
+    assert read[1].startswith("Part: Bolt; Price: 4; Maker: Reed.")
+
+
+def test_a_ruled_table_without_headings_says_nothing_of_its_first_row_but_what_it_holds():
+    rows = [["Bolt", "12", "4.50"], ["Screw", "30", "0.20"]]
+
+    assert "Bolt; 12; 4.50.\nScrew; 30; 0.20." == text(cells(rows), lines=grid(rows))
+
+
+def test_far_down_a_long_table_the_words_that_are_cited_are_marked_and_no_others():
+    rows = [["Name", "Born", "In"], *([f"Person {n}", str(1900 + n), "Norwick"] for n in range(99))]
+    parts = [rows[:3], *(rows[n : n + 2] for n in range(3, 99, 2))]
+    content = placed_pdf([(cells(part), grid(part)) for part in parts])
+    page = texts(content)[46]
+    start = page.index("Person 92")
+    document = pypdfium2.PdfDocument(content)
+
+    marked = reader._indices(document, 46, len(page))[start : start + 9]
+    shown = document[46].get_textpage().get_text_range(marked[0], marked[-1] - marked[0] + 1)
+
+    assert ("Person 92", ()) == (shown, tuple(reader._indices(document, 46, len(page) + 1)))
+
+
 def test_rows_that_are_alike_on_every_page_are_no_header():
     rows = [["Name", "Born", "In"], *([f"Person {n}", str(1900 + n), "town 1"] for n in range(12))]
     pages = [rows[:4], rows[4:7], rows[7:10], rows[10:]]

@@ -108,7 +108,9 @@ def _layout(document: Any, index: int) -> pdf_layout.Layout | None:
 def _indices(document: Any, index: int, characters: int) -> Sequence[int]:
     """Pdfium's characters behind those of a page's text, as ``pages`` made it.
 
-    A text of another length was read by a version that left everything in pdfium's order.
+    A text of another length was read by a version that left everything in pdfium's order, or lies
+    so far down a table that its headings are repeated no longer. Where none of these has its
+    length there are none: better no mark than one on other words.
     """
     layout = _layout(document, index)
     if layout is None:
@@ -119,10 +121,11 @@ def _indices(document: Any, index: int, characters: int) -> Sequence[int]:
             one = _layout(document, earlier)
             before = pdf_layout.written(one, before)[1] if one else None
     indices = pdf_layout.written(layout, before)[0].indices
-    if characters not in {0, len(indices)}:
-        plain = clean(layout.codes).indices
-        return plain if len(plain) == characters else indices
-    return indices
+    if characters in {0, len(indices)}:
+        return indices
+    far = pdf_layout.written(layout, pdf_layout.far_down(layout))[0].indices
+    plain = clean(layout.codes).indices
+    return next((found for found in (far, plain) if len(found) == characters), ())
 
 
 def _line_boxes(textpage: Any, indices: Sequence[int]) -> Iterator[tuple[float, ...]]:

@@ -14,7 +14,7 @@ from xnai.documents.pdf_characters import PageText, clean
 from xnai.documents.pdf_grid import Band, Cell, Row, Table, texts
 from xnai.documents.pdf_notes import Note
 from xnai.documents.pdf_words import Word
-from xnai.documents.table import between, labels, stop
+from xnai.documents.table import are_above_figures, between, labels, stop
 
 PUT_IN = -1  # index of a character that does not stand on the page
 _LINE_END_HYPHEN = 0x02
@@ -81,6 +81,12 @@ def written(layout: Layout, before: Continued | None) -> tuple[PageText, Continu
 def may_continue(layout: Layout) -> bool:
     """Whether a page begins with a table, which the page before may have begun."""
     return _Running(layout).first_table is not None
+
+
+def far_down(layout: Layout) -> Continued | None:
+    """What goes on on a page so far down a table that headings are no longer repeated."""
+    table = _Running(layout).first_table
+    return None if table is None else Continued(table.columns, (), MOST_PAGES)
 
 
 class _Running:
@@ -223,6 +229,8 @@ class _Writer:
 def _goes_on(before: Continued, table: Table) -> bool:
     """Whether a table has the columns of the one before and no headings of its own."""
     if len(before.columns) != len(table.columns) or table.is_headed:
+        return False
+    if are_above_figures([texts(row) for row in (table.head, *table.rows) if row]):
         return False
     if table.head and texts(table.head) == before.head:
         return False

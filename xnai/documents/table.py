@@ -12,6 +12,8 @@ _ENDS = tuple(".!?:;")
 _DIVIDER = re.compile(r"\|(?:\s*:?-+:?\s*\|)+\s*")
 _BORDER = re.compile(r"(?<!\\)\|")
 _DIGIT = re.compile(r"\d")
+_FIGURE = re.compile(r"[^\w\s]*\d[\d.,:/\s]*\W*\w{0,3}\W*")  # with a sign, a currency or a unit
+_YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _MOST_TITLES = 20  # rows of one cell above a table; more are a list
 
 _FIGURES = 0.75  # of the cells under a heading, where the row above could be a pair
@@ -50,17 +52,34 @@ def row_sentence(head: Sequence[str], cells: Sequence[str]) -> str:
 def has_headings(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first of these rows has headings.
 
-    Of two columns the first may name what is in the second; then there are none.
+    Of two columns the first may name what is in the second; then there are none. Nor are there any
+    where a figure stands on top of figures, unless it is a year.
     """
     if len(rows) < 2:  # noqa: PLR2004 - headings and a row
         return False
-    if max(map(len, rows)) > 2:  # noqa: PLR2004 - columns
-        return True
-    beside = [row[1] for row in rows[1:] if len(row) > 1]
-    figures = sum(bool(_DIGIT.search(cell)) for cell in beside)
-    return (
-        not any(map(_DIGIT.search, rows[0])) and bool(beside) and figures >= _FIGURES * len(beside)
-    )
+    width = max(map(len, rows))
+    if width > 2:  # noqa: PLR2004 - columns
+        return not any(
+            _is_figure(rows[0][column]) and _has_figures(rows[1:], column)
+            for column in range(len(rows[0]))
+        )
+    return not any(map(_DIGIT.search, rows[0])) and _has_figures(rows[1:], 1)
+
+
+def are_above_figures(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row has no figure, but a column below it has: then it has headings."""
+    width = max(map(len, rows), default=0)
+    below = any(_has_figures(rows[1:], column) for column in range(width))
+    return below and not any(map(_DIGIT.search, rows[0]))
+
+
+def _has_figures(rows: Sequence[Sequence[str]], column: int) -> bool:
+    cells = [row[column] for row in rows if len(row) > column]
+    return bool(cells) and sum(map(bool, map(_DIGIT.search, cells))) >= _FIGURES * len(cells)
+
+
+def _is_figure(cell: str) -> bool:
+    return bool(_FIGURE.fullmatch(cell)) and not _YEAR.fullmatch(cell)
 
 
 class _Grid:

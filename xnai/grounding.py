@@ -12,7 +12,7 @@ from xnai.citations import cite, words_of
 from xnai.confidence import holds, outcome, signs_of, with_model
 from xnai.spans import Spans
 from xnai.types import Citation, Passage, Sampling, TokenLogprob
-from xnai.words import readable, stem, stems
+from xnai.words import readable, shortened, stem, stems
 
 LARGE_MODEL = 1_000_000_000  # weights; above, whole passages help more than they distract
 QUOTED = 3  # sentences that are quoted under an answer
@@ -71,7 +71,7 @@ def fit_to_strength(parameters: int, passages: Sequence[Passage], question: str)
     """
     if not is_small(parameters) or not passages or passages[0].evidence is None:
         return list(passages)
-    passage, start, end = _best_sentence(passages, question)
+    passage, start, end = _best_sentence(passages, shortened(question))
     return [
         replace(
             passage,
@@ -155,7 +155,7 @@ class CopyCiter:
     def __init__(
         self, question: str, passages: Sequence[Passage], best: Passage, *, alone: bool
     ) -> None:
-        self._question = question
+        self._question = shortened(question)  # it may be as long as a request may
         self._passages = tuple(passages)
         self._best = best
         self._alone = alone

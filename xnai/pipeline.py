@@ -47,7 +47,7 @@ from xnai.llm.protocol import (
     Queued,
     TokenText,
 )
-from xnai.prompt import FENCES, Prompt, build_prompt
+from xnai.prompt import build_prompt, completion_of
 from xnai.retrieval.search import Found
 from xnai.telemetry import metrics, spanned
 from xnai.types import Passage
@@ -225,7 +225,7 @@ class Pipeline:
         if at_once:
             prompt = await build_prompt(self._model, question, passages)
             yield Prompted(prompt.tokens, self._model.context_tokens, prompt.dropped)
-            completion = _completion(question, prompt, deadline)
+            completion = completion_of(question, prompt, deadline)
             events = self._stream(question, passages, completion, Citer(passages), started)
             async with aclosing(events):
                 async for event in events:
@@ -262,7 +262,7 @@ class Pipeline:
         citer: Citer | CopyCiter = Citer(passages, marks=not question.sampling.bound)
         if copying:
             citer = CopyCiter(question.text, passages, usable[0], alone=not leant_on(question))
-        completion = _completion(question, prompt, deadline)
+        completion = completion_of(question, prompt, deadline)
         if copying:
             # Not every server gives log probabilities, and a refusal would cost the answer.
             asks = not isinstance(self._model, HasEndpoints)
@@ -302,23 +302,12 @@ class Pipeline:
                         cited = citer.citations or quoted(question, passages[:1])
                         supported = bool(citer.citations) or not passages
                         evidence = grounding.evidence(passages)
-                        yield Done(event.reason, event.usage, cited, seconds, supported, evidence)
+                        # What is copied is whole, however long the model went on unheard.
+                        reason = "stop" if isinstance(citer, CopyCiter) else event.reason
+                        yield Done(reason, event.usage, cited, seconds, supported, evidence)
 
 
 def _whole(question: Question) -> Kind | None:
     """What is asked of whole documents, if it is; an answer bound to a form is of one piece."""
     in_one_piece = question.sampling.bound or question.continues
     return None if in_one_piece else kind_of(question.text)
-
-
-def _completion(question: Question, prompt: Prompt, deadline: float) -> Completion:
-    fences = FENCES if prompt.passages and not question.sampling.bound else ()
-    stop = question.sampling.stop + fences
-    sampling = replace(question.sampling, max_tokens=prompt.max_tokens, stop=stop)
-    return Completion(
-        request_id=question.request_id,
-        user=question.user,
-        messages=prompt.messages,
-        sampling=sampling,
-        deadline=deadline,
-    )

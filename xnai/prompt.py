@@ -6,11 +6,11 @@ first, so that an engine which keeps the longest common prefix in its cache read
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xnai.errors import QUESTION_TOO_LONG, XnaiError
 from xnai.events import Question
-from xnai.llm.protocol import LanguageModel
+from xnai.llm.protocol import Completion, LanguageModel
 from xnai.telemetry import spanned
 from xnai.types import Message, Passage
 
@@ -188,3 +188,17 @@ def _dropped(turns: int, passages: int) -> tuple[str, ...]:
     if passages:
         words.append(f"the last {passages} passages" if passages > 1 else "the last passage")
     return tuple(words)
+
+
+def completion_of(question: Question, prompt: Prompt, deadline: float) -> Completion:
+    """What the model is asked, with what must end its text beside what the client wants to."""
+    fences = FENCES if prompt.passages and not question.sampling.bound else ()
+    stop = question.sampling.stop + fences
+    sampling = replace(question.sampling, max_tokens=prompt.max_tokens, stop=stop)
+    return Completion(
+        request_id=question.request_id,
+        user=question.user,
+        messages=prompt.messages,
+        sampling=sampling,
+        deadline=deadline,
+    )

@@ -80,7 +80,7 @@ class Spans:
     """
 
     def __init__(self, text: str, question: str) -> None:
-        self.text = readable(text[:CHARACTERS])
+        self.text = _beginning(readable(_beginning(text, 4 * CHARACTERS)), CHARACTERS)
         self.kind = kind_of_answer(question)
         self._asked = stems(question)
         self._content = frozenset(stem(word) for word in words_of(question))
@@ -216,3 +216,8 @@ class Spans:
 
 def _dot(one: Sequence[float], other: Sequence[float]) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def _beginning(text: str, length: int) -> str:
+    """The first words: the last of them is left out whole, as its half would say something else."""
+    return text if len(text) <= length else text[:length].rpartition(" ")[0] or text[:length]

@@ -5,6 +5,7 @@ from typing import Literal
 
 AnswerKind = Literal["number", "date", "name", "thing", "sentence"]
 
+MAX_CHARACTERS = 2000  # of a question; what is cut lies in the middle
 _WORD = re.compile(r"\w+")
 # [words](address "title"), an image, and a footnote's number [[3]](#note); as in read web pages.
 _LINK = re.compile(
@@ -72,7 +73,10 @@ _KINDS: dict[AnswerKind, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "date": re.compile(
-        r"\bwhen\b|\b(?:what|which) (?:\w+ )?(?:years?|dates?|days?|months?|decades?|time|era|"
+        # "When" that asks, and not that of "what to do when it rains".
+        r"^\W*(?:(?:and|but|so|since|until|by|exactly) )*when\b|\bwhen\W*$|"
+        r"\bwhen (?:was|were|is|are|did|does|do|will|would|has|have|had|can|could|should|must)\b|"
+        r"\b(?:what|which) (?:\w+ )?(?:years?|dates?|days?|months?|decades?|time|era|"
         r"season|century|centuries)\b",
         re.IGNORECASE,
     ),
@@ -92,6 +96,14 @@ def kind_of_answer(question: str) -> AnswerKind:
     So it is for "why", for yes or no, and for what is not asked in English.
     """
     return next((kind for kind, form in _KINDS.items() if form.search(question)), "sentence")
+
+
+def shortened(question: str) -> str:
+    """A long question's beginning and end: what is asked stands before or after a pasted text."""
+    if len(question) <= MAX_CHARACTERS:
+        return question
+    half = MAX_CHARACTERS // 2
+    return f"{question[:half]} {question[-half:]}"
 
 
 def readable(text: str) -> str:

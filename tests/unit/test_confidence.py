@@ -38,6 +38,26 @@ def test_the_score_of_a_question_searched_with_another_one_is_not_counted():
     assert signs("And when?", alone=False).score == Signs().score
 
 
+def test_a_follow_up_is_in_doubt_where_hardly_anything_matches():
+    far = replace(FOUND, ranked=(Sentence(0, 39, 0.12),))
+    found = signs_of("And who is the president there?", BEST, [far], alone=False)
+
+    assert outcome(found, short=True, alone=False) == "hedge"
+    assert outcome(signs("And when?", alone=False), short=True, alone=False) != "hedge"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who Built The Tower Of Oz?",
+        "WHO BUILT THE TOWER?",
+        "\u8c01 \u5efa\u9020 \u4e86\u5854\uff1f",
+    ],
+)
+def test_where_every_word_has_a_capital_or_no_script_has_any_no_name_is_missing(question):
+    assert signs(question).missing_names == 0
+
+
 def test_a_sentence_that_was_not_ranked_has_middling_signs():
     bare = replace(FOUND, ranked=())
 

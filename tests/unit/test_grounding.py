@@ -121,7 +121,7 @@ def test_what_matches_little_is_said_to_be_no_exact_answer():
 
 
 def test_a_follow_up_is_not_doubted_for_matching_little():
-    sentence = Sentence(START, START + 21, 0.3)
+    sentence = Sentence(START, START + 21, 0.4)
     found = replace(EVIDENCE, ranked=(sentence,))
     (best,) = fit_to_strength(1, [found], "And when was it?")
     citer = CopyCiter("And when was it?", [found], best, alone=False)

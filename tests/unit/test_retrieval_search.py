@@ -7,9 +7,10 @@ import pytest
 
 from xnai.errors import INDEX_DAMAGED, SEARCH_DOWN, XnaiError
 from xnai.retrieval.protocol import Asked, TokenVectors
-from xnai.retrieval.search import MAX_CHARACTERS, HybridSearch, fuse
+from xnai.retrieval.search import HybridSearch, fuse
 from xnai.retrieval.token_codes import encode
 from xnai.types import Passage, Scope
+from xnai.words import MAX_CHARACTERS
 
 SCOPE = Scope("me")
 ONE_TOKEN = TokenVectors(np.array([[1, 0]], np.float32), np.zeros(1, np.int32))

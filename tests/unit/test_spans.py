@@ -22,6 +22,10 @@ BATTLE = (
         ("Where is bread baked?", "thing"),
         ("Which ore is mined?", "thing"),
         ("Name one ore.", "thing"),
+        ("And when was it built?", "date"),
+        ("According to the log, when was it built?", "date"),
+        ("What should I do when the boiler leaks?", "thing"),
+        ("Who do I call when the alarm rings?", "name"),
         ("Why is bread baked in the hall?", "sentence"),
         ("How does the generator start?", "sentence"),
         ("Is the lamp new?", "sentence"),
@@ -86,6 +90,13 @@ def test_a_kind_that_a_text_does_not_have_is_noticed():
     assert not Spans("The lamp was replaced by Ada.", "When was the lamp replaced?").fits
     assert Spans("The lamp was replaced in May.", "When was the lamp replaced?").fits
     assert Spans("Nothing of the kind.", "Why?").fits
+
+
+def test_a_long_text_is_never_cut_within_a_word():
+    text = "Town " * 158 + "has 1,234,567 people."
+
+    assert CHARACTERS in range(text.index("1,2"), text.index("7 people"))
+    assert not Spans(text, "How many people has the town?").text.endswith(tuple("123456,"))
 
 
 def test_only_the_beginning_of_a_long_text_is_looked_at():

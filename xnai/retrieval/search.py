@@ -12,12 +12,12 @@ from xnai.retrieval.late_interaction import rerank
 from xnai.retrieval.protocol import Asked, QuestionEmbedder, Reranker, Searchable
 from xnai.telemetry import searching
 from xnai.types import Passage, Scope
+from xnai.words import shortened
 
 CANDIDATES = 100  # of each search
 RERANKED = 50  # of the fused ones; measured: more find no more
 CONSIDERED = 10  # of these, by the cross-encoder, if there is one
 RANK_CONSTANT = 10  # measured best on SciFact and SQuAD, where the paper's 60 is for long lists
-MAX_CHARACTERS = 2000  # of a question; what is cut lies in the middle
 
 Hits = Sequence[tuple[int, float]]
 
@@ -60,7 +60,7 @@ class HybridSearch:
                 a reranker that fails leaves the order as it is.
 
         """
-        query = _shortened(question)
+        query = shortened(question)
         if not query.strip():
             return Found([])
         count = max(CANDIDATES, limit)
@@ -129,11 +129,3 @@ def fuse(rankings: Sequence[Hits]) -> list[tuple[int, float]]:
     highest = len(rankings) / (RANK_CONSTANT + 1)
     order = sorted(scores, key=lambda chunk_id: (-scores[chunk_id], best[chunk_id], chunk_id))
     return [(chunk_id, scores[chunk_id] / highest) for chunk_id in order]
-
-
-def _shortened(question: str) -> str:
-    """A long question's beginning and end: what is asked stands before or after a pasted text."""
-    if len(question) <= MAX_CHARACTERS:
-        return question
-    half = MAX_CHARACTERS // 2
-    return f"{question[:half]} {question[-half:]}"

@@ -253,7 +253,7 @@ class Pipeline:
             return
         usable = grounding.fit_to_strength(self._model.parameters, passages, question.text)
         evidence_only = usable != list(passages)
-        copying = evidence_only and not (question.sampling.bound or question.continues)
+        copying = evidence_only and _may_copy(question)
         asked = replace(question, history=leant_on(question)) if copying else question
         building = build_prompt(self._model, asked, usable, evidence_only=copying)
         prompt = await self._within(deadline, question, building)
@@ -292,7 +292,7 @@ class Pipeline:
                         logprobs = event.logprobs
                         if isinstance(citer, CopyCiter):
                             citer.note(logprobs)
-                            logprobs = () if question.sampling.logprobs is None else logprobs
+                            logprobs = ()  # of text that nobody sees
                         if text or logprobs:
                             yield Token(text, logprobs)
                     case Finished():
@@ -305,6 +305,13 @@ class Pipeline:
                         # What is copied is whole, however long the model went on unheard.
                         reason = "stop" if isinstance(citer, CopyCiter) else event.reason
                         yield Done(reason, event.usage, cited, seconds, supported, evidence)
+
+
+def _may_copy(question: Question) -> bool:
+    """Whether the answer may be other text than the model's own, of which a client asked more."""
+    sampling = question.sampling
+    asks_for_text = sampling.bound or sampling.stop or sampling.logprobs is not None
+    return not (asks_for_text or question.continues)
 
 
 def _whole(question: Question) -> Kind | None:

@@ -85,6 +85,28 @@ async def test_a_small_model_is_given_the_evidence_alone_and_what_it_adds_is_not
     assert [c.quote for c in events[-1].citations] == ["It was completed in 1889."]
 
 
+SMALL = Passage("d1", "p.pdf", 1, 0, 25, "It was completed in 1889.", 0.9, 1, evidence=(0, 25))
+
+
+async def test_a_copied_answer_is_whole_however_long_the_model_went_on():
+    model = QueueModel([*ANSWER[:-1], Finished("length", Usage())], parameters=135_000_000)
+
+    events = await collect(Pipeline(ShelfLibrary([SMALL]), model), question("When was it?"))
+
+    assert "stop" == events[-1].reason
+
+
+@pytest.mark.parametrize("asked", [{"stop": ("by",)}, {"logprobs": 2}])
+async def test_who_asks_something_of_the_models_own_text_is_given_that(asked):
+    model = QueueModel(list(ANSWER), parameters=135_000_000)
+    sampling = Sampling(**asked)
+
+    events = await collect(Pipeline(ShelfLibrary([SMALL]), model), question(sampling=sampling))
+
+    own = "".join(e.text for e in ANSWER if isinstance(e, TokenText))
+    assert own[:20] == "".join(e.text for e in events if isinstance(e, Token))[:20]
+
+
 async def test_a_small_model_sees_of_the_chat_only_the_question_that_this_one_leans_on():
     passage = Passage(
         "d1", "p.pdf", 1, 0, 25, "It was completed in 1889.", 0.9, 1, evidence=(0, 25)

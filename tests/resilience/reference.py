@@ -112,6 +112,13 @@ class Reference:
             return {"ticket": ticket}
         return {}
 
+    def take_back(self, nonces):
+        self.tickets = {
+            ticket: end
+            for ticket, end in self.tickets.items()
+            if ticket.rpartition("-")[2] not in nonces
+        }
+
     def renew(self, now, ticket):
         held = ticket in self.tickets
         if held:

@@ -38,6 +38,7 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
                 for who in REPLICAS
             }  # fmt: skip
             self.tickets = ["0-0"]
+            self.lost = {who: [] for who in REPLICAS}  # nonces whose reply did not arrive
             self.revision = (0, 0)
             self.asked = 0
 
@@ -45,7 +46,10 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
             known = dict(self.known[who])
             passed = max(0, self.now - known.pop("at"))
             seed = known | {"wait": max(0, known["wait"] - passed), "age": known["age"] + passed}
-            told = {**RULES, "clock": self.now, "replica": who, "seed": seed, **arguments}
+            lost, self.lost[who] = self.lost[who], []
+            told = {
+                **RULES, "clock": self.now, "replica": who, "seed": seed, "lost": lost, **arguments
+            }  # fmt: skip
             try:
                 found = json.loads(run(keys(NAME), [operation, channel(NAME), json.dumps(told)]))
             except ResponseError as exc:
@@ -55,6 +59,7 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
                 raise ScriptError("the seed's revision is lost")
             self.reference.tidy(self.now)
             self.reference.seed(self.now, seed)
+            self.reference.take_back(lost)
             expected = act()
             self.compare(found, expected)
             if found["epoch"] < before:
@@ -117,6 +122,16 @@ def machine(script, client: Redis):  # noqa: C901 - its parts are the machine's 
                 if found["ticket"] in self.tickets:
                     raise ScriptError("a ticket was given twice")
                 self.tickets.append(found["ticket"])
+
+        @rule(who=st.sampled_from(REPLICAS), other=st.sampled_from(REPLICAS))
+        def lose(self, who, other):
+            """A probe is given, but the reply is lost; another replica then wants one."""
+            self.make("half_open")
+            known = self.known[who]
+            self.acquire(who)
+            self.known[who] = known
+            self.lost[who] = [f"n{self.asked}"]
+            self.acquire(other)
 
         @rule(who=st.sampled_from(REPLICAS), data=st.data())
         def renew(self, who, data):

@@ -40,6 +40,8 @@ MUTANTS = {
     "successes are not counted": ("c.ok = c.ok + 1", ""),
     "a failed probe closes": ("if args.result == 'failed' then\n      open(args.reason)", "if args.result == 'failed' then\n      become('closed', args.reason)"),
     "a returned probe is a success": ("elseif args.result == 'succeeded' then", "else"),
+    "lost tickets are kept": ("for _, nonce in ipairs(args.lost or {}) do take_back(nonce) end", ""),
+    "a lost ticket takes all others with it": ("redis.call('ZREM', tickets, ticket)\n", "redis.call('DEL', tickets)\n"),
     "an older epoch seeds": ("if seed.epoch <= c.epoch then return end", "if seed.epoch < c.epoch then return end"),
     "nothing seeds": ("if args.seed then reseed(args.seed) end", ""),
     "a seed forgets the open time": ("c.due, c.since, c.ok = now + seed.wait", "c.due, c.since, c.ok = now"),

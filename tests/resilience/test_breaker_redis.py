@@ -9,6 +9,7 @@ from dependency import Dependency, Ear, outcome, until
 from xnai.resilience.events import ProbeEnded, ProbeStarted
 from xnai.resilience.registry import Breakers
 from xnai.resilience.states import State
+from xnai.resilience.store import StoreAwayError
 
 
 def state_in(redis):
@@ -158,6 +159,38 @@ async def test_a_call_cancelled_while_it_asks_for_a_probe_leaves_none_behind(red
     await asyncio.sleep(0.1)
 
     assert await outcome(second, dependency) == "well"
+
+
+class LosesAReply:
+    """Runs scripts, but what Redis replies to the next one is lost on its way."""
+
+    def __init__(self, link):
+        self.link, self.away = link, False
+        self.loses = True
+
+    async def run(self, keys, arguments):
+        reply = await self.link.run(keys, arguments)
+        if self.loses and arguments[0] == "acquire":
+            self.loses = False
+            raise StoreAwayError("the reply is lost")
+        return reply
+
+
+async def test_a_probe_whose_ticket_was_lost_on_its_way_keeps_nobody_waiting(redis, replicas):
+    (first, second), dependency = await opened(redis, replicas, lease=30)
+    dependency.sick, dependency.seconds = False, 60
+    await asyncio.sleep(0.35)
+    first.judge._follower.store._runner = LosesAReply(first.link)
+    task = asyncio.create_task(first.call(dependency))
+    await until(lambda: second.state is State.HALF_OPEN)
+    assert second.judge.fleet.free == 0
+
+    await until(lambda: second.judge.fleet.free == 1)
+    dependency.seconds = 0
+    assert await outcome(second, dependency) == "well"
+    assert second.state is State.CLOSED
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_probe_whose_holder_is_silent_expires_and_its_late_result_is_void(redis, replicas):

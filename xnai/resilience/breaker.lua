@@ -145,8 +145,19 @@ local function judge(row)
   end
 end
 
+-- A ticket whose reply was lost has no holder; without this all would wait for its lease to end.
+local function take_back(nonce)
+  for _, ticket in ipairs(redis.call('ZRANGE', tickets, 0, -1)) do
+    if string.sub(ticket, -#nonce - 1) == '-' .. nonce then
+      redis.call('ZREM', tickets, ticket)
+      save()
+    end
+  end
+end
+
 local reply = {}
 if args.seed then reseed(args.seed) end
+for _, nonce in ipairs(args.lost or {}) do take_back(nonce) end
 
 if op == 'post' then
   -- Whoever remembers more than this empty store is asked to say so.

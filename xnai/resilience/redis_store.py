@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from xnai.resilience import wire
 from xnai.resilience.config import Config
 from xnai.resilience.states import Snapshot, State
-from xnai.resilience.store import Reply, Result, Row
+from xnai.resilience.store import Reply, Result, Row, StoreAwayError
 
 SCRIPT = Path(__file__).with_name("breaker.lua").read_text(encoding="utf-8")
 
@@ -59,6 +59,7 @@ class RedisStore:
         self._keys = keys(name)
         self._channel = channel(name)
         self._config = config
+        self._lost: list[str] = []  # what this replica would know tickets by that never reached it
 
     @property
     def away(self) -> bool:
@@ -82,7 +83,13 @@ class RedisStore:
 
     async def acquire(self, known: Snapshot) -> Reply:
         """See ``Store.acquire``."""
-        return await self._run("acquire", known, nonce=secrets.token_hex(6))
+        nonce = secrets.token_hex(6)
+        try:
+            return await self._run("acquire", known, nonce=nonce)
+        except StoreAwayError:
+            # Its reply may be lost though the ticket is given: the next operation returns it.
+            self._lost = [*self._lost[-self._config.probes :], nonce]
+            raise
 
     async def renew(self, known: Snapshot, ticket: str) -> Reply:
         """See ``Store.renew``."""
@@ -102,12 +109,15 @@ class RedisStore:
 
     async def _run(self, operation: str, known: Snapshot, **arguments: object) -> Reply:
         chance = random.random()  # noqa: S311 - jitter, no secret
+        lost = self._lost
         told = {
             **wire.rules(self._config, chance),
             "replica": self._replica,
             "seed": wire.seed(known, time.monotonic()),
+            "lost": lost,
             **arguments,
         }
         body = json.dumps(told, ensure_ascii=False)
         answer = await self._runner.run(self._keys, (operation, self._channel, body))
+        self._lost = [nonce for nonce in self._lost if nonce not in lost]
         return wire.reply(answer, time.monotonic())

@@ -23,6 +23,7 @@ from xnai.words import (
     PARTS,
     PREPOSITIONS,
     TIME,
+    is_abbreviation,
     kind_of_answer,
     readable,
     stem,
@@ -175,10 +176,18 @@ class Spans:
         """The words from one on that a span may go through."""
         run = [i]
         for j in range(i + 1, min(i + count, len(self._tokens))):
-            if _BREAK.search(self._gap(j)):
+            if self._is_broken(j):
                 break
             run.append(j)
         return run
+
+    def _is_broken(self, i: int) -> bool:
+        """Whether a word cannot belong to the same answer as the one before it."""
+        gap = self._gap(i)
+        stop = self._tokens[i - 1][1] + 1
+        if gap.rstrip() == "." and is_abbreviation(self.text, stop):
+            return False  # "Fort St. Fr\u00e9d\u00e9ric", "J. K. Rowling"
+        return bool(_BREAK.search(gap))
 
     def _is_fit(self, i: int) -> bool:
         """Whether a span of the kind asked for may begin with a word."""

@@ -13,6 +13,14 @@ _LINK = re.compile(
     r"\((?:[^()\s]|\([^()\s]{0,80}\)){0,500}(?:\s\"[^\"]{0,300}\")?\)"
 )
 _FOOTNOTE = re.compile(r"\[\d{1,3}\]|\[citation needed\]")
+# What stands before a full stop that ends no sentence: an initial, a title, a common short form.
+_ABBREVIATED = re.compile(
+    r"(?:(?<!\w)(?:[^\W\d_]|[^\W\d_]\.[^\W\d_]|dr|mr|mrs|ms|prof|st|jr|sr|gen|col|capt|lt|sgt|rev|hon|"
+    r"gov|sen|rep|pres|inc|ltd|corp|co|no|nos|vol|vols|pp|fig|figs|eq|sec|ch|ed|eds|vs|cf|ca|approx|"
+    r"etc|al|dept|univ|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)|\be\.g|\bi\.e)\.$",
+    re.IGNORECASE,
+)
+_LONGEST_ABBREVIATION = 8  # characters
 _ENDING = re.compile(r"(?:'s|\u2019s|es|s|ed|ing)$")
 _SHORT = 4  # letters; shorter words have no ending to take off
 
@@ -96,6 +104,11 @@ def kind_of_answer(question: str) -> AnswerKind:
     So it is for "why", for yes or no, and for what is not asked in English.
     """
     return next((kind for kind, form in _KINDS.items() if form.search(question)), "sentence")
+
+
+def is_abbreviation(text: str, end: int) -> bool:
+    """Whether the full stop before a place in a text is that of a short form or an initial."""
+    return bool(_ABBREVIATED.search(text[max(0, end - _LONGEST_ABBREVIATION) : end]))
 
 
 def shortened(question: str) -> str:

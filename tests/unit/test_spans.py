@@ -122,3 +122,21 @@ def test_of_links_the_words_are_shown(text, shown):
 def test_stems_make_forms_of_a_word_equal():
     assert stems("Lamps lamp's lamp") == {"lamp", "s"}
     assert stems("replaced") == stems("replacing")
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("The French built Fort St. Frédéric at Crown Point in 1734.", "Fort St. Frédéric"),
+        ("The book was written by J. K. Rowling in a café.", "J. K. Rowling"),
+        ("It was sold to Norwick Lamps Inc. of Tarn.", "Norwick Lamps Inc. of Tarn"),
+    ],
+)
+def test_a_full_stop_that_ends_no_sentence_does_not_end_a_span_either(text, whole):
+    assert whole in Spans(text, "What is it?").texts()
+
+
+def test_a_full_stop_that_ends_a_sentence_ends_a_span():
+    found = Spans("It is the lamp of Tarn. Norwick has another.", "What is it?").texts()
+
+    assert not [text for text in found if "Tarn" in text and "Norwick" in text]

@@ -2,18 +2,12 @@
 
 import re
 
+from xnai.words import is_abbreviation
+
 STOPS = ".!?\u3002\uff01\uff1f"  # the latter three are the full-width ones
 WIDE_STOPS = STOPS[3:]
 EVIDENCE_CHARACTERS = 240  # about two sentences
 _BETWEEN = re.compile(rf"(?<=[{STOPS}])\s+|(?<=[{WIDE_STOPS}])|\n\s*\n")
-# What stands before a full stop that ends no sentence: an initial, a title, a common short form.
-_ABBREVIATED = re.compile(
-    r"(?:(?<!\w)(?:[^\W\d_]|[^\W\d_]\.[^\W\d_]|dr|mr|mrs|ms|prof|st|jr|sr|gen|col|capt|lt|sgt|rev|hon|"
-    r"gov|sen|rep|pres|inc|ltd|corp|co|no|nos|vol|vols|pp|fig|figs|eq|sec|ch|ed|eds|vs|cf|ca|approx|"
-    r"etc|al|dept|univ|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)|\be\.g|\bi\.e)\.$",
-    re.IGNORECASE,
-)
-_LONGEST_ABBREVIATION = 8  # characters
 _POINTS_BACK = re.compile(
     r"\W{0,2}(?:it|its|he|his|she|her|they|their|this|these|that|those|such|there|both)\b",
     re.IGNORECASE,
@@ -70,8 +64,7 @@ def _goes_on(text: str, gap: re.Match[str]) -> bool:
     """Whether the stop before a gap is that of an abbreviation and the sentence goes on."""
     if "\n\n" in gap.group() or text[gap.start() - 1] != ".":
         return False
-    before = text[max(0, gap.start() - _LONGEST_ABBREVIATION) : gap.start()]
-    return bool(_ABBREVIATED.search(before))
+    return is_abbreviation(text, gap.start())
 
 
 def _lines_joined(text: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from email.message import EmailMessage
 from io import BytesIO
 
@@ -182,8 +183,109 @@ async def test_a_message_is_read_with_its_headers_and_the_names_of_what_is_attac
 
     assert "From: Ada Holm <ada@example.org>" in page
     assert "Subject: The lamp: größer" in page
-    assert "Attachments (not read): lamp.png" in page
-    assert page.endswith("The new lamp comes on Friday — 10 o'clock.\n")
+    assert "The new lamp comes on Friday — 10 o'clock.\n" in page
+    assert page.endswith("Attachments (not read): lamp.png")
+
+
+def attach(mail: EmailMessage, name: str, content: bytes) -> None:
+    mail.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
+
+
+async def test_what_is_attached_to_a_message_is_read_after_its_text(read):
+    mail = message()
+    mail.set_content("See the files.")
+    attach(mail, "report.pdf", report(2))
+    attach(mail, "keepers.csv", b"name,year\nAda Holm,1987\nBen Ray,1954\n")
+    attach(mail, "slides.pptx", pptx([("One", "alpha lamp")]))
+    attach(mail, "notes.txt", b"The lamp has 1,000 watts.")
+
+    (page,) = await read(mail.as_bytes(), "m.eml")
+
+    titles = ["See the files.", "report.pdf", "keepers.csv", "slides.pptx", "notes.txt"]
+    assert sorted(titles, key=page.index) == titles
+    assert "Attachment: report.pdf\n\nPage 1:\n" in page
+    assert "Chapter text beta stands here." in page.split("Page 2:\n")[1]
+    assert "name: Ada Holm; year: 1987" in page
+    assert "alpha lamp" in page
+    assert "Attachment: notes.txt\n\nThe lamp has 1,000 watts." in page
+    assert "not read" not in page
+
+
+async def test_a_message_within_a_message_is_read_with_what_is_attached_to_it(read):
+    inner = message()
+    inner.replace_header("Subject", "The first order")
+    inner.set_content("We order a lamp.")
+    attach(inner, "order.txt", b"One lamp of 1,000 watts.")
+    mail = message()
+    mail.set_content("As ordered.")
+    mail.add_attachment(inner)
+
+    (page,) = await read(mail.as_bytes(), "m.eml")
+
+    assert "Attachment: The first order.eml\n\nFrom: Ada Holm" in page
+    assert page.index("We order a lamp.") < page.index("One lamp of 1,000 watts.")
+
+
+async def test_messages_within_messages_are_not_read_for_ever(read):
+    mail = message()
+    mail.set_content("The innermost.")
+    for depth in range(40):
+        outer = message()
+        outer.set_content(f"At {depth}.")
+        outer.add_attachment(mail)
+        mail = outer
+
+    (page,) = await read(mail.as_bytes(), "m.eml")
+
+    assert "At 39." in page
+    assert "At 37." in page
+    assert "At 36." not in page
+
+
+async def test_an_attachment_that_cannot_be_read_is_named_and_the_rest_is_read(tmp_path):
+    mail = message()
+    mail.set_content("See the files.")
+    for name, content in (
+        ("half.pdf", report(2)[:700]),
+        ("broken.docx", pptx([("One", "alpha")])[:300]),
+        ("tool.exe", b"MZ" + bytes(100)),
+        ("empty.txt", b""),
+        ("notes.txt", b"The lamp has 1,000 watts."),
+    ):
+        attach(mail, name, content)
+    path = tmp_path / "content"
+    path.write_bytes(mail.as_bytes())
+
+    reading = Reading(path, sniff.MAIL, "m.eml", 1_000_000, AMPLE)
+    (page,) = await read_all(reading)
+
+    assert "The lamp has 1,000 watts." in page.text
+    assert reading.notes == (
+        "Not read of what is attached: half.pdf, broken.docx, tool.exe, empty.txt.",
+    )
+
+
+async def test_a_message_whose_attachments_are_longer_than_allowed_is_refused(read):
+    mail = message()
+    mail.set_content("See the file.")
+    attach(mail, "long.txt", b"word " * 500)
+
+    with pytest.raises(XnaiError) as caught:
+        await read(mail.as_bytes(), "m.eml", 1000)
+
+    assert caught.value.code == "file_text_too_long"
+
+
+async def test_the_reader_of_a_message_can_write_no_large_file(tmp_path):
+    script = (
+        "from xnai.documents.confinement import confine\n"
+        "import sys\nconfine(512, 5, 1000)\nopen(sys.argv[1], 'wb').write(bytes(2000))"
+    )
+    target = tmp_path / "written"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(target))
+    await process.wait()
+
+    assert target.stat().st_size == 1000
 
 
 async def test_a_message_of_html_alone_is_read_without_its_markup(read):

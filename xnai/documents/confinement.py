@@ -46,8 +46,10 @@ def _address_space() -> int:
     return pages * resource.getpagesize()
 
 
-def confine(memory_mb: int, seconds: float) -> None:
+def confine(memory_mb: int, seconds: float, written: int = 0) -> None:
     """Lower the priority and bound memory, processor time, files and core dumps.
+
+    ``written``: bytes of the largest file that may be written, those in memory included.
 
     Memory counts on top of what the interpreter and its libraries take now. Where the system
     does not know a limit (macOS: address space) it is left out; the parent's clock remains.
@@ -56,7 +58,7 @@ def confine(memory_mb: int, seconds: float) -> None:
     processor = int(seconds) + 1
     for kind, limit in (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_FSIZE, written),
         (resource.RLIMIT_CPU, processor),
         (resource.RLIMIT_AS, _address_space() + memory_mb * _MEGABYTE),
     ):

@@ -7,12 +7,13 @@ embedding can begin with the first page; a picture's bytes follow their line. Th
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from xnai.documents.confinement import confine, die_with_parent
 from xnai.documents.failures import Failure
+from xnai.documents.readers import ATTACHED, Seen, pages
 from xnai.errors import (
     FILE_DAMAGED,
     FILE_EMPTY,
@@ -42,49 +43,6 @@ def _load_libraries(media_type: str) -> None:
         import markitdown  # noqa: F401, PLC0415
 
 
-def _pdf_pages(
-    path: Path, unreadable: list[int], recognised: list[int], send: Send
-) -> Iterator[Page]:
-    from xnai.documents import pdf  # noqa: PLC0415 - each format loads its own library
-
-    document = pdf.open_pdf(path)
-    send({"pages": len(document)})
-    return pdf.pages(document, unreadable, recognised)
-
-
-def _pages(
-    request: Request, unreadable: list[int], recognised: list[int], send: Send
-) -> Iterable[Page]:
-    path, media_type, limit = Path(request["path"]), request["media_type"], request["characters"]
-    if media_type.endswith("/pdf"):
-        return _pdf_pages(path, unreadable, recognised, send)
-    if "officedocument" in media_type:
-        from xnai.documents import office  # noqa: PLC0415
-
-        if media_type.endswith(".document"):
-            return [office.docx_page(path)]
-        if media_type.endswith(".presentation"):
-            return office.pptx_pages(path)
-        return office.xlsx_pages(path, limit)
-    if media_type.endswith("/epub+zip"):
-        from xnai.documents import epub  # noqa: PLC0415
-
-        return epub.epub_pages(path, limit)
-    return [_page(path, media_type, limit)]
-
-
-def _page(path: Path, media_type: str, limit: int) -> Page:
-    """Read what has but one page."""
-    if media_type == "message/rfc822":
-        from xnai.documents import mail  # noqa: PLC0415
-
-        return mail.mail_page(path, limit)
-    from xnai.documents import plain  # noqa: PLC0415
-
-    readers = {"text/html": plain.html_page, "text/csv": plain.csv_page}
-    return readers.get(media_type, plain.text_page)(path, limit)
-
-
 def _send_page(page: Page, send: Send) -> None:
     for start in range(0, max(len(page.text), 1), PART_CHARACTERS):
         end = start + PART_CHARACTERS
@@ -92,29 +50,31 @@ def _send_page(page: Page, send: Send) -> None:
         send({"number": page.number, "text": page.text[start:end], "more": more})
 
 
-def _listed(numbers: list[int]) -> str:
+def _listed(numbers: Sequence[int | str]) -> str:
     shown = ", ".join(str(number) for number in numbers[:_NOTE_PAGES])
     rest = len(numbers) - _NOTE_PAGES
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def _notes(empty: list[int], unreadable: list[int], recognised: list[int]) -> list[str]:
+def _notes(empty: list[int], seen: Seen) -> list[str]:
     notes = []
-    if recognised:
-        notes.append(f"Page {_listed(recognised)} is a picture; its text was recognised (OCR).")
+    if seen.recognised:
+        where = _listed(seen.recognised)
+        notes.append(f"Page {where} is a picture; its text was recognised (OCR).")
     if empty:
         notes.append(f"No text was found on page {_listed(empty)} (pictures only?).")
-    if unreadable:
-        notes.append(f"Page {_listed(unreadable)} is damaged and could not be read.")
+    if seen.unreadable:
+        notes.append(f"Page {_listed(seen.unreadable)} is damaged and could not be read.")
+    if seen.left_out:
+        notes.append(f"Not read of what is attached: {_listed(seen.left_out)}.")
     return notes
 
 
 def _parse(request: Request, send: Send) -> None:
     limit, characters, count = request["characters"], 0, 0
     empty: list[int] = []
-    unreadable: list[int] = []
-    recognised: list[int] = []
-    for page in _pages(request, unreadable, recognised, send):
+    seen = Seen(tell_total=lambda total: send({"pages": total}))
+    for page in pages(Path(request["path"]), request["media_type"], limit, seen):
         count += 1
         characters += len(page.text)
         if characters > limit:
@@ -124,13 +84,13 @@ def _parse(request: Request, send: Send) -> None:
         elif not page.text.strip():
             characters -= len(page.text)
         _send_page(page, send)
-    if len(unreadable) == count and count:
+    if len(seen.unreadable) == count and count:
         raise Failure(FILE_DAMAGED, reason="none of its pages can be read")
     if len(empty) == count or not characters:
         text_only = request["media_type"].startswith(("text/", "message/"))
         raise Failure(FILE_EMPTY if text_only else FILE_NO_TEXT)
-    empty = [number for number in empty if number not in unreadable]
-    send({"notes": _notes(empty, unreadable, recognised)})
+    empty = [number for number in empty if number not in seen.unreadable]
+    send({"notes": _notes(empty, seen)})
 
 
 def _render(request: Request, send: Send, output: BinaryIO) -> None:
@@ -199,7 +159,9 @@ def main() -> None:
     request = json.loads(stdin.readline())
     die_with_parent(request["parent"], stdin)
     _load_libraries(request["media_type"])
-    confine(request["memory_mb"], request["seconds"])
+    # What is attached to a message is read as a file, which lies in memory.
+    written = ATTACHED if request["media_type"] == "message/rfc822" else 0
+    confine(request["memory_mb"], request["seconds"], written)
     _answer(request, output)
     output.flush()
     os._exit(0)  # libraries' own cleaning up has nothing to save, and may crash

@@ -49,7 +49,8 @@ def open_pdf(path: Path) -> Any:
 
     """
     try:
-        document = pypdfium2.PdfDocument(path)
+        # The library follows links first, and what lies in memory (see mail.py) has no name then.
+        document = pypdfium2.PdfDocument(path if path.resolve().exists() else path.read_bytes())
     except pypdfium2.PdfiumError as exc:
         if exc.err_code in _PASSWORD_ERRORS:
             raise Failure(FILE_ENCRYPTED) from exc

@@ -31,7 +31,7 @@ FILE_TYPE_UNSUPPORTED = ErrorKind(
     Category.DOCUMENT,
     415,
     "{name!r} is not a document that can be read ({found}).",
-    "Attach PDF, DOCX, PPTX, XLSX, HTML, Markdown, text or CSV.",
+    "Attach PDF, DOCX, PPTX, XLSX, HTML, EPUB, e-mail, Markdown, text or CSV.",
     seen="Whoever attaches a picture, a program, an archive or the like.",
 )
 FILE_ENCRYPTED = ErrorKind(

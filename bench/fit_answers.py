@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import time
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from xnai.events import Question
 from xnai.llm.protocol import Completion, TokenText
 from xnai.prompt import build_prompt
 from xnai.settings import load_settings
-from xnai.spans import WEIGHTS, Spans
+from xnai.spans import WEIGHTS, Said, Spans
 from xnai.types import Passage, Sampling, TokenLogprob
 
 Array = NDArray[Any]
@@ -33,7 +33,9 @@ FOLDS = 3
 LEAST = 0.5  # F1 of the best span, for a sentence to teach anything
 NEARLY, NEAR, NEAR_SHARE = 0.99, 0.7, 0.3  # what is right, what is nearly right, by how much
 RIGHT = 0.6  # F1 from which on a span counts as the answer
-EVIDENCE_SIGNS = ("score", "margin", "missing_names", "missing_figures", "said")
+EVIDENCE_SIGNS = (
+    "score", "margin", "missing_names", "missing_figures", "negated", "said",
+)  # fmt: skip
 SPAN_SIGNS = ("score", "missing_figures", "began", "belief")
 
 
@@ -44,8 +46,13 @@ class Sample:
     question: EvalQuestion
     passages: list[Passage]
     best: Passage
-    said: str
+    text: str
     logprobs: tuple[TokenLogprob, ...]
+
+    @property
+    def said(self) -> Said:
+        """What the model said, as spans are compared with it."""
+        return grounding.said(self.text, self.logprobs)
 
 
 async def sample(space: Workspace, question: EvalQuestion) -> Sample:
@@ -54,7 +61,7 @@ async def sample(space: Workspace, question: EvalQuestion) -> Sample:
     (best,) = grounding.fit_to_strength(space.model.parameters, passages, question.text)
     asked = Question(question.text, "fit", "fit", sampling=Sampling(max_tokens=128))
     prompt = await build_prompt(space.model, asked, [best], evidence_only=True)
-    sampling = replace(grounding.copying(asked.sampling), logprobs=0)
+    sampling = grounding.copying(asked.sampling)
     completion = Completion("fit", "fit", prompt.messages, sampling, time.monotonic() + 120)
     said, logprobs = "", ()
     async with aclosing(space.model.complete(completion)) as events:
@@ -66,16 +73,18 @@ async def sample(space: Workspace, question: EvalQuestion) -> Sample:
 
 def fit_spans(samples: list[Sample]) -> tuple[dict[str, float], float]:
     """The weights of the spans' signs, and the cross-validated F1 of the best span."""
-    rows = []
+    rows, found = [], []
     for one in samples:
         spans = Spans(one.best.text, one.question.text)
         if one.question.answers and len(spans):
             worth = [token_f1(text, one.question.answers) for text in spans.texts()]
             rows.append((np.array(spans.signs(one.said)), np.array(worth)))
+            found.append(spans)
     reached = []
     for fold in range(FOLDS):
         weights = _softmax_fit([row for i, row in enumerate(rows) if i % FOLDS != fold])
-        reached += [worth[(signs @ weights).argmax()] for signs, worth in rows[fold::FOLDS]]
+        for spans, (signs, worth) in list(zip(found, rows, strict=True))[fold::FOLDS]:
+            reached.append(worth[spans.expected(signs @ weights).argmax()])
     weights = _softmax_fit(rows)
     missed = sum(bool(one.question.answers) for one in samples) - len(rows)
     mean = sum(reached) / (len(reached) + missed)

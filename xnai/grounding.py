@@ -5,12 +5,13 @@ whole passages, so it is given the one sentence that matches best and asked to c
 since it answers whatever it is asked, a search that found little is not put to it at all.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from xnai.citations import cite, words_of
 from xnai.confidence import holds, outcome, signs_of, with_model
-from xnai.spans import Spans
+from xnai.spans import Said, Spans
 from xnai.types import Citation, Passage, Sampling, TokenLogprob
 from xnai.words import readable, shortened, stem, stems
 
@@ -24,6 +25,7 @@ HEDGE = "No exact answer found. Closest:"
 LEAST_FOR_SMALL = 0.475
 LEAST_FOR_LARGE = 0.45
 COPY_TOKENS = 64  # a copied answer is shorter
+BEGINNINGS = 20  # tokens that the model could have begun with
 _COPIED = 0.8  # share of an answer's words that must stand in the evidence
 _NEAR = 0.1  # below the best sentence, counted with its passage
 _LONGEST_COPY = 20  # words; beyond, the model goes round in circles
@@ -111,7 +113,7 @@ def copying(sampling: Sampling, *, logprobs: bool = True) -> Sampling:
 
     ``logprobs``: how sure the model is of its words is asked for, if nothing was asked for yet.
     """
-    wanted = 0 if logprobs and sampling.logprobs is None else sampling.logprobs
+    wanted = BEGINNINGS if logprobs and sampling.logprobs is None else sampling.logprobs
     return replace(
         sampling,
         temperature=0.0,
@@ -120,6 +122,13 @@ def copying(sampling: Sampling, *, logprobs: bool = True) -> Sampling:
         stop=(*sampling.stop, "\n"),
         logprobs=wanted,
     )
+
+
+def said(text: str, logprobs: Sequence[TokenLogprob]) -> Said:
+    """What the model said, with what else it could have begun with, if that is known."""
+    likely = logprobs[0].alternatives if logprobs else ()
+    beginnings = ((one.token.strip(), math.exp(one.logprob)) for one in likely)
+    return Said(text, tuple((token, p) for token, p in beginnings if token))
 
 
 def is_copied(answer: str, evidence_text: str, question: str) -> bool:
@@ -176,7 +185,7 @@ class CopyCiter:
         """Give back what is shown, with its mark, and cite the evidence."""
         best = self._best
         spans = Spans(best.text, self._question)
-        span = spans.best(self._text)
+        span = spans.best(said(self._text, self._logprobs))
         signs = signs_of(self._question, best, self._passages, alone=self._alone)
         signs = with_model(signs, self._logprobs, span.belief if span else 0.0)
         short = span is not None and spans.kind != "sentence"

@@ -251,7 +251,10 @@ class Pipeline:
             for ending in not_found(passages, started):
                 yield ending
             return
-        usable = grounding.fit_to_strength(self._model.parameters, passages, question.text)
+        parameters = self._model.parameters
+        usable = await asyncio.to_thread(
+            grounding.fit_to_strength, parameters, passages, question.text
+        )
         evidence_only = usable != list(passages)
         copying = evidence_only and _may_copy(question)
         asked = replace(question, history=leant_on(question)) if copying else question
@@ -296,7 +299,7 @@ class Pipeline:
                         if text or logprobs:
                             yield Token(text, logprobs)
                     case Finished():
-                        if text := citer.finish():
+                        if text := await asyncio.to_thread(citer.finish):
                             yield Token(text)
                         seconds = time.monotonic() - started
                         cited = citer.citations or quoted(question, passages[:1])

@@ -21,6 +21,9 @@ _ABBREVIATED = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_ABBREVIATION = 8  # characters
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|without|neither|nor|cannot|except|unlike)\b|n['\u2019]t\b", re.IGNORECASE
+)
 _ENDING = re.compile(r"(?:'s|\u2019s|es|s|ed|ing)$")
 _SHORT = 4  # letters; shorter words have no ending to take off
 
@@ -109,6 +112,11 @@ def kind_of_answer(question: str) -> AnswerKind:
 def is_abbreviation(text: str, end: int) -> bool:
     """Whether the full stop before a place in a text is that of a short form or an initial."""
     return bool(_ABBREVIATED.search(text[max(0, end - _LONGEST_ABBREVIATION) : end]))
+
+
+def is_negated(text: str) -> bool:
+    """Whether a text says of something that it is not so; in English."""
+    return bool(_NEGATION.search(text))
 
 
 def shortened(question: str) -> str:

@@ -34,6 +34,33 @@ def test_names_and_figures_that_the_passage_lacks_are_noticed():
     assert probability(EVIDENCE, found) < probability(EVIDENCE, signs("Did Ada build it?"))
 
 
+@pytest.mark.parametrize(
+    ("question", "negated"),
+    [
+        ("What was not built in Norwick?", 1),
+        ("Who couldn't build the tower?", 1),
+        ("Who couldn\u2019t build the tower?", 1),
+        ("Who never built a tower?", 1),
+        ("Who built the tower of Norwick?", 0),
+        ("What is noted of Norwick?", 0),
+    ],
+)
+def test_a_sentence_without_the_negation_of_the_question_says_something_else(question, negated):
+    found = signs(question)
+
+    assert found.negated == negated
+    if negated:
+        assert outcome(found, short=True, alone=True) == "hedge"
+
+
+def test_a_negation_that_the_sentence_has_too_is_no_doubt():
+    text = "Ada never built the tower of Norwick."
+    passage = replace(FOUND, text=text, end=10 + len(text), ranked=(Sentence(0, len(text), 0.8),))
+    best = replace(passage, ranked=(), evidence=None)
+
+    assert signs_of("Who never built the tower?", best, [passage], alone=True).negated == 0
+
+
 def test_the_score_of_a_question_searched_with_another_one_is_not_counted():
     assert signs("And when?", alone=False).score == Signs().score
 

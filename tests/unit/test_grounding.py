@@ -155,6 +155,6 @@ def test_a_copy_is_short_greedy_and_ends_with_its_line():
     assert (sampling.temperature, sampling.repeat_penalty) == (0.0, 1.0)
     assert sampling.max_tokens <= 64
     assert sampling.stop == ("END", "\n")
-    assert sampling.logprobs == 0
+    assert sampling.logprobs == grounding.BEGINNINGS
     assert grounding.copying(Sampling(), logprobs=False).logprobs is None
     assert grounding.copying(Sampling(logprobs=3)).logprobs == 3

@@ -16,7 +16,7 @@ from xnai.events import (
     Token,
     Waiting,
 )
-from xnai.grounding import NOT_FOUND
+from xnai.grounding import BEGINNINGS, NOT_FOUND
 from xnai.llm.protocol import Finished, Prefill, Queued, TokenText
 from xnai.pipeline import Pipeline
 from xnai.types import Message, Passage, Sampling, Scope, Sentence, TokenLogprob, Usage
@@ -337,5 +337,5 @@ async def test_log_probabilities_that_nobody_asked_for_are_asked_of_a_small_mode
 
     events = await collect(Pipeline(ShelfLibrary([found]), model), question())
 
-    assert model.asked[0].sampling.logprobs == 0
+    assert model.asked[0].sampling.logprobs == BEGINNINGS
     assert [e.logprobs for e in events if isinstance(e, Token)] == [()]

@@ -189,10 +189,7 @@ class CopyCiter:
         signs = signs_of(self._question, best, self._passages, alone=self._alone)
         signs = with_model(signs, self._logprobs, span.belief if span else 0.0)
         short = span is not None and spans.kind != "sentence"
-        index = 1 + next(i for i, p in enumerate(self._passages) if holds(p, best))
-        passage = self._passages[index - 1]
-        before = best.start - passage.start
-        self.citations = (cite(index, passage, before, before + len(best.text)),)
+        index = self._cite()
         sentence = readable(best.text)
         match outcome(signs, short=short, alone=self._alone):
             case "span":
@@ -202,3 +199,12 @@ class CopyCiter:
                 return f"{sentence} [{index}]"
             case _:
                 return f"{HEDGE} \u201c{sentence}\u201d [{index}]"
+
+    def _cite(self) -> int:
+        """Cite the evidence; returns its passage's number."""
+        best = self._best
+        index = 1 + next(i for i, p in enumerate(self._passages) if holds(p, best))
+        passage = self._passages[index - 1]
+        before = best.start - passage.start
+        self.citations = (cite(index, passage, before, before + len(best.text)),)
+        return index

@@ -13,6 +13,7 @@ import structlog
 from xnai import grounding, whole_document
 from xnai.citations import Citer
 from xnai.documents.protocol import DocumentLibrary
+from xnai.ending import done
 from xnai.errors import (
     ANSWER_TIMEOUT,
     DOCUMENTS_TOO_LONG,
@@ -52,7 +53,7 @@ from xnai.retrieval.search import Found
 from xnai.telemetry import metrics, spanned
 from xnai.types import Passage
 from xnai.whole_question import Kind, commanded, kind_of
-from xnai.without_answer import MODEL_AWAY, not_found, passages_only, quoted
+from xnai.without_answer import MODEL_AWAY, not_found, passages_only
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -301,13 +302,7 @@ class Pipeline:
                     case Finished():
                         if text := await asyncio.to_thread(citer.finish):
                             yield Token(text)
-                        seconds = time.monotonic() - started
-                        cited = citer.citations or quoted(question, passages[:1])
-                        supported = bool(citer.citations) or not passages
-                        evidence = grounding.evidence(passages)
-                        # What is copied is whole, however long the model went on unheard.
-                        reason = "stop" if isinstance(citer, CopyCiter) else event.reason
-                        yield Done(reason, event.usage, cited, seconds, supported, evidence)
+                        yield done(question, passages, citer, event, started)
 
 
 def _may_copy(question: Question) -> bool:

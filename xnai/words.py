@@ -24,6 +24,11 @@ _LONGEST_ABBREVIATION = 8  # characters
 _NEGATION = re.compile(
     r"\b(?:not|no|never|without|neither|nor|cannot|except|unlike)\b|n['\u2019]t\b", re.IGNORECASE
 )
+_DENIAL = re.compile(
+    r"\b(?:none|nothing|nobody|unless|exclu\w+|prohibit\w*|forb[ia]d\w*|bann?(?:ed|s)?|refus\w+|"
+    r"reject\w*|lack\w*|exempt\w*|unable|impossible|illegal)\b",
+    re.IGNORECASE,
+)
 _ENDING = re.compile(r"(?:'s|\u2019s|es|s|ed|ing)$")
 _SHORT = 4  # letters; shorter words have no ending to take off
 
@@ -114,9 +119,14 @@ def is_abbreviation(text: str, end: int) -> bool:
     return bool(_ABBREVIATED.search(text[max(0, end - _LONGEST_ABBREVIATION) : end]))
 
 
-def is_negated(text: str) -> bool:
-    """Whether a text says of something that it is not so; in English."""
-    return bool(_NEGATION.search(text))
+def is_negated(question: str) -> bool:
+    """Whether something is asked of which something is not so; in English."""
+    return bool(_NEGATION.search(question))
+
+
+def denies(text: str) -> bool:
+    """Whether a text says that something is not so, by "not" or by a word like "excluded"."""
+    return bool(_NEGATION.search(text) or _DENIAL.search(text))
 
 
 def shortened(question: str) -> str:

@@ -21,6 +21,7 @@ FLOORS = [
         "account",
         "citations",
         "confidence",
+        "ending",
         "events",
         "follow_up",
         "grounding",
@@ -46,6 +47,7 @@ WITHIN = {
     "pipeline": {
         "events",
         "citations",
+        "ending",
         "follow_up",
         "grounding",
         "prompt",
@@ -53,6 +55,7 @@ WITHIN = {
         "whole_question",
         "without_answer",
     },
+    "ending": {"events", "citations", "grounding", "without_answer"},
     "without_answer": {"events", "citations", "grounding"},
     "follow_up": {"events", "citations"},
     "whole_document": {"events", "grounding", "part_notes", "whole_question"},

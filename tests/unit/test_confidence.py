@@ -53,8 +53,10 @@ def test_a_sentence_without_the_negation_of_the_question_says_something_else(que
         assert outcome(found, short=True, alone=True) == "hedge"
 
 
-def test_a_negation_that_the_sentence_has_too_is_no_doubt():
-    text = "Ada never built the tower of Norwick."
+@pytest.mark.parametrize(
+    "text", ["Ada never built the tower of Norwick.", "Ada refused to build the tower."]
+)
+def test_a_negation_that_the_sentence_has_too_is_no_doubt(text):
     passage = replace(FOUND, text=text, end=10 + len(text), ranked=(Sentence(0, len(text), 0.8),))
     best = replace(passage, ranked=(), evidence=None)
 
@@ -98,11 +100,11 @@ def test_the_models_own_doubt_counts_if_it_is_known():
     assert with_model(Signs(), [], 0.5) == Signs(belief=0.5)
 
 
-def test_of_what_is_sure_a_span_is_shown_of_the_rest_a_sentence_and_of_the_doubtful_a_hedge():
+def test_the_less_sure_it_is_the_less_is_claimed():
     assert outcome(SURE, short=True, alone=True) == "span"
     assert outcome(SURE, short=False, alone=True) == "sentence"
     assert outcome(replace(SURE, belief=0.0, score=0.7), short=True, alone=True) == "sentence"
-    doubtful = Signs(score=0.4, missing_figures=1)
+    doubtful = Signs(score=0.55)
     assert outcome(doubtful, short=True, alone=True) == "hedge"
     assert outcome(doubtful, short=True, alone=False) == "sentence"
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import sys
 import time
 from dataclasses import dataclass, field
 
@@ -41,9 +40,6 @@ from xnai.watchdog import LoopWatchdog
 log = structlog.get_logger(__name__)
 
 _EMBED_EVERY = 15.0  # seconds between two looks at the embedder; each takes it a few milliseconds
-# Seconds that a thread may keep Python's lock while the event loop waits for it, which it does each
-# time it turns: threads that rank passages would hold it for five milliseconds each.
-_SWITCH_INTERVAL = 0.001
 _BUSY_SECONDS = 10.0  # that a look may wait for the turn where others work
 
 
@@ -116,7 +112,6 @@ class Runtime:
 
     async def start(self) -> None:
         """Begin opening index and model in the background, so that the page is up at once."""
-        sys.setswitchinterval(_SWITCH_INTERVAL)
         self.health.loop_lag.start()
         self.audit.start()
         self._watchdog.start()

@@ -16,7 +16,7 @@ from xnai.telemetry.stages import Laps
 from xnai.types import Chunk, Page
 
 BATCH = 32  # chunks embedded at once
-_BATCHES_AHEAD = 4  # chunked while others are embedded
+_BATCHES_AHEAD = 4  # begun while one is waited for
 _INTERVAL = 0.1  # seconds between two events of one stage
 
 Listener = Callable[[IngestProgress], None]
@@ -76,9 +76,15 @@ async def digest(
 
     """
     result = Digest()
-    batches: asyncio.Queue[list[Chunk] | None] = asyncio.Queue(_BATCHES_AHEAD)
+    # Several are with the embedder, so that no core waits for the last text of one.
+    batches: asyncio.Queue[tuple[int, asyncio.Task[Embedded]] | None]
+    batches = asyncio.Queue(_BATCHES_AHEAD)
 
-    async def read() -> None:
+    async def begin(group: asyncio.TaskGroup, batch: Sequence[Chunk]) -> None:
+        embedding = group.create_task(embedder.embed_chunks([chunk.text for chunk in batch]))
+        await batches.put((len(batch), embedding))
+
+    async def read(group: asyncio.TaskGroup) -> None:
         waiting: list[Chunk] = []
         laps = Laps(result.seconds)
         async with aclosing(reading.pages()) as pages:
@@ -93,7 +99,7 @@ async def digest(
                         progress.tell("chunking", len(result.chunks), 0)
                         laps.lap("chunk")
                         while len(waiting) >= BATCH:
-                            await batches.put(waiting[:BATCH])
+                            await begin(group, waiting[:BATCH])
                             del waiting[:BATCH]
                         laps.lap("")  # the wait for the embedder
         laps.lap("parse")
@@ -101,7 +107,7 @@ async def digest(
         progress.tell("parsing", len(result.pages), len(result.pages))
         progress.tell("chunking", len(result.chunks), len(result.chunks))
         if waiting:
-            await batches.put(waiting)
+            await begin(group, waiting)
         await batches.put(None)
 
     async def embed() -> None:
@@ -109,14 +115,15 @@ async def digest(
         laps = Laps(result.seconds)
         while (batch := await batches.get()) is not None:
             laps.lap("")
-            result.parts.append(await embedder.embed_chunks([chunk.text for chunk in batch]))
+            count, embedding = batch
+            result.parts.append(await embedding)
             laps.lap("embed")
-            done += len(batch)
+            done += count
             progress.tell("embedding", done, len(result.chunks) if result.complete else 0)
 
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(read(), name="read")
+            group.create_task(read(group), name="read")
             group.create_task(embed(), name="embed")
     except BaseExceptionGroup as failed:
         raise _cause(failed) from failed

@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from xnai.citations import cite, words_of
 from xnai.confidence import holds, outcome, signs_of, with_model
+from xnai.retrieval.sentences import with_following
 from xnai.spans import Said, Spans
 from xnai.types import Citation, Passage, Sampling, TokenLogprob
-from xnai.words import readable, shortened, stem, stems
+from xnai.words import ARTICLES, FUNCTION, readable, shortened, stem, stems
 
 LARGE_MODEL = 1_000_000_000  # weights; above, whole passages help more than they distract
 QUOTED = 3  # sentences that are quoted under an answer
@@ -89,11 +90,14 @@ def fit_to_strength(parameters: int, passages: Sequence[Passage], question: str)
 def _best_sentence(passages: Sequence[Passage], question: str) -> tuple[Passage, int, int]:
     """The evidence of the best passage; if it has nothing of the kind asked for, a near second.
 
-    "When" is not answered by a sentence without a date.
+    "When" is not answered by a sentence without a date. A heading that says no more than the
+    question is not the answer; what stands under it may be.
     """
     first = passages[0]
     assert first.evidence is not None
     best = (first, *first.evidence)
+    if not _says_more(first.text[slice(*first.evidence)], question):
+        return first, *with_following(first.text, first.evidence)
     if _has_kind(best, question):
         return best
     ranked = sorted(
@@ -101,6 +105,11 @@ def _best_sentence(passages: Sequence[Passage], question: str) -> tuple[Passage,
     )
     near = [(p, s.start, s.end) for score, p, s in ranked if score >= ranked[0][0] - _NEAR]
     return next((one for one in near if _has_kind(one, question)), best)
+
+
+def _says_more(sentence: str, question: str) -> bool:
+    """Whether a sentence has words that the question has not: a heading may have none."""
+    return bool(stems(sentence) - stems(question) - ARTICLES - FUNCTION)
 
 
 def _has_kind(sentence: tuple[Passage, int, int], question: str) -> bool:

@@ -204,7 +204,8 @@ class Spans:
         return self._new[i]
 
     def _ends(self, i: int) -> bool:
-        return self._words[i] not in FUNCTION | ARTICLES | ABOUT
+        is_label = i + 1 < len(self._tokens) and self._gap(i + 1).startswith(":")
+        return not is_label and self._words[i] not in FUNCTION | ARTICLES | ABOUT
 
     def _run(self, i: int, count: int) -> list[int]:
         """The words from one on that a span may go through."""

@@ -83,6 +83,19 @@ def test_when_is_not_answered_by_a_sentence_without_a_date():
     assert chosen(far, "When was the lamp replaced?") == "The lamp was replaced by Ada."
 
 
+def test_a_heading_that_says_no_more_than_the_question_has_the_text_under_it():
+    text = "RETURN POLICY\nReturns within 30 days. Bread is baked."
+    found = Passage(
+        "d", "a.pdf", 1, 0, len(text), text, 0.8, 1, (0, 13), (Sentence(0, 13, 0.8),)
+    )  # fmt: skip
+
+    def chosen(question: str) -> str:
+        return fit_to_strength(1, [found], question)[0].text
+
+    assert chosen("What is the return policy?") == text
+    assert chosen("What is known?") == "RETURN POLICY"
+
+
 def cited(
     said: str, question: str = "When was the tower built?", score: float = 0.9, sure: float = -0.2
 ) -> tuple[str, CopyCiter]:

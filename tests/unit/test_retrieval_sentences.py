@@ -1,6 +1,6 @@
 import pytest
 
-from xnai.retrieval.sentences import in_context, sentences
+from xnai.retrieval.sentences import in_context, sentences, with_following
 
 
 def split(text):
@@ -54,3 +54,18 @@ def test_a_first_sentence_and_one_after_a_long_one_stay_alone():
     text = f"It is old. {'A very long sentence ' * 30}. Its lamp is new."
 
     assert [text[a:b] for a, b in in_context(text)][::2] == ["It is old.", "Its lamp is new."]
+
+
+def test_a_rule_between_two_parts_belongs_to_neither():
+    text = "TOTAL $821.14\n==============\nRETURN POLICY\n--------------\nReturns within 30 days"
+
+    assert split(text) == ["TOTAL $821.14", "RETURN POLICY", "Returns within 30 days"]
+
+
+def test_a_heading_is_widened_by_what_stands_under_it_as_long_as_that_is_short():
+    text = "RETURN POLICY\nWithin 30 days\n" + "Electronics must be unopened. " * 20
+    start, end = with_following(text, (0, 13))
+
+    assert text[start:end].startswith("RETURN POLICY\nWithin 30 days\nElectronics")
+    assert 200 < end <= 240
+    assert with_following(text, (0, 13)) == with_following(text + "More. " * 100, (0, 13))

@@ -163,3 +163,10 @@ def test_a_full_stop_that_ends_a_sentence_ends_a_span():
     found = Spans("It is the lamp of Tarn. Norwick has another.", "What is it?").texts()
 
     assert not [text for text in found if "Tarn" in text and "Norwick" in text]
+
+
+def test_a_label_is_the_end_of_no_span():
+    spans = Spans("Cashier: Emily Rodriguez\nRegister: POS-07", "Who was the cashier?")
+
+    assert spans.best(Said("Emily Rodriguez Register")).text == "Emily Rodriguez"
+    assert not [text for text in spans.texts() if text.endswith("Register")]

@@ -13,6 +13,7 @@ _POINTS_BACK = re.compile(
     re.IGNORECASE,
 )
 _LINE = re.compile(r"[^\n]+")
+_WORD = re.compile(r"\w")
 _SHORT_LINE = 0.6  # of the widest: such a line ends by itself, not at the margin
 _LONGEST_SENTENCE = 400  # characters; beyond, the lines of a table were taken for one sentence
 
@@ -60,6 +61,17 @@ def with_neighbours(text: str, evidence: tuple[int, int]) -> tuple[int, int]:
             return start, end
 
 
+def with_following(text: str, evidence: tuple[int, int]) -> tuple[int, int]:
+    """Widen a heading by the sentences under it, as long as it stays short."""
+    start, end = evidence
+    for first, last in sentences(text):
+        if first >= end and last - start <= EVIDENCE_CHARACTERS:
+            end = last
+        elif first >= end:
+            break
+    return start, end
+
+
 def _goes_on(text: str, gap: re.Match[str]) -> bool:
     """Whether the stop before a gap is that of an abbreviation and the sentence goes on."""
     if "\n\n" in gap.group() or text[gap.start() - 1] != ".":
@@ -69,10 +81,14 @@ def _goes_on(text: str, gap: re.Match[str]) -> bool:
 
 def _lines_joined(text: str, start: int, end: int) -> list[tuple[int, int]]:
     lines = [m.span() for m in _LINE.finditer(text, start, end) if m.group().strip()]
+    told = {line for line in lines if _WORD.search(text, *line)} or set(lines)
     widest = max((b - a for a, b in lines), default=0)
     joined: list[tuple[int, int]] = []
     goes_on = False
     for a, b in lines:
+        if (a, b) not in told:  # a rule between two parts
+            goes_on = False
+            continue
         if goes_on and b - joined[-1][0] <= _LONGEST_SENTENCE:
             joined[-1] = (joined[-1][0], b)
         else:

@@ -1,6 +1,7 @@
 """Documents as people have them: with headers on each page, divided words, tables, mail, books."""
 
 import asyncio
+import base64
 import contextlib
 import sys
 from email.message import EmailMessage
@@ -265,15 +266,146 @@ async def test_an_attachment_that_cannot_be_read_is_named_and_the_rest_is_read(t
     )
 
 
-async def test_a_message_whose_attachments_are_longer_than_allowed_is_refused(read):
+async def test_an_attachment_that_is_longer_than_a_document_may_be_is_named(read):
+    mail = message()
+    mail.set_content("See the files.")
+    attach(mail, "long.txt", b"word " * 500)
+    attach(mail, "short.txt", b"The lamp has 1,000 watts.")
+
+    (page,) = await read(mail.as_bytes(), "m.eml", 1000)
+
+    assert "The lamp has 1,000 watts." in page
+    assert page.endswith("Attachments (not read): long.txt")
+
+
+OUTER = (
+    b"From: ada@example.org\nTo: keepers@example.org\nSubject: The lamp\nMIME-Version: 1.0\n"
+    b"Content-Type: multipart/mixed; boundary=b\n\n"
+    b"--b\nContent-Type: text/plain\n\nSee what was passed on.\n"
+)
+
+
+def holding(part: bytes) -> bytes:
+    """A message with one more part, as it is."""
+    return OUTER + b"--b\n" + part + b"\n--b--\n"
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        b"Content-Type: text/plain; charset=x-unknown-99\n\nx",
+        b'From: "\nSubject: s\n\nWe order a lamp.',
+        b"From: <\nSubject: s\n\nWe order a lamp.",
+        b"Date: Mon, 1 Jan 99999999999 10:00:00 +0000\nSubject: s\n\nWe order a lamp.",
+        b"Subject: =?utf-8?q??=\nTo: a@b\n\nWe order a lamp.",
+        b"",
+    ],
+)
+async def test_a_malformed_message_within_costs_nothing_of_the_one_around_it(read, inner):
+    (page,) = await read(holding(b"Content-Type: message/rfc822\n\n" + inner), "m.eml")
+
+    assert "See what was passed on." in page
+    if b"lamp" in inner:
+        assert "We order a lamp." in page
+
+
+async def test_a_message_passed_on_in_base64_is_read_as_one(read):
+    inner = message()
+    inner.set_content("We order a lamp.")
+    head = b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"
+
+    (page,) = await read(holding(head + base64.encodebytes(inner.as_bytes())), "m.eml")
+
+    assert "We order a lamp." in page
+    assert "base64" not in page
+
+
+async def test_messages_attached_as_files_are_not_read_for_ever(read):
+    mail = message()
+    mail.set_content("The innermost.")
+    for depth in range(10):
+        outer = message()
+        outer.set_content(f"At {depth}.")
+        attach(outer, "m.eml", mail.as_bytes())
+        mail = outer
+
+    (page,) = await read(mail.as_bytes(), "m.eml")
+
+    assert "At 7." in page
+    assert "At 6." not in page
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        ("iso-2022-jp", "灯台は1954年"),
+        ("koi8-r", "Маяк построен"),
+        ("iso-8859-2", "Příliš žluťoučký"),
+    ],
+)
+async def test_an_attached_text_is_read_in_the_encoding_that_it_names(read, charset, text):
     mail = message()
     mail.set_content("See the file.")
-    attach(mail, "long.txt", b"word " * 500)
+    mail.add_attachment(
+        text.encode(charset), maintype="text", subtype="plain", filename="a.txt",
+        params={"charset": charset},
+    )  # fmt: skip
 
-    with pytest.raises(XnaiError) as caught:
-        await read(mail.as_bytes(), "m.eml", 1000)
+    (page,) = await read(mail.as_bytes(), "m.eml")
 
-    assert caught.value.code == "file_text_too_long"
+    assert text in page
+
+
+def alternative() -> EmailMessage:
+    """A message as some programs write it: its files lie beside the HTML, within the choice."""
+    mail = message()
+    mail.set_content("The text.")
+    mail.add_alternative("<p>The text.</p>", subtype="html")
+    choice = mail.get_payload()[1]
+    choice.make_mixed()
+    attach(choice, "keepers.csv", b"name,year\nAda Holm,1987\n")
+    return mail
+
+
+def list_mail() -> EmailMessage:
+    """A message to which a mailing list has added its footer."""
+    inner = message()
+    inner.set_content("The text.")
+    attach(inner, "keepers.csv", b"name,year\nAda Holm,1987\n")
+    for name in ("From", "To", "Date", "Subject"):
+        del inner[name]
+    mail = message()
+    mail.make_mixed()
+    mail.attach(inner)
+    footer = EmailMessage()
+    footer.set_content("The list's footer.")
+    mail.attach(footer)
+    return mail
+
+
+@pytest.mark.parametrize("made", [alternative, list_mail])
+async def test_files_are_found_wherever_a_message_has_them(read, made):
+    (page,) = await read(made().as_bytes(), "m.eml")
+
+    assert page.count("The text.") == 1
+    assert "name: Ada Holm; year: 1987" in page
+    assert "not read" not in page
+    assert made is alternative or "The list's footer." in page
+
+
+async def test_a_signature_is_no_attachment_and_a_scan_without_text_is_named(read):
+    mail = message()
+    mail.set_content("Signed.")
+    mail.add_attachment(
+        b"-----BEGIN PGP SIGNATURE-----", maintype="application", subtype="pgp-signature",
+        filename="signature.asc",
+    )  # fmt: skip
+    attach(mail, "empty.pdf", pdf([[]]))
+
+    (page,) = await read(mail.as_bytes(), "m.eml")
+
+    assert "PGP" not in page
+    assert page.endswith("Attachments (not read): empty.pdf")
 
 
 async def test_the_reader_of_a_message_can_write_no_large_file(tmp_path):

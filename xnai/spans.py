@@ -43,6 +43,7 @@ _LONGEST_NUMBER = 5  # words
 _NEAR = 8  # words on either side whose match with the question counts, less the farther
 _FADING = 0.8
 _LONG = 5  # words from which on length counts against a span
+_LIKELY = 500  # spans that are compared with each other
 _UNLIKELY = 1e-4  # a probability that counts as none
 _LEAD = 4  # words in which a span shows its kind
 _TOKEN = re.compile(r"[$\u20ac\u00a3]?[\w'\u2019]+(?:[.,:/\u2019'-]\w+)*[%\u00b0]?")
@@ -130,13 +131,19 @@ class Spans:
         return Span(self._text(*self._spans[best]), float(expected[best]))
 
     def expected(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The F1 that is expected of each span, if one is right with the softmax of its score."""
-        belief = np.exp(scores - scores.max())
-        first, last = np.array(self._spans).T
+        """The F1 that is expected of each span, if one is right with the softmax of its score.
+
+        0 for what is not among the likeliest, of which there are enough.
+        """
+        likely = np.argsort(-scores, kind="stable")[:_LIKELY]
+        belief = np.exp(scores[likely] - scores[likely[0]])
+        first, last = np.array(self._spans)[likely].T
         count = last - first + 1
         common = np.minimum.outer(last, last) - np.maximum.outer(first, first) + 1
         f1 = 2 * np.maximum(common, 0) / np.add.outer(count, count)
-        return np.asarray(f1 @ (belief / belief.sum()))
+        expected = np.zeros(len(scores))
+        expected[likely] = f1 @ (belief / belief.sum())
+        return expected
 
     def signs(self, said: Said) -> list[tuple[float, ...]]:
         """For each span the values that ``WEIGHTS`` weigh, in the same order."""
@@ -219,10 +226,27 @@ class Spans:
     def _is_broken(self, i: int) -> bool:
         """Whether a word cannot belong to the same answer as the one before it."""
         gap = self._gap(i)
-        stop = self._tokens[i - 1][1] + 1
-        if gap.rstrip() == "." and is_abbreviation(self.text, stop):
+        if gap.rstrip() == "." and self._is_short_form(i - 1):
             return False  # "Fort St. Fr\u00e9d\u00e9ric", "J. K. Rowling"
         return bool(_BREAK.search(gap))
+
+    def _is_short_form(self, i: int) -> bool:
+        """Whether the stop behind a word may stand within a name.
+
+        "World War I." and "vitamin C." end sentences: a letter counts beside another initial, or
+        after a name.
+        """
+        start, end = self._tokens[i]
+        if self._words[i] == "no" or not is_abbreviation(self.text, end + 1):
+            return False
+        if end - start > 1:
+            return True
+        beside = [k for k in (i - 1, i + 1) if 0 <= k < len(self._tokens)]
+        initials = any(
+            self.text[a:b].isupper() for a, b in (self._tokens[k] for k in beside) if b - a == 1
+        )
+        named = i > 0 and self.text[self._tokens[i - 1][0]].isupper() and self._words[i] != "i"
+        return initials or named
 
     def _is_fit(self, i: int) -> bool:
         """Whether a span of the kind asked for may begin with a word."""

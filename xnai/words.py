@@ -21,12 +21,20 @@ _ABBREVIATED = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_ABBREVIATION = 8  # characters
-_NEGATION = re.compile(
-    r"\b(?:not|no|never|without|neither|nor|cannot|except|unlike)\b|n['\u2019]t\b", re.IGNORECASE
+# A question of what is not so. Not one that only has a condition ("if it does not start"), a choice
+# ("or not") or a relative clause with "not" in it.
+_NEGATED = re.compile(
+    r"^\W*(?:(?:and|but|so|in|on|at|by|to|for|from|of|with|since|until)\W+){0,2}"
+    r"(?:what|which|who|whom|whose|when|where|how (?:many|much))\b"
+    r"(?:(?!\b(?:if|when|unless|because|although|while|who|whom|whose|that|which|or|and)\b|[,;])"
+    r"[^?])*?(?:\b(?:not|never|cannot)\b|n['\u2019]t\b)(?! only\b)",
+    re.IGNORECASE,
 )
 _DENIAL = re.compile(
-    r"\b(?:none|nothing|nobody|unless|exclu\w+|prohibit\w*|forb[ia]d\w*|bann?(?:ed|s)?|refus\w+|"
-    r"reject\w*|lack\w*|exempt\w*|unable|impossible|illegal)\b",
+    r"\b(?:not|no|never|without|neither|nor|cannot|except|unlike|none|nothing|nobody|unless|"
+    r"exclu\w+|prohibit\w*|forb[ia]d\w*|bann?(?:ed|s)?|refus\w+|reject\w*|lack\w*|exempt\w*|"
+    r"unable|impossible|illegal|fail(?:s|ed)?|closed|free|non-?\w+|un\w{3,}(?:ed|able))\b|"
+    r"n['\u2019]t\b",
     re.IGNORECASE,
 )
 _ENDING = re.compile(r"(?:'s|\u2019s|es|s|ed|ing)$")
@@ -120,13 +128,13 @@ def is_abbreviation(text: str, end: int) -> bool:
 
 
 def is_negated(question: str) -> bool:
-    """Whether something is asked of which something is not so; in English."""
-    return bool(_NEGATION.search(question))
+    """Whether it is asked what, who, where, when or how many is not so; in English."""
+    return bool(_NEGATED.search(question))
 
 
 def denies(text: str) -> bool:
     """Whether a text says that something is not so, by "not" or by a word like "excluded"."""
-    return bool(_NEGATION.search(text) or _DENIAL.search(text))
+    return bool(_DENIAL.search(text))
 
 
 def shortened(question: str) -> str:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -170,3 +172,29 @@ def test_a_label_is_the_end_of_no_span():
 
     assert spans.best(Said("Emily Rodriguez Register")).text == "Emily Rodriguez"
     assert not [text for text in spans.texts() if text.endswith("Register")]
+
+
+@pytest.mark.parametrize(
+    ("text", "apart"),
+    [
+        ("Ada visited Germany after World War I. Norwick was rebuilt.", ("War", "Norwick")),
+        ("Lemons have vitamin C. Oranges have much.", ("vitamin", "Oranges")),
+        ("The answer was no. Ada Holm left.", ("no", "Ada")),
+    ],
+)
+def test_a_letter_or_a_short_word_may_end_a_sentence(text, apart):
+    found = Spans(text, "What is it?").texts()
+
+    assert not [span for span in found if set(apart) <= set(span.replace(".", "").split())]
+
+
+def test_a_table_of_figures_is_compared_in_little_room():
+    text = " ".join(str(n % 10) for n in range(400))
+    spans = Spans(text, "How many are there?")
+    tracemalloc.start()
+
+    spans.best(Said("7"))
+
+    assert len(spans) > 4000
+    assert tracemalloc.get_traced_memory()[1] < 60e6
+    tracemalloc.stop()

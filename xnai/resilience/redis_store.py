@@ -16,6 +16,8 @@ from xnai.resilience.store import Reply, Result, Row, StoreAwayError
 
 SCRIPT = Path(__file__).with_name("breaker.lua").read_text(encoding="utf-8")
 
+_LOST = 15  # requests without a reply that are remembered
+
 
 def keys(name: str) -> tuple[str, str, str]:
     """State, rows and tickets; the braces put them into one slot of a cluster."""
@@ -88,7 +90,7 @@ class RedisStore:
             return await self._run("acquire", known, nonce=nonce)
         except StoreAwayError:
             # Its reply may be lost though the ticket is given: the next operation returns it.
-            self._lost = [*self._lost[-self._config.probes :], nonce]
+            self._lost = [*self._lost[-_LOST:], nonce]
             raise
 
     async def renew(self, known: Snapshot, ticket: str) -> Reply:

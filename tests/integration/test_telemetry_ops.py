@@ -93,12 +93,14 @@ def leave_in_mid_answer(server: Server) -> None:
         assert any('"content":' in line for line in answer.iter_lines())
 
 
-def give_work(server: Server, front: Server) -> None:
+def give_work(server: Server, front: Server, scraped: Scraped) -> None:
     """Answers, a document, errors, a death of the model's process, and answers from elsewhere."""
     file_id = server.upload("story.txt", STORY * 20)
-    for _ in range(2):
+    for count in (1, 2):
         ask(server, retrieval={"document_ids": [file_id]})
         ask(front, retrieval=False)
+        # What rises between two scrapes from nothing has not risen, for Prometheus.
+        scraped.wait_for(f'min(xnai_search_stage_seconds_count{{stage!=""}}) >= {count}')
     leave_in_mid_answer(server)
     httpx.get(f"{server.url}/v1/files/none")
     for process in psutil.Process(server.process.pid).children(recursive=True):
@@ -123,7 +125,7 @@ def scraped(server, tmp_path_factory):
         front.wait(model="ready")
         found = Scraped(url, "")
         found.wait_for(f'xnai_model_loads_total{{instance="127.0.0.1:{back.port}"}} > 0')
-        give_work(back, front)
+        give_work(back, front, found)
         found.text = httpx.get(f"{back.url}/metrics").text + httpx.get(f"{front.url}/metrics").text
         found.wait_for("xnai_model_restarts_total > 0 and xnai_model_loads_total > 1")
         found.wait_for('sum(xnai_breaker_calls_total{name="model"}) > 0')

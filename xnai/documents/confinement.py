@@ -65,6 +65,7 @@ def confine(memory_mb: int, seconds: float, written: int = 0) -> None:
         _, hard = resource.getrlimit(kind)
         if hard == resource.RLIM_INFINITY or limit < hard:
             try:
-                resource.setrlimit(kind, (limit, limit))
+                # At the soft limit of time comes SIGXCPU, which says why; at the hard one SIGKILL.
+                resource.setrlimit(kind, (limit, limit + (kind == resource.RLIMIT_CPU)))
             except (OSError, ValueError):
                 continue

@@ -16,7 +16,7 @@ from xnai.errors import FILE_TEXT_TOO_LONG
 from xnai.types import Page
 
 _ENCODED = 2  # bytes of a message for a character of its text, in the most wasteful encoding
-_ROOM = 2 * readers.ATTACHED  # bytes of attachments, in the encoding of messages
+_ROOM = readers.ATTACHED * 3 // 2  # bytes of attachments, in the encoding of messages
 _MOST = 50  # attachments of a message that are read
 _DEEPEST = 2  # messages within messages
 _SIGNATURES = {

@@ -2,6 +2,7 @@ import asyncio
 import json
 import sqlite3
 import stat
+import threading
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -114,6 +115,24 @@ async def test_forty_racing_creates_and_updates_keep_every_output(history: Sqlit
     await asyncio.gather(*tasks)
     kept = await history.get_thread(thread_id)
     assert [f"answer {n}" for n in range(40)] == [s["output"] for s in kept["steps"]]
+
+
+async def test_a_write_that_waits_for_its_turn_outlives_who_asked_for_it(history: SqliteHistory):
+    thread_id = await thread_of(history, "ann")
+    made = step(thread_id, output="some text")
+    turn = threading.Event()
+    busy = history._submit(lambda _: turn.wait(5))
+    asking = asyncio.create_task(history.create_step(made))
+    await asyncio.sleep(0)
+
+    asking.cancel()  # as Stop does it
+    turn.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await busy
+    kept = await history.get_thread(thread_id)
+    assert ["some text"] == [s["output"] for s in kept["steps"]]
 
 
 async def test_dicts_and_lists_of_a_step_come_back_as_they_were(history: SqliteHistory):

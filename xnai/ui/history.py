@@ -250,7 +250,9 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
 
     async def _tell(self, done: "asyncio.Future[T]") -> T:
         try:
-            result = await done
+            # Who is cancelled must not take back what waits for its turn to be written: an answer
+            # that is stopped just then would not be in the history.
+            result = await asyncio.shield(done)
         except XnaiError as exc:
             if exc.kind is HISTORY_DOWN:
                 self.problem = exc.message

@@ -71,8 +71,8 @@ async def sample(space: Workspace, question: EvalQuestion) -> Sample:
     return Sample(question, passages, best, said, logprobs)
 
 
-def fit_spans(samples: list[Sample]) -> tuple[dict[str, float], float]:
-    """The weights of the spans' signs, and the cross-validated F1 of the best span."""
+def fit_spans(samples: list[Sample]) -> tuple[dict[str, float], float, float]:
+    """The weights of the spans' signs, and the cross-validated F1 of best and likeliest span."""
     rows, found = [], []
     for one in samples:
         spans = Spans(one.best.text, one.question.text)
@@ -84,11 +84,12 @@ def fit_spans(samples: list[Sample]) -> tuple[dict[str, float], float]:
     for fold in range(FOLDS):
         weights = _softmax_fit([row for i, row in enumerate(rows) if i % FOLDS != fold])
         for spans, (signs, worth) in list(zip(found, rows, strict=True))[fold::FOLDS]:
-            reached.append(worth[spans.expected(signs @ weights).argmax()])
+            scores = signs @ weights
+            reached.append((worth[spans.expected(scores).argmax()], worth[scores.argmax()]))
     weights = _softmax_fit(rows)
     missed = sum(bool(one.question.answers) for one in samples) - len(rows)
-    mean = sum(reached) / (len(reached) + missed)
-    return dict(zip(WEIGHTS, weights.tolist(), strict=True)), mean
+    best, likeliest = np.sum(reached, axis=0) / (len(reached) + missed)
+    return dict(zip(WEIGHTS, weights.tolist(), strict=True)), best, likeliest
 
 
 def _softmax_fit(rows: list[tuple[Array, Array]], decay: float = 0.01, steps: int = 250) -> Array:
@@ -206,9 +207,9 @@ def show_thresholds(found: Judged, evidence: Array, span: Array) -> None:
 
 def report(samples: list[Sample]) -> None:
     """Fit, and print weights and what they reach."""
-    weights, reached = fit_spans(samples)
+    weights, best, likeliest = fit_spans(samples)
     print({name: round(value, 2) for name, value in weights.items()})
-    print(f"span F1 on questions left out: {reached:.3f}")
+    print(f"span F1 on questions left out: {best:.3f}, of the likeliest: {likeliest:.3f}")
     found = judged(samples)
     right = found.answerable & (found.span_f1 >= RIGHT)
     evidence, holding = fit_confidence(found, EVIDENCE_SIGNS, found.holds)

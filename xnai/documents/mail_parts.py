@@ -11,9 +11,9 @@ from email.parser import BytesParser
 from xnai.documents.failures import Failure
 from xnai.documents.names import display_name
 from xnai.documents.plain import html_text
+from xnai.documents.sniff import MAIL
 from xnai.errors import FILE_DAMAGED
 
-MAIL = "message/rfc822"
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _LONGEST_HEADER = 1000  # characters
 _NEVER_TEXT = {"image", "audio", "video"}

@@ -1,6 +1,8 @@
 import io
 import time
+import tomllib
 import zipfile
+from pathlib import Path
 
 import pytest
 from documents_files import docx, ole, pdf, pptx, xlsx
@@ -136,3 +138,16 @@ def test_a_text_comes_out_as_it_went_in(text, codec):
 
 def test_a_sample_that_ends_inside_a_character_is_still_utf8():
     assert encoding.detect("naïve ü".encode()[:-1]) == "utf-8"
+
+
+def test_the_page_takes_every_kind_of_file_that_is_read():
+    config = tomllib.loads(Path(__file__).parents[2].joinpath(".chainlit/config.toml").read_text())
+    accepted = config["features"]["spontaneous_file_upload"]["accept"]
+    kinds = {
+        sniff.PDF, sniff.DOCX, sniff.PPTX, sniff.XLSX, sniff.HTML, sniff.MARKDOWN, sniff.CSV,
+        sniff.TEXT, sniff.MAIL, sniff.EPUB,
+    }  # fmt: skip
+
+    assert kinds <= set(accepted)
+    endings = {ending for known in accepted.values() for ending in known}
+    assert {f".{name}" for name in sniff._BY_EXTENSION} | {".eml", ".epub", ".txt"} <= endings

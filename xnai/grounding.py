@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from xnai.citations import cite, words_of
 from xnai.confidence import holds, outcome, signs_of, with_model
+from xnai.events import Question
 from xnai.retrieval.sentences import with_following
 from xnai.spans import Said, Spans
 from xnai.types import Citation, Passage, Sampling, TokenLogprob
@@ -115,6 +116,13 @@ def _says_more(sentence: str, question: str) -> bool:
 def _has_kind(sentence: tuple[Passage, int, int], question: str) -> bool:
     passage, start, end = sentence
     return Spans(passage.text[start:end], question).fits
+
+
+def may_copy(question: Question) -> bool:
+    """Whether the answer may be other text than the model's own, of which a client asked more."""
+    sampling = question.sampling
+    asks_for_text = sampling.bound or sampling.stop or sampling.logprobs is not None
+    return not (asks_for_text or question.continues)
 
 
 def copying(sampling: Sampling, *, logprobs: bool = True) -> Sampling:

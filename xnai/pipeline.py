@@ -49,6 +49,7 @@ from xnai.llm.protocol import (
     TokenText,
 )
 from xnai.prompt import build_prompt, completion_of
+from xnai.query_likelihood import best_first
 from xnai.retrieval.search import Found
 from xnai.telemetry import metrics, spanned
 from xnai.types import Passage
@@ -253,11 +254,12 @@ class Pipeline:
                 yield ending
             return
         parameters = self._model.parameters
+        ranked = await best_first(self._model, question, passages, deadline)
         usable = await asyncio.to_thread(
-            grounding.fit_to_strength, parameters, passages, question.text
+            grounding.fit_to_strength, parameters, ranked, question.text
         )
-        evidence_only = usable != list(passages)
-        copying = evidence_only and _may_copy(question)
+        evidence_only = usable != ranked
+        copying = evidence_only and grounding.may_copy(question)
         asked = replace(question, history=leant_on(question)) if copying else question
         building = build_prompt(self._model, asked, usable, evidence_only=copying)
         prompt = await self._within(deadline, question, building)
@@ -303,13 +305,6 @@ class Pipeline:
                         if text := await asyncio.to_thread(citer.finish):
                             yield Token(text)
                         yield done(question, passages, citer, event, started)
-
-
-def _may_copy(question: Question) -> bool:
-    """Whether the answer may be other text than the model's own, of which a client asked more."""
-    sampling = question.sampling
-    asks_for_text = sampling.bound or sampling.stop or sampling.logprobs is not None
-    return not (asks_for_text or question.continues)
 
 
 def _whole(question: Question) -> Kind | None:

@@ -9,10 +9,12 @@ import pytest
 import pytest_asyncio
 
 from xnai.errors import XnaiError
+from xnai.events import Question
 from xnai.llm.engine import LocalEngine
 from xnai.llm.protocol import Completion, CompletionEvent, Finished, Prefill, Queued, TokenText
+from xnai.query_likelihood import best_first
 from xnai.settings import Settings
-from xnai.types import Message, Sampling
+from xnai.types import Message, Passage, Sampling
 
 pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module")]
 
@@ -243,3 +245,21 @@ async def test_the_model_in_use_is_listed_with_its_context(engine):
 async def test_the_requantised_copy_is_what_runs(engine):
     copies = [path.name for path in engine._files.cache_dir.glob("*.gguf")]
     assert copies == ["SmolLM2-135M-Instruct-b179c952.Q8_0.gguf"]
+
+
+@pytest.mark.parametrize("about", ["lamp", "bread"])
+async def test_a_question_is_likelier_after_the_passage_that_it_is_about(engine, about):
+    passages = [
+        Passage("d", "d.txt", 1, 0, len(text), text, score)
+        for text, score in (
+            ("The lighthouse of Norwick got a new lamp in October 1987.", 0.7),
+            ("The baker of Norwick sells rye bread on every other Tuesday.", 0.7),
+        )
+    ]
+    asked = {"lamp": "When was the light replaced?", "bread": "When can one buy a loaf?"}[about]
+    right = next(passage for passage in passages if about in passage.text)
+    passages.sort(key=lambda passage: passage is right)  # the search has it last
+
+    ranked = await best_first(engine, Question(asked, "r", "u"), passages, time.monotonic() + 60)
+
+    assert ranked[0] is right

@@ -71,7 +71,9 @@ async def test_a_small_model_is_given_the_evidence_alone_and_what_it_adds_is_not
     passage = Passage("d1", "p.pdf", 1, 0, len(text), text, 0.9, 1, evidence=span, ranked=ranked)
     model = QueueModel(list(ANSWER), parameters=135_000_000)
 
-    events = await collect(Pipeline(ShelfLibrary([passage, TOWER]), model), question())
+    events = await collect(
+        Pipeline(ShelfLibrary([passage, replace(TOWER, score=0.5)]), model), question()
+    )
 
     assert [e.evidence_only for e in events if isinstance(e, Prompted)] == [True]
     (completion,) = model.asked

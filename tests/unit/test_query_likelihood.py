@@ -1,0 +1,173 @@
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+
+import pytest
+from fakes import QueueModel, ShelfLibrary
+
+from xnai import query_likelihood
+from xnai.errors import MODEL_CRASHED, XnaiError
+from xnai.events import Question, Token
+from xnai.llm.gbnf import to_lark
+from xnai.llm.protocol import Finished, TokenText
+from xnai.pipeline import Pipeline
+from xnai.query_likelihood import AHEAD, CLOSE, MOST, WEIGHT, best_first, saying
+from xnai.types import Message, Passage, Sampling, Scope, Sentence, TokenLogprob, Usage
+
+ASKED = "When was the lamp replaced?"
+
+
+def passage(text: str, score: float) -> Passage:
+    whole = (0, len(text))
+    return Passage(
+        text, f"{text}.pdf", 1, 0, len(text), text, score, evidence=whole,
+        ranked=(Sentence(*whole, score),),
+    )  # fmt: skip
+
+
+@dataclass
+class SayingModel(QueueModel):
+    """Says what it is made to say, as likely after each text as ``nats`` has it."""
+
+    parameters: int = 135_000_000
+    nats: dict[str, float] = field(default_factory=dict)
+    waiting: int = 0
+    error: Exception | None = None
+    seconds: float = 0.0
+
+    @property
+    def status(self):
+        return replace(super().status, waiting=self.waiting)
+
+    async def complete(self, completion):
+        self.asked.append(completion)
+        try:
+            await asyncio.sleep(self.seconds)
+            if self.error:
+                raise self.error
+            text = completion.messages[-1].content.removeprefix("Text: ").split("\n")[0]
+            half = TokenLogprob("?", b"?", self.nats.get(text, 0.0) / 2)
+            yield TokenText("When", (half,))
+            yield TokenText("?", (half,))
+            yield Finished("stop", Usage())
+        finally:
+            self.closed += 1
+
+
+def question(text: str = ASKED, **more) -> Question:
+    return Question(text, "r1", "u1", **{"scope": Scope("thread:1"), **more})
+
+
+async def order(model, passages, asked=None) -> list[str]:
+    ranked = await best_first(model, asked or question(), passages, time.monotonic() + 10)
+    assert sorted(p.text for p in ranked) == sorted(p.text for p in passages)  # none is lost
+    return [p.text for p in ranked]
+
+
+NEAR = [passage("a", 0.80), passage("b", 0.79), passage("c", 0.78), passage("d", 0.5)]
+FAVOURS_C = {"a": -40.0, "b": -41.0, "c": -30.0}
+
+
+async def test_the_passage_after_which_the_question_is_likeliest_comes_first():
+    model = SayingModel(nats=FAVOURS_C)
+
+    assert await order(model, NEAR) == ["c", "a", "b", "d"]
+    assert len(model.asked) == model.closed == 3  # of one far behind nothing is asked
+
+
+async def test_the_searchs_first_stays_unless_the_model_makes_up_for_its_lead():
+    needed = (0.02 + AHEAD) / WEIGHT
+    assert (await order(SayingModel(nats={"c": needed - 0.1}), NEAR))[0] == "a"
+    assert (await order(SayingModel(nats={"c": needed + 0.1}), NEAR))[0] == "c"
+
+
+async def test_the_model_is_asked_for_the_question_itself():
+    model = SayingModel()
+    await order(model, NEAR, question('Who said "no"?'))
+
+    sampling = model.asked[0].sampling
+    assert sampling.grammar == saying('Who said "no"?')
+    assert (sampling.temperature, sampling.repeat_penalty, sampling.logprobs) == (0.0, 1.0, 0)
+    assert (model.asked[0].request_id, model.asked[0].user) == ("r1", "u1")
+
+
+@pytest.mark.parametrize(
+    ("model", "asked"),
+    [
+        (SayingModel(nats=FAVOURS_C, waiting=1), question()),
+        (SayingModel(nats=FAVOURS_C, parameters=8_000_000_000), question()),
+        (SayingModel(nats=FAVOURS_C, parameters=0), question()),
+        (SayingModel(nats=FAVOURS_C), question(sampling=Sampling(stop=(".",)))),
+        (SayingModel(nats=FAVOURS_C), question(continues="The lamp")),
+        (SayingModel(nats=FAVOURS_C), question("And when?", history=(Message("user", ASKED),))),
+    ],
+    ids=["others wait", "large", "unknown size", "the model's own text", "continued", "follow-up"],
+)
+async def test_nothing_is_asked_where_it_is_of_no_use(model, asked):
+    assert await order(model, NEAR, asked) == ["a", "b", "c", "d"]
+    assert not model.asked
+
+
+async def test_nothing_is_asked_where_one_passage_is_clearly_ahead():
+    model = SayingModel(nats={"b": 100.0})
+    ahead = [passage("a", 0.8), passage("b", 0.8 - CLOSE - 0.001)]
+
+    assert await order(model, ahead) == ["a", "b"]
+    assert await order(model, ahead[:1]) == ["a"]
+    assert await order(model, []) == []
+    assert not model.asked
+
+
+async def test_only_so_many_are_read():
+    model = SayingModel()
+    await order(model, [passage(f"p{i}", 0.8) for i in range(MOST + 3)])
+    assert len(model.asked) == MOST
+
+
+async def test_the_order_stays_when_the_model_fails():
+    model = SayingModel(nats=FAVOURS_C, error=XnaiError(MODEL_CRASHED, reason="it was killed"))
+    assert await order(model, NEAR) == ["a", "b", "c", "d"]
+
+
+async def test_the_order_stays_when_the_model_takes_too_long(monkeypatch):
+    monkeypatch.setattr(query_likelihood, "PATIENCE", 0.05)
+    model = SayingModel(nats=FAVOURS_C, seconds=30.0)
+
+    assert await order(model, NEAR) == ["a", "b", "c", "d"]
+    assert model.closed == len(model.asked) == 3  # none is left behind
+
+
+async def test_stopping_ends_what_was_asked():
+    model = SayingModel(seconds=30.0)
+    asking = asyncio.create_task(order(model, NEAR))
+    await asyncio.sleep(0.1)
+    assert len(model.asked) == 3
+    asking.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert model.closed == 3
+
+
+async def test_the_answer_is_copied_from_the_passage_that_the_question_is_about():
+    near = [
+        passage("The lamp of the pier was replaced in May 1950.", 0.80),
+        passage("The lamp of the lighthouse was replaced in October 1987.", 0.79),
+    ]
+    model = SayingModel(nats={near[0].text: -30.0, near[1].text: -12.0})
+    pipeline = Pipeline(ShelfLibrary(near), model)
+
+    events = [event async for event in pipeline.answer(question("When was it replaced?"))]
+
+    shown = "".join(event.text for event in events if isinstance(event, Token))
+    assert "October 1987" in shown
+    assert shown.endswith("[2]")  # numbers are those of the search
+
+
+@pytest.mark.parametrize(
+    "text", ['Who said "no"?', "C:\\temp\\", "a\nb\x00\u2028c", "Où? 東京", '"']
+)
+def test_any_question_makes_a_grammar(text):
+    grammar = saying(text)
+    assert "\n" not in grammar
+    assert to_lark(grammar)

@@ -24,7 +24,7 @@ from xnai.evaluation.workspace import Workspace, workspace
 from xnai.events import Question
 from xnai.llm.protocol import Completion, TokenText
 from xnai.prompt import build_prompt
-from xnai.query_likelihood import best_first
+from xnai.query_likelihood import QueryLikelihood
 from xnai.settings import load_settings
 from xnai.spans import WEIGHTS, Said, Spans
 from xnai.types import Passage, Sampling, TokenLogprob
@@ -60,7 +60,8 @@ async def sample(space: Workspace, question: EvalQuestion) -> Sample:
     """Search and ask as the pipeline does."""
     passages = (await space.library.find(question.text, space.scope(), 4)).passages
     asked = Question(question.text, "fit", "fit", sampling=Sampling(max_tokens=128))
-    ranked = await best_first(space.model, asked, passages, time.monotonic() + 120)
+    likelihood = QueryLikelihood(space.model)
+    ranked = await likelihood.best_first(asked, passages, time.monotonic() + 120)
     (best,) = grounding.fit_to_strength(space.model.parameters, ranked, question.text)
     prompt = await build_prompt(space.model, asked, [best], evidence_only=True)
     sampling = grounding.copying(asked.sampling)

@@ -49,7 +49,7 @@ from xnai.llm.protocol import (
     TokenText,
 )
 from xnai.prompt import build_prompt, completion_of
-from xnai.query_likelihood import best_first
+from xnai.query_likelihood import QueryLikelihood
 from xnai.retrieval.search import Found
 from xnai.telemetry import metrics, spanned
 from xnai.types import Passage
@@ -69,6 +69,7 @@ class Pipeline:
     def __init__(self, library: DocumentLibrary, model: LanguageModel) -> None:
         self._library = library
         self._model = model
+        self._likelihood = QueryLikelihood(model)
 
     async def answer(self, question: Question) -> AsyncGenerator[Event, None]:
         """Stream the answer to one question; close the generator to cancel it.
@@ -254,7 +255,7 @@ class Pipeline:
                 yield ending
             return
         parameters = self._model.parameters
-        ranked = await best_first(self._model, question, passages, deadline)
+        ranked = await self._likelihood.best_first(question, passages, deadline)
         usable = await asyncio.to_thread(
             grounding.fit_to_strength, parameters, ranked, question.text
         )

@@ -33,6 +33,7 @@ MOST = 3  # passages that are read
 WEIGHT = 0.01  # of a score, for a nat
 AHEAD = 0.02  # of a score, for the search's first
 PATIENCE = 5.0  # seconds; an order that takes longer is not worth waiting for
+REST = 60.0  # seconds for which a model that took longer is not asked again
 _TOKENS = 64  # of the question
 _SYSTEM = "Write the question that the text answers."
 _ESCAPED = re.compile(r'(["\\])')
@@ -40,79 +41,92 @@ _ESCAPED = re.compile(r'(["\\])')
 log = structlog.get_logger(__name__)
 
 
-@spanned("query_likelihood")
-async def best_first(
-    model: LanguageModel, question: Question, passages: Sequence[Passage], deadline: float
-) -> list[Passage]:
-    """The passages, the one that the question is about first; the others keep their order.
+class QueryLikelihood:
+    """Asks a model which of the best passages a question is about."""
 
-    Only where a small model copies its answer from the first. The order stays where the search's
-    first is clearly ahead, others wait for the model, or it does not say in time.
-    """
-    if not _is_of_use(model, question):
-        return list(passages)
-    near = [one for one in passages if passages[0].score - one.score < CLOSE][:MOST]
-    if len(near) == 1 or not near or model.status.waiting:
-        return list(passages)
-    until = min(deadline, time.monotonic() + PATIENCE)
-    try:
-        async with (
-            asyncio.timeout(max(0.0, until - time.monotonic())),
-            asyncio.TaskGroup() as group,
-        ):
-            asking = [
-                group.create_task(_log_likelihood(model, question, passage, until))
-                for passage in near
-            ]
-    except TimeoutError:
-        log.info("query_likelihood.too_slow", passages=len(near))
-        return list(passages)
-    found = [task.result() for task in asking]
-    if None in found:
-        return list(passages)
-    nats = np.array(found, float)
-    scores = np.array([passage.score for passage in near]) + WEIGHT * nats
-    scores[0] += AHEAD
-    first = near[int(scores.argmax())]
-    return [first, *(passage for passage in passages if passage is not first)]
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self._resting = ("", 0.0)  # a model's name, and until when
 
+    @spanned("query_likelihood")
+    async def best_first(
+        self, question: Question, passages: Sequence[Passage], deadline: float
+    ) -> list[Passage]:
+        """The passages, the one that the question is about first; the others keep their order.
 
-def _is_of_use(model: LanguageModel, question: Question) -> bool:
-    """Whether one passage alone is answered from; remote servers cannot be made to say a text."""
-    alone = grounding.may_copy(question) and not leant_on(question)
-    return alone and grounding.is_small(model.parameters) and not isinstance(model, HasEndpoints)
+        Only where a small model copies its answer from the first. The order stays where the
+        search's first is clearly ahead, others wait for the model, or it does not say in time.
+        """
+        near = [one for one in passages if passages[0].score - one.score < CLOSE][:MOST]
+        found = (
+            await self._asked(question, near, deadline) if self._is_of_use(question, near) else []
+        )
+        if not found or None in found:
+            return list(passages)
+        nats = np.array(found, float)
+        scores = np.array([passage.score for passage in near]) + WEIGHT * nats
+        scores[0] += AHEAD
+        first = near[int(scores.argmax())]
+        return [first, *(passage for passage in passages if passage is not first)]
 
+    def _is_of_use(self, question: Question, near: Sequence[Passage]) -> bool:
+        """Whether there is a choice, one passage is answered from, and the model can say which.
 
-async def _log_likelihood(
-    model: LanguageModel, question: Question, passage: Passage, deadline: float
-) -> float | None:
-    """The log probability of the question's first tokens after a passage, in nats.
+        Remote servers cannot be made to say a text.
+        """
+        model, status = self._model, self._model.status
+        name, until = self._resting
+        rests = name == status.name and time.monotonic() < until
+        copies = grounding.is_small(model.parameters) and grounding.may_copy(question)
+        told = not (rests or status.waiting or isinstance(model, HasEndpoints))
+        return len(near) > 1 and copies and told and not leant_on(question)
 
-    None: the model does not say.
-    """
-    completion = Completion(
-        request_id=question.request_id,
-        user=question.user,
-        messages=_messages(passage),
-        sampling=Sampling(
+    async def _asked(
+        self, question: Question, near: Sequence[Passage], deadline: float
+    ) -> list[float | None]:
+        """The question's log likelihood after each passage; none at all if it takes too long."""
+        seconds = min(PATIENCE, deadline - time.monotonic())
+        try:
+            async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+                asking = [
+                    group.create_task(self._log_likelihood(question, passage, deadline))
+                    for passage in near
+                ]
+        except TimeoutError:
+            name = self._model.status.name
+            log.info("query_likelihood.too_slow", model=name, seconds=seconds)
+            if seconds == PATIENCE:  # otherwise it was the question that had little time left
+                self._resting = (name, time.monotonic() + REST)
+            return []
+        return [task.result() for task in asking]
+
+    async def _log_likelihood(
+        self, question: Question, passage: Passage, deadline: float
+    ) -> float | None:
+        """The log probability of the question's first tokens after a passage, in nats.
+
+        None: the model does not say.
+        """
+        sampling = Sampling(
             max_tokens=_TOKENS,
             temperature=0.0,
             repeat_penalty=1.0,
             grammar=saying(question.text),
             logprobs=0,
-        ),
-        deadline=deadline,
-    )
-    nats = 0.0
-    try:
-        async with aclosing(model.complete(completion)) as events:
-            async for event in events:
-                if isinstance(event, TokenText):
-                    nats += sum(one.logprob for one in event.logprobs)
-    except XnaiError as exc:
-        log.info("query_likelihood.left_out", code=exc.code)
-        return None
-    return nats
+        )
+        completion = Completion(
+            question.request_id, question.user, _messages(passage), sampling, deadline
+        )
+        nats = 0.0
+        try:
+            async with aclosing(self._model.complete(completion)) as events:
+                async for event in events:
+                    if isinstance(event, TokenText):
+                        nats += sum(one.logprob for one in event.logprobs)
+        except XnaiError as exc:
+            log.info("query_likelihood.left_out", code=exc.code)
+            return None
+        return nats
 
 
 def _messages(passage: Passage) -> tuple[Message, ...]:

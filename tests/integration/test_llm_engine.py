@@ -12,7 +12,7 @@ from xnai.errors import XnaiError
 from xnai.events import Question
 from xnai.llm.engine import LocalEngine
 from xnai.llm.protocol import Completion, CompletionEvent, Finished, Prefill, Queued, TokenText
-from xnai.query_likelihood import best_first
+from xnai.query_likelihood import QueryLikelihood
 from xnai.settings import Settings
 from xnai.types import Message, Passage, Sampling
 
@@ -260,6 +260,8 @@ async def test_a_question_is_likelier_after_the_passage_that_it_is_about(engine,
     right = next(passage for passage in passages if about in passage.text)
     passages.sort(key=lambda passage: passage is right)  # the search has it last
 
-    ranked = await best_first(engine, Question(asked, "r", "u"), passages, time.monotonic() + 60)
+    ranked = await QueryLikelihood(engine).best_first(
+        Question(asked, "r", "u"), passages, time.monotonic() + 60
+    )
 
     assert ranked[0] is right

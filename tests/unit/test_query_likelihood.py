@@ -11,7 +11,7 @@ from xnai.events import Question, Token
 from xnai.llm.gbnf import to_lark
 from xnai.llm.protocol import Finished, TokenText
 from xnai.pipeline import Pipeline
-from xnai.query_likelihood import AHEAD, CLOSE, MOST, WEIGHT, best_first, saying
+from xnai.query_likelihood import AHEAD, CLOSE, MOST, WEIGHT, QueryLikelihood, saying
 from xnai.types import Message, Passage, Sampling, Scope, Sentence, TokenLogprob, Usage
 
 ASKED = "When was the lamp replaced?"
@@ -34,10 +34,11 @@ class SayingModel(QueueModel):
     waiting: int = 0
     error: Exception | None = None
     seconds: float = 0.0
+    name: str = "sayer"
 
     @property
     def status(self):
-        return replace(super().status, waiting=self.waiting)
+        return replace(super().status, waiting=self.waiting, name=self.name)
 
     async def complete(self, completion):
         self.asked.append(completion)
@@ -59,7 +60,11 @@ def question(text: str = ASKED, **more) -> Question:
 
 
 async def order(model, passages, asked=None) -> list[str]:
-    ranked = await best_first(model, asked or question(), passages, time.monotonic() + 10)
+    return await order_by(QueryLikelihood(model), passages, asked)
+
+
+async def order_by(likelihood, passages, asked=None) -> list[str]:
+    ranked = await likelihood.best_first(asked or question(), passages, time.monotonic() + 10)
     assert sorted(p.text for p in ranked) == sorted(p.text for p in passages)  # none is lost
     return [p.text for p in ranked]
 
@@ -135,6 +140,30 @@ async def test_the_order_stays_when_the_model_takes_too_long(monkeypatch):
 
     assert await order(model, NEAR) == ["a", "b", "c", "d"]
     assert model.closed == len(model.asked) == 3  # none is left behind
+
+
+async def test_a_model_that_took_too_long_is_asked_again_after_a_rest(monkeypatch):
+    monkeypatch.setattr(query_likelihood, "PATIENCE", 0.05)
+    monkeypatch.setattr(query_likelihood, "REST", 0.1)
+    model = SayingModel(nats=FAVOURS_C, seconds=30.0)
+    likelihood = QueryLikelihood(model)
+    await order_by(likelihood, NEAR)
+    model.seconds = 0.0
+
+    assert (await order_by(likelihood, NEAR))[0] == "a"
+    assert len(model.asked) == 3
+    await asyncio.sleep(0.15)
+    assert (await order_by(likelihood, NEAR))[0] == "c"
+
+
+async def test_another_model_does_not_rest(monkeypatch):
+    monkeypatch.setattr(query_likelihood, "PATIENCE", 0.05)
+    model = SayingModel(nats=FAVOURS_C, seconds=30.0)
+    likelihood = QueryLikelihood(model)
+    await order_by(likelihood, NEAR)
+    model.seconds, model.name = 0.0, "faster"
+
+    assert (await order_by(likelihood, NEAR))[0] == "c"
 
 
 async def test_stopping_ends_what_was_asked():

@@ -64,12 +64,17 @@ _SEARCH_AWAY = frozenset({SEARCH_DOWN, SEARCH_PAUSED, INDEX_DAMAGED, EMBEDDING_M
 
 
 class Pipeline:
-    """Retrieval, prompt, model and citations, one after the other."""
+    """Retrieval, prompt, model and citations, one after the other.
 
-    def __init__(self, library: DocumentLibrary, model: LanguageModel) -> None:
+    ``tells_apart``: whether the model has a say in the order of passages that match alike.
+    """
+
+    def __init__(
+        self, library: DocumentLibrary, model: LanguageModel, *, tells_apart: bool = True
+    ) -> None:
         self._library = library
         self._model = model
-        self._likelihood = QueryLikelihood(model)
+        self._likelihood = QueryLikelihood(model, enabled=tells_apart)
 
     async def answer(self, question: Question) -> AsyncGenerator[Event, None]:
         """Stream the answer to one question; close the generator to cancel it.
@@ -254,8 +259,8 @@ class Pipeline:
             for ending in not_found(passages, started):
                 yield ending
             return
-        parameters = self._model.parameters
         ranked = await self._likelihood.best_first(question, passages, deadline)
+        parameters = self._model.parameters
         usable = await asyncio.to_thread(
             grounding.fit_to_strength, parameters, ranked, question.text
         )

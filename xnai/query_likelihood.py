@@ -20,11 +20,17 @@ from xnai import grounding
 from xnai.errors import XnaiError
 from xnai.events import Question
 from xnai.follow_up import leant_on
-from xnai.llm.protocol import Completion, HasEndpoints, LanguageModel, TokenText
+from xnai.llm.protocol import (
+    Completion,
+    Finished,
+    HasEndpoints,
+    LanguageModel,
+    Queued,
+    TokenText,
+)
 from xnai.prompt import EXAMPLES
 from xnai.telemetry import spanned
 from xnai.types import Message, Passage, Sampling
-from xnai.words import shortened
 
 # Chosen on 689 questions of the development half of SQuAD: of the 113 whose second passage was so
 # close to the first, 20 got the right passage instead of a wrong one, and 5 a wrong one.
@@ -33,19 +39,35 @@ MOST = 3  # passages that are read
 WEIGHT = 0.01  # of a score, for a nat
 AHEAD = 0.02  # of a score, for the search's first
 PATIENCE = 5.0  # seconds; an order that takes longer is not worth waiting for
-REST = 60.0  # seconds for which a model that took longer is not asked again
-_TOKENS = 64  # of the question
+SHARE = 0.25  # of the time that the question has left, at most
+REST = 60.0  # seconds for which a model that failed or took too long is not asked again
+LONGEST = 300  # characters of a question
+_TOKENS = 96  # of a question; of a longer one the sums would be of different beginnings
 _SYSTEM = "Write the question that the text answers."
 _ESCAPED = re.compile(r'(["\\])')
 
 log = structlog.get_logger(__name__)
 
 
-class QueryLikelihood:
-    """Asks a model which of the best passages a question is about."""
+class _UntoldError(Exception):
+    """The model does not say now, through no fault of its own."""
 
-    def __init__(self, model: LanguageModel) -> None:
+
+class QueryLikelihood:
+    """Asks a model which of the best passages a question is about.
+
+    Passages are read one after the other: a question never has more than one place in the queue.
+
+    Args:
+        model: what is asked.
+        enabled: false where the passages' scores are not those of late interaction, which the
+            weights here are for.
+
+    """
+
+    def __init__(self, model: LanguageModel, *, enabled: bool = True) -> None:
         self._model = model
+        self._enabled = enabled
         self._resting = ("", 0.0)  # a model's name, and until when
 
     @spanned("query_likelihood")
@@ -56,57 +78,63 @@ class QueryLikelihood:
 
         Only where a small model copies its answer from the first. The order stays where the
         search's first is clearly ahead, others wait for the model, or it does not say in time.
+
+        Args:
+            question: what was asked.
+            passages: what was found, with cosines of late interaction as scores.
+            deadline: of the question, as ``time.monotonic()``; at most a quarter of what is left
+                is used.
+
         """
         near = [one for one in passages if passages[0].score - one.score < CLOSE][:MOST]
-        found = (
-            await self._asked(question, near, deadline) if self._is_of_use(question, near) else []
-        )
-        if not found or None in found:
+        if not self._is_of_use(question, near):
             return list(passages)
-        nats = np.array(found, float)
-        scores = np.array([passage.score for passage in near]) + WEIGHT * nats
+        nats = await self._asked(question, near, deadline)
+        if not nats:
+            return list(passages)
+        scores = np.array([passage.score for passage in near]) + WEIGHT * np.array(nats)
         scores[0] += AHEAD
+        # What the search had later is not taken unless the model is for it.
+        scores[1:][np.array(nats[1:]) <= nats[0]] = -np.inf
         first = near[int(scores.argmax())]
         return [first, *(passage for passage in passages if passage is not first)]
 
     def _is_of_use(self, question: Question, near: Sequence[Passage]) -> bool:
         """Whether there is a choice, one passage is answered from, and the model can say which.
 
-        Remote servers cannot be made to say a text.
+        Remote servers cannot be made to say a text; and the same seed gives the same text, which
+        does not go with an order that depends on who else waits.
         """
         model, status = self._model, self._model.status
         name, until = self._resting
         rests = name == status.name and time.monotonic() < until
         copies = grounding.is_small(model.parameters) and grounding.may_copy(question)
+        alone = not leant_on(question) and question.sampling.seed is None
         told = not (rests or status.waiting or isinstance(model, HasEndpoints))
-        return len(near) > 1 and copies and told and not leant_on(question)
+        choice = len(near) > 1 and near[0].evidence is not None and len(question.text) <= LONGEST
+        return self._enabled and choice and copies and alone and told
 
     async def _asked(
         self, question: Question, near: Sequence[Passage], deadline: float
-    ) -> list[float | None]:
-        """The question's log likelihood after each passage; none at all if it takes too long."""
-        seconds = min(PATIENCE, deadline - time.monotonic())
+    ) -> list[float]:
+        """The question's log likelihood after each passage, in nats; none if it is not told."""
+        name = self._model.status.name
+        seconds = min(PATIENCE, SHARE * (deadline - time.monotonic()))
         try:
-            async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
-                asking = [
-                    group.create_task(self._log_likelihood(question, passage, deadline))
-                    for passage in near
-                ]
-        except TimeoutError:
-            name = self._model.status.name
-            log.info("query_likelihood.too_slow", model=name, seconds=seconds)
-            if seconds == PATIENCE:  # otherwise it was the question that had little time left
-                self._resting = (name, time.monotonic() + REST)
+            async with asyncio.timeout(seconds):
+                return [await self._log_likelihood(question, one, deadline) for one in near]
+        except _UntoldError:
             return []
-        return [task.result() for task in asking]
+        except TimeoutError:
+            log.info("query_likelihood.too_slow", model=name, seconds=seconds)
+            if seconds < PATIENCE:  # it was the question that had little time left
+                return []
+        except XnaiError as exc:
+            log.info("query_likelihood.failed", model=name, code=exc.code)
+        self._resting = (name, time.monotonic() + REST)
+        return []
 
-    async def _log_likelihood(
-        self, question: Question, passage: Passage, deadline: float
-    ) -> float | None:
-        """The log probability of the question's first tokens after a passage, in nats.
-
-        None: the model does not say.
-        """
+    async def _log_likelihood(self, question: Question, passage: Passage, deadline: float) -> float:
         sampling = Sampling(
             max_tokens=_TOKENS,
             temperature=0.0,
@@ -118,14 +146,13 @@ class QueryLikelihood:
             question.request_id, question.user, _messages(passage), sampling, deadline
         )
         nats = 0.0
-        try:
-            async with aclosing(self._model.complete(completion)) as events:
-                async for event in events:
-                    if isinstance(event, TokenText):
+        async with aclosing(self._model.complete(completion)) as events:
+            async for event in events:
+                match event:
+                    case Queued() | Finished("length"):
+                        raise _UntoldError
+                    case TokenText():
                         nats += sum(one.logprob for one in event.logprobs)
-        except XnaiError as exc:
-            log.info("query_likelihood.left_out", code=exc.code)
-            return None
         return nats
 
 
@@ -142,6 +169,6 @@ def _messages(passage: Passage) -> tuple[Message, ...]:
 
 def saying(question: str) -> str:
     """A grammar (GBNF) that allows a question's words and nothing else."""
-    words = " ".join(shortened(question).split())
+    words = " ".join(question.split())
     text = "".join(character for character in words if character.isprintable())
     return 'root ::= "' + _ESCAPED.sub(r"\\\1", text) + '"'

@@ -87,7 +87,7 @@ class Runtime:
         self._turn = library.turn
         self._reembedding: asyncio.Task[None] | None = None
         self.model: LanguageModel = self._make_model()
-        self.pipeline = Pipeline(self.library, self.model)
+        self.pipeline = Pipeline(self.library, self.model, tells_apart=not settings.reranker)
         self._watchdog = LoopWatchdog()
         self._machine = Machine(metrics, settings.data_dir)
         self._export = Export(metrics, lambda: metrics.show_breakers(figures(self.breakers)))

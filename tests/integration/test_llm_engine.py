@@ -8,6 +8,7 @@ from contextlib import aclosing
 import pytest
 import pytest_asyncio
 
+from xnai import query_likelihood
 from xnai.errors import XnaiError
 from xnai.events import Question
 from xnai.llm.engine import LocalEngine
@@ -248,9 +249,12 @@ async def test_the_requantised_copy_is_what_runs(engine):
 
 
 @pytest.mark.parametrize("about", ["lamp", "bread"])
-async def test_a_question_is_likelier_after_the_passage_that_it_is_about(engine, about):
+async def test_a_question_is_likelier_after_the_passage_that_it_is_about(
+    engine, about, monkeypatch
+):
+    monkeypatch.setattr(query_likelihood, "PATIENCE", 60.0)
     passages = [
-        Passage("d", "d.txt", 1, 0, len(text), text, score)
+        Passage("d", "d.txt", 1, 0, len(text), text, score, evidence=(0, len(text)))
         for text, score in (
             ("The lighthouse of Norwick got a new lamp in October 1987.", 0.7),
             ("The baker of Norwick sells rye bread on every other Tuesday.", 0.7),
@@ -261,7 +265,7 @@ async def test_a_question_is_likelier_after_the_passage_that_it_is_about(engine,
     passages.sort(key=lambda passage: passage is right)  # the search has it last
 
     ranked = await QueryLikelihood(engine).best_first(
-        Question(asked, "r", "u"), passages, time.monotonic() + 60
+        Question(asked, "r", "u"), passages, time.monotonic() + 240
     )
 
     assert ranked[0] is right

@@ -1,4 +1,6 @@
 import asyncio
+import json
+import re
 import time
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +11,7 @@ from xnai import query_likelihood
 from xnai.errors import MODEL_CRASHED, XnaiError
 from xnai.events import Question, Token
 from xnai.llm.gbnf import to_lark
-from xnai.llm.protocol import Finished, TokenText
+from xnai.llm.protocol import Finished, Queued, TokenText
 from xnai.pipeline import Pipeline
 from xnai.query_likelihood import AHEAD, CLOSE, MOST, WEIGHT, QueryLikelihood, saying
 from xnai.types import Message, Passage, Sampling, Scope, Sentence, TokenLogprob, Usage
@@ -35,6 +37,9 @@ class SayingModel(QueueModel):
     error: Exception | None = None
     seconds: float = 0.0
     name: str = "sayer"
+    queued: bool = False
+    reason: str = "stop"
+    good: int = 0  # so many requests go well before the error
 
     @property
     def status(self):
@@ -44,15 +49,25 @@ class SayingModel(QueueModel):
         self.asked.append(completion)
         try:
             await asyncio.sleep(self.seconds)
-            if self.error:
+            if self.queued:
+                yield Queued(1)
+            if self.error and len(self.asked) > self.good:
                 raise self.error
             text = completion.messages[-1].content.removeprefix("Text: ").split("\n")[0]
             half = TokenLogprob("?", b"?", self.nats.get(text, 0.0) / 2)
             yield TokenText("When", (half,))
             yield TokenText("?", (half,))
-            yield Finished("stop", Usage())
+            yield Finished(self.reason, Usage())
         finally:
             self.closed += 1
+
+
+@dataclass
+class RemoteModel(SayingModel):
+    """One that is made of several servers."""
+
+    def endpoints(self):
+        return []
 
 
 def question(text: str = ASKED, **more) -> Question:
@@ -102,15 +117,47 @@ async def test_the_model_is_asked_for_the_question_itself():
         (SayingModel(nats=FAVOURS_C, waiting=1), question()),
         (SayingModel(nats=FAVOURS_C, parameters=8_000_000_000), question()),
         (SayingModel(nats=FAVOURS_C, parameters=0), question()),
+        (RemoteModel(nats=FAVOURS_C), question()),
         (SayingModel(nats=FAVOURS_C), question(sampling=Sampling(stop=(".",)))),
+        (SayingModel(nats=FAVOURS_C), question(sampling=Sampling(seed=7))),
+        (SayingModel(nats=FAVOURS_C), question(f"{'so ' * 100}when was it?")),
         (SayingModel(nats=FAVOURS_C), question(continues="The lamp")),
         (SayingModel(nats=FAVOURS_C), question("And when?", history=(Message("user", ASKED),))),
     ],
-    ids=["others wait", "large", "unknown size", "the model's own text", "continued", "follow-up"],
+    ids=[
+        "others wait",
+        "large",
+        "unknown size",
+        "remote",
+        "the model's own text",
+        "seed",
+        "long",
+        "continued",
+        "follow-up",
+    ],
 )
 async def test_nothing_is_asked_where_it_is_of_no_use(model, asked):
     assert await order(model, NEAR, asked) == ["a", "b", "c", "d"]
     assert not model.asked
+
+
+async def test_nothing_is_asked_where_a_cross_encoder_has_ordered_the_passages():
+    model = SayingModel(nats=FAVOURS_C)
+    assert await order_by(QueryLikelihood(model, enabled=False), NEAR) == ["a", "b", "c", "d"]
+    assert not model.asked
+
+
+async def test_nothing_is_asked_where_words_alone_were_compared():
+    model = SayingModel(nats=FAVOURS_C)
+    bare = [replace(one, evidence=None, ranked=()) for one in NEAR]
+    assert await order(model, bare) == ["a", "b", "c", "d"]
+    assert not model.asked
+
+
+async def test_what_the_search_had_later_is_not_taken_unless_the_model_is_for_it():
+    ahead = [passage("a", 0.70), passage("b", 0.75)]  # the search knows more than the score
+    assert await order(SayingModel(nats={"a": -20.0, "b": -20.0}), ahead) == ["a", "b"]
+    assert await order(SayingModel(nats={"a": -20.0, "b": -19.9}), ahead) == ["b", "a"]
 
 
 async def test_nothing_is_asked_where_one_passage_is_clearly_ahead():
@@ -129,9 +176,40 @@ async def test_only_so_many_are_read():
     assert len(model.asked) == MOST
 
 
-async def test_the_order_stays_when_the_model_fails():
-    model = SayingModel(nats=FAVOURS_C, error=XnaiError(MODEL_CRASHED, reason="it was killed"))
-    assert await order(model, NEAR) == ["a", "b", "c", "d"]
+@pytest.mark.parametrize("good", [0, 1, 2])
+async def test_the_order_stays_when_the_model_fails_and_it_rests(good):
+    error = XnaiError(MODEL_CRASHED, reason="it was killed")
+    model = SayingModel(nats=FAVOURS_C, error=error, good=good)
+    likelihood = QueryLikelihood(model)
+
+    assert await order_by(likelihood, NEAR) == ["a", "b", "c", "d"]
+    assert len(model.asked) == model.closed == good + 1
+    model.error = None
+    assert await order_by(likelihood, NEAR) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("sign", [{"queued": True}, {"reason": "length"}])
+async def test_the_order_stays_when_it_has_to_wait_or_is_not_through_with_the_question(sign):
+    model = SayingModel(nats=FAVOURS_C, **sign)
+    likelihood = QueryLikelihood(model)
+
+    assert await order_by(likelihood, NEAR) == ["a", "b", "c", "d"]
+    assert len(model.asked) == model.closed == 1
+    model.queued, model.reason = False, "stop"
+    assert (await order_by(likelihood, NEAR))[0] == "c"  # it was not the model's fault
+
+
+async def test_a_question_with_little_time_keeps_most_of_it_and_the_model_does_not_rest():
+    model = SayingModel(nats=FAVOURS_C, seconds=30.0)
+    likelihood = QueryLikelihood(model)
+    began = time.monotonic()
+
+    ranked = await likelihood.best_first(question(), NEAR, began + 1)
+
+    assert ranked == NEAR
+    assert time.monotonic() - began < 0.75
+    model.seconds = 0.0
+    assert (await order_by(likelihood, NEAR))[0] == "c"
 
 
 async def test_the_order_stays_when_the_model_takes_too_long(monkeypatch):
@@ -139,7 +217,7 @@ async def test_the_order_stays_when_the_model_takes_too_long(monkeypatch):
     model = SayingModel(nats=FAVOURS_C, seconds=30.0)
 
     assert await order(model, NEAR) == ["a", "b", "c", "d"]
-    assert model.closed == len(model.asked) == 3  # none is left behind
+    assert model.closed == len(model.asked) == 1  # none is left behind
 
 
 async def test_a_model_that_took_too_long_is_asked_again_after_a_rest(monkeypatch):
@@ -151,7 +229,7 @@ async def test_a_model_that_took_too_long_is_asked_again_after_a_rest(monkeypatc
     model.seconds = 0.0
 
     assert (await order_by(likelihood, NEAR))[0] == "a"
-    assert len(model.asked) == 3
+    assert len(model.asked) == 1
     await asyncio.sleep(0.15)
     assert (await order_by(likelihood, NEAR))[0] == "c"
 
@@ -170,12 +248,12 @@ async def test_stopping_ends_what_was_asked():
     model = SayingModel(seconds=30.0)
     asking = asyncio.create_task(order(model, NEAR))
     await asyncio.sleep(0.1)
-    assert len(model.asked) == 3
+    assert len(model.asked) == 1
     asking.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert model.closed == 3
+    assert model.closed == len(model.asked) == 1
 
 
 async def test_the_answer_is_copied_from_the_passage_that_the_question_is_about():
@@ -194,9 +272,16 @@ async def test_the_answer_is_copied_from_the_passage_that_the_question_is_about(
 
 
 @pytest.mark.parametrize(
-    "text", ['Who said "no"?', "C:\\temp\\", "a\nb\x00\u2028c", "Où? 東京", '"']
+    ("text", "said"),
+    [
+        ('Who said "no"?', 'Who said "no"?'),
+        ("C:\\temp\\", "C:\\temp\\"),
+        ("a\nb\x00\u2028c", "a b c"),
+        ("Où? 東京", "Où? 東京"),
+        ('"', '"'),
+    ],
 )
-def test_any_question_makes_a_grammar(text):
-    grammar = saying(text)
-    assert "\n" not in grammar
-    assert to_lark(grammar)
+def test_any_question_makes_a_grammar_that_says_it(text, said):
+    lark = to_lark(saying(text)).removeprefix("start: (").strip().removesuffix(")")
+    parts = [json.loads(f'"{part}"') for part in re.findall(r'"((?:[^"\\]|\\.)*)"', lark)]
+    assert "".join(parts) == said

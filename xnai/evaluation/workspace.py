@@ -48,7 +48,7 @@ class Workspace:
         self.model: LanguageModel = (
             Fleet(settings) if settings.llm_url else LocalEngine(settings, EngineBuild(settings))
         )
-        self.pipeline = Pipeline(self.library, self.model)
+        self.pipeline = Pipeline(self.library, self.model, tells_apart=not settings.reranker)
         self.names: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
 

@@ -70,7 +70,6 @@ class QueryLikelihood:
         self._enabled = enabled
         self._resting = ("", 0.0)  # a model's name, and until when
 
-    @spanned("query_likelihood")
     async def best_first(
         self, question: Question, passages: Sequence[Passage], deadline: float
     ) -> list[Passage]:
@@ -114,6 +113,7 @@ class QueryLikelihood:
         choice = len(near) > 1 and near[0].evidence is not None and len(question.text) <= LONGEST
         return self._enabled and choice and copies and alone and told
 
+    @spanned("query_likelihood")
     async def _asked(
         self, question: Question, near: Sequence[Passage], deadline: float
     ) -> list[float]:

@@ -4,52 +4,64 @@ Hooks only; what they do is in xnai/ui.
 """
 
 import sys
-from pathlib import Path
 
 import chainlit as cl
 from chainlit.config import config
 from chainlit.server import app, sio
 from chainlit.types import ThreadDict
 
-from xnai import telemetry
-from xnai.api.installation import install as install_api
-from xnai.cli_errors import FAILED, catalogued
+from xnai import observability
+from xnai.api.routes import install as install_api
+from xnai.cli.errors import FAILED, catalogued
+from xnai.data_folder.rights import make_private
 from xnai.runtime import Runtime
 from xnai.settings import Settings, load_settings
-from xnai.ui import address, auth, documents, guard, history, page, routes, serving, session_end
+from xnai.ui import auth, documents
+from xnai.ui.actions import AGAIN, CONTINUE
+from xnai.ui.chainlit import address, page, routes, session_end, socket_guard
+from xnai.ui.chainlit.lifecycle import Lifecycle
 from xnai.ui.chat import STARTERS, Chat
-from xnai.ui.lifecycle import Lifecycle
-from xnai.ui.offers import AGAIN, CONTINUE
-
-CITATION = Path(__file__).parent / "public" / "elements" / "Citation.jsx"
+from xnai.ui.history import data_layer
+from xnai.ui.pages import routes as pages
+from xnai.ui.server import server, tls
 
 
 def build(settings: Settings) -> Chat:
     """Put XNAi into Chainlit's application; the order matters only where a comment says so."""
+    make_private()
     where = address.install(settings)
     address.refuse_taken(where)
-    # What was said on Chainlit's command line counts for everybody below.
+    # Chainlit's command line overrides the settings for everything below.
     settings = settings.model_copy(update={"host": where.host, "port": where.port})
-    telemetry.configure_logging(settings)
+    observability.configure_logging(settings)
+    tls.options(settings)  # before anything is created
+    tls.warn(settings)
     runtime = Runtime(settings)
     chat = Chat(runtime, sio)
-    lifecycle = Lifecycle(settings, runtime.streams, chat.rooms)
+    lifecycle = Lifecycle(settings, runtime.streams, chat.broadcast)
     config.features.spontaneous_file_upload.max_size_mb = settings.upload_max_mb
     config.features.spontaneous_file_upload.max_files = settings.upload_max_files
     alone = session_end.use_files_directory(settings.data_dir)
-    auth.install_auth(settings, settings.data_dir)
-    store = history.SqliteHistory(settings.data_dir, chat.thread_deleted, recover=alone)
+    auth.install_auth(settings, runtime.people)
+    store = data_layer.SqliteHistory(
+        settings.data_dir,
+        chat.thread_deleted,
+        recover=alone,
+        id_of_former_name=runtime.people.id_of_former_name,
+    )
     store.install()
     runtime.health.add("history", store.check)
     session_end.install(chat.session_deleted, lifecycle.session_ended)
-    guard.install(sio, settings)
+    socket_guard.install(sio, settings)
     lifecycle.install(sio)
-    serving.install(settings, chat.refuse, chat.drain, chat.end_streams)
-    page.install()
+    chat.status.install(sio)
+    server.install(settings, chat.refuse, chat.drain, chat.end_streams)
+    page.install(have_keys=bool(settings.api_keys), model_elsewhere=bool(settings.llm_url))
     documents.show_attachments_as_files()
-    routes.install(app, settings)
+    routes.install(app, settings, runtime.attempts)
+    pages.install(app, runtime, auth.page_person)
     # Last, so that its guard stands before every route of the port.
-    install_api(app, runtime, auth.page_user, CITATION)
+    install_api(app, runtime, auth.page_person)
     return chat
 
 
@@ -63,13 +75,14 @@ except Exception as exc:  # noqa: BLE001 - a traceback tells nobody what to do
 @cl.on_app_startup
 async def start() -> None:
     """Open index and model in the background."""
-    telemetry.configure_logging(chat.runtime.settings)  # uvicorn has put its own in between
+    observability.configure_logging(chat.runtime.settings)  # uvicorn has put its own in between
     await chat.runtime.start()
+    chat.status.start()
 
 
 @cl.on_app_shutdown
 async def stop() -> None:
-    """End what runs, close what is open."""
+    """End what runs, and close what is open."""
     await chat.stop()
 
 
@@ -82,43 +95,43 @@ async def starters() -> list[cl.Starter]:
 @cl.on_chat_start
 async def chat_started() -> None:
     """Greet a new chat."""
-    await chat.opened()
+    await chat.chat_opened()
 
 
 @cl.on_chat_resume
 async def chat_resumed(thread: ThreadDict) -> None:
     """Greet a chat that is opened again."""
-    await chat.resumed(thread)
+    await chat.chat_resumed(thread)
 
 
 @cl.on_message
 async def message_sent(message: cl.Message) -> None:
     """Answer a question."""
-    await chat.asked(message)
+    await chat.message_sent(message)
 
 
 @cl.on_settings_update
 async def settings_changed(_values: object) -> None:
-    """Take over the settings panel."""
+    """Apply the settings panel."""
     await chat.settings_changed()
 
 
 @cl.on_window_message
 async def window_message(data: object) -> None:
-    """Hear the button beside the chat."""
+    """Handle the button beside the chat."""
     await chat.window_message(data)
 
 
 @cl.action_callback(CONTINUE)
 async def continue_answer(action: cl.Action) -> None:
-    """Go on with an answer that was cut off."""
-    await chat.continued(action)
+    """Continue an answer that was cut off."""
+    await chat.continue_pressed(action)
 
 
 @cl.action_callback(AGAIN)
 async def answer_again(action: cl.Action) -> None:
     """Give the last answer once more."""
-    await chat.repeated(action)
+    await chat.again_pressed(action)
 
 
 @cl.action_callback("delete_document")

@@ -1,14 +1,32 @@
-"""`groups.py REPORT GROUP...`: fail unless every group ran and no test was skipped.
+"""What a JUnit report says about a run of the tests.
 
-A group is a folder of tests/, or ``engine``: the tests of the compiled engine, which the tests of
-the worker process stand for.
+`groups.py REPORT GROUP...` fails unless every group ran and no test was skipped. A group is a
+folder of tests/, or what stands for tests that need something: ``engine``, those of the worker
+process, and ``capable_model``.
+
+`groups.py --failed REPORT` prints the tests that failed, and fails where they are not few.
 """
 
 import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-ENGINE = "tests.integration.test_llm_engine"
+NEEDY = {
+    "engine": "tests.integration.llm.test_engine",
+    "capable_model": "tests.integration.llm.test_capable_model",
+}
+FEW = 12  # more are no accident, unless it is one of a server that all of a module share
+
+
+def failed(report: str) -> int:
+    """Print the failed tests of a JUnit report; returns the exit status."""
+    tests = [
+        f"{test.get('classname')}.{test.get('name')}"
+        for test in ET.parse(report).iter("testcase")
+        if test.find("failure") is not None or test.find("error") is not None
+    ]
+    print("\n".join(tests))
+    return 0 if 0 < len(tests) <= FEW else 1
 
 
 def main(report: str, *groups: str) -> int:
@@ -20,7 +38,7 @@ def main(report: str, *groups: str) -> int:
         for skipped in test.findall("skipped")
     ]
     for group in groups:
-        prefix = ENGINE if group == "engine" else f"tests.{group}."
+        prefix = NEEDY.get(group, f"tests.{group}.")
         count = sum(str(test.get("classname")).startswith(prefix) for test in tests)
         print(f"{group}: {count} tests")
         if not count:
@@ -30,6 +48,9 @@ def main(report: str, *groups: str) -> int:
 
 
 if __name__ == "__main__":
-    if not Path(sys.argv[1]).is_file():
-        sys.exit(f"{sys.argv[1]} is not there: pytest did not finish")
-    sys.exit(main(*sys.argv[1:]))
+    wanted = sys.argv[1:]
+    work = failed if wanted[0] == "--failed" else main
+    wanted = wanted[work is failed :]
+    if not Path(wanted[0]).is_file():
+        sys.exit(f"{wanted[0]} is not there: pytest did not finish")
+    sys.exit(work(*wanted))

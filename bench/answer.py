@@ -20,9 +20,8 @@ from pathlib import Path
 
 import httpx
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
-from whole_server import Server
+from rig.whole_server import Server
+from xnai.llm.gguf.catalogue import bundled_path
 
 STORY = (
     "Norwick Lighthouse was built in 1954. Its lamp was replaced in October 1987. "
@@ -70,10 +69,9 @@ for _ in range(int(sys.argv[3])):
 """
 
 
-def bare(server: Server, question: str, runs: int) -> list[float]:
+def bare(question: str, runs: int) -> list[float]:
     """First token of llama-cpp-python's own chat call on the same file, in seconds."""
-    model = next((server.folder / "data" / "models").glob("*.gguf"))
-    command = [sys.executable, "-c", BARE, str(model), question, str(runs)]
+    command = [sys.executable, "-c", BARE, str(bundled_path()), question, str(runs)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [float(line) for line in done.stdout.split()]
 
@@ -137,7 +135,7 @@ def main() -> None:
             asked = [f"{QUESTION} ({i})" for i in range(runs)]  # no prompt twice
             plain = [stream(server, q, retrieval=False, max_tokens=4)[0] for q in asked]
             grounded = [stream(server, q, retrieval=scope, max_tokens=4)[0] for q in asked]
-            alone = bare(server, QUESTION, runs)
+            alone = bare(QUESTION, runs)
             p50, p99, samples, seconds = under_load(server)
         finally:
             server.stop()

@@ -12,28 +12,26 @@ import argparse
 import asyncio
 import signal
 import statistics
-import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests"), str(ROOT / "tests" / "resilience")]
-
 import breaker_peers
 from breaker_peers import MODULES, OPEN_SECONDS, PROBES, available, guard_errors, make
-from dependency import Dependency, outcome, until
-from fleet_processes import Process, Served
-from redis_server import RedisServer, binaries
 
+from rig.dependency import Dependency, outcome, until
+from rig.redis_server import RedisServer, binaries
+from rig.replicas import Process, Served
 from xnai.resilience.config import Config
 from xnai.resilience.registry import Breakers
 from xnai.resilience.states import State
 
+ROOT = Path(__file__).resolve().parent.parent
+
 PROCESSES, TASKS = 4, 50
 CALLS = 3000
-LEARNS = "a replica learns of OPEN, worst of 10, ms"
+LEARNS = "from a failure to another's OPEN, worst of 10, ms"
 
 
 async def nothing() -> None:
@@ -141,27 +139,31 @@ async def replica(url: str, **settings: float) -> tuple[Breakers, object]:
     config = {"open_time": 30.0, "open_jitter": 0.0, **settings}
     breaker = registry.make("dep", Config(**config))
     await registry.start()
-    await breaker.judge.ready()
+    await breaker.ready()
     return registry, breaker
 
 
 async def learning(server: RedisServer, *, busy: bool) -> float:
-    """Milliseconds from the fleet's opening at one replica to another's knowledge; the worst."""
+    """Milliseconds from the failure that opens one replica to another's refusal; the worst."""
     worst = 0.0
     for _ in range(10):
         server.command("FLUSHALL")
         (first, one), (second, other) = [await replica(server.url) for _ in range(2)]
+        shared = Dependency()
 
-        async def load(breaker: object = other) -> None:
+        async def load(breaker: object = other, called: Dependency = shared) -> None:
             while True:
-                await outcome(breaker, Dependency())
+                await outcome(breaker, called)
                 await asyncio.sleep(0)
 
         tasks = [asyncio.create_task(load()) for _ in range(TASKS)] if busy else []
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
+        shared.sick = True
+        for _ in range(4):
+            await outcome(one, shared)
         began = time.monotonic()
-        await one.judge.set_state(State.FORCED_OPEN, "bench")
-        await until(lambda told=other: told.state is State.FORCED_OPEN)
+        await outcome(one, shared)
+        await until(lambda told=other: told.state is State.OPEN and told.machine.scope == "fleet")
         worst = max(worst, (time.monotonic() - began) * 1000)
         for task in tasks:
             task.cancel()
@@ -197,7 +199,7 @@ async def hung(server: RedisServer) -> dict[str, float]:
     sick.sick = True
     for _ in range(5):
         await outcome(breaker, sick)
-    await until(lambda: breaker.judge.scope == "fleet")
+    await until(lambda: breaker.machine.scope == "fleet")
     await asyncio.sleep(0.4)
     server.signal(signal.SIGSTOP)
     began = time.monotonic()
@@ -225,7 +227,7 @@ async def killed(server: RedisServer, folder: Path) -> dict[str, float]:
     lease = Config().lease
     async with AsyncExitStack() as stack:
         dependency = await stack.enter_async_context(Served(folder / "killed.sock"))
-        them = [Process(ROOT / "tests" / "resilience" / "replica_process.py") for _ in range(4)]
+        them = [Process() for _ in range(4)]
         config = {"open_time": 0.5, "open_jitter": 0.0}
         options = {"url": server.url, "dependency": dependency.path, "config": config}
         await asyncio.gather(
@@ -256,7 +258,7 @@ async def one_sick(server: RedisServer, folder: Path) -> dict[str, float]:
     server.command("FLUSHALL")
     async with AsyncExitStack() as stack:
         dependency = await stack.enter_async_context(Served(folder / "sick.sock"))
-        them = [Process(ROOT / "tests" / "resilience" / "replica_process.py") for _ in range(4)]
+        them = [Process() for _ in range(4)]
         options = {"url": server.url, "dependency": dependency.path, "config": {}}
         running = [one.running(**options, sick=one is them[0]) for one in them]
         await asyncio.gather(*(stack.enter_async_context(one) for one in running))
@@ -279,7 +281,7 @@ async def forgetting(server: RedisServer) -> dict[str, float]:
     sick.sick = True
     for _ in range(5):
         await outcome(breaker, sick)
-    await until(lambda: breaker.judge.scope == "fleet")
+    await until(lambda: breaker.machine.scope == "fleet")
     leaked = []
     for flushed in (False, True):
         if flushed:

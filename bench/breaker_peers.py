@@ -47,7 +47,7 @@ async def make(name: str, socket: str, shared: str = "dep") -> Made:
 
 
 async def _xnai(socket: str, shared: str) -> Made:
-    from xnai.resilience.breaker import BreakerOpenError  # noqa: PLC0415
+    from xnai.resilience import CircuitOpenError  # noqa: PLC0415
     from xnai.resilience.config import Config  # noqa: PLC0415
     from xnai.resilience.registry import Breakers  # noqa: PLC0415
 
@@ -55,9 +55,9 @@ async def _xnai(socket: str, shared: str) -> Made:
     config = Config(streak=FAILURES, open_time=OPEN_SECONDS, open_jitter=0.0, probes=PROBES)
     breaker = registry.make(shared, config)
     await registry.start()
-    await breaker.judge.ready()
+    await breaker.ready()
     guard = breaker.call
-    guard_errors[guard] = BreakerOpenError
+    guard_errors[guard] = CircuitOpenError
     return guard, registry.close
 
 

@@ -29,7 +29,7 @@ from peers import Setup, scratch_folder
 from prompts import STORY, message, prose
 from quiet import Neighbours
 
-from xnai.llm.engine import LocalEngine
+from xnai.llm.engine.local_engine import LocalEngine
 from xnai.llm.protocol import CompletionEvent, Queued, TokenText
 
 SLOTS, CONTEXT = 4, 4096

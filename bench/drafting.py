@@ -26,7 +26,7 @@ from peers import Setup, scratch_folder
 from prompts import message
 from quiet import Rounds, Rows
 
-from xnai.llm.engine import LocalEngine
+from xnai.llm.engine.local_engine import LocalEngine
 
 DRAFTING, PLAIN = "drafting", "plain"
 TOKENS = 96  # of an answer, at most

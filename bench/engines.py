@@ -15,8 +15,8 @@ from typing import Any
 import structlog
 from peers import Setup, die_with_parent
 
-from xnai.llm.build import EngineBuild
-from xnai.llm.engine import LocalEngine
+from xnai.llm.build.engine_build import EngineBuild
+from xnai.llm.engine.local_engine import LocalEngine
 from xnai.llm.protocol import Completion, Finished, TokenText
 from xnai.settings import Settings
 from xnai.types import Message, Sampling

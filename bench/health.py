@@ -12,7 +12,6 @@ import contextlib
 import multiprocessing
 import signal
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -20,15 +19,13 @@ from pathlib import Path
 
 import httpx
 import psutil
+from client import ask, request_body
+from figures import judge, percentile
+from prompts import distinct_chat
 
-TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path[:0] = [str(TESTS), str(Path(__file__).resolve().parent)]
-
-from client import ask, request_body  # noqa: E402 - after the path is set
-from figures import judge, percentile  # noqa: E402
-from prompts import distinct_chat  # noqa: E402
-from redis_server import RedisServer, binaries  # noqa: E402
-from whole_server import Server, free_port  # noqa: E402
+from rig.processes import free_port
+from rig.redis_server import RedisServer, binaries
+from rig.whole_server import Server
 
 PAUSE = 0.02  # seconds between two rounds of requests
 STORY = "The lamp of Norwick Lighthouse was replaced in October 1987.\n\n" + "\n\n".join(
@@ -137,7 +134,7 @@ def stopped(pid: int) -> Iterator[None]:
 def worker_pid(server: Server) -> int:
     assert server.process is not None
     for process in psutil.Process(server.process.pid).children(recursive=True):
-        if "xnai.llm.worker" in " ".join(process.cmdline()):
+        if "xnai.llm.worker.main" in " ".join(process.cmdline()):
             return process.pid
     raise RuntimeError("the worker does not run")
 

@@ -19,19 +19,19 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 import structlog
 
-from xnai.documents.chunk import Chunker
-from xnai.documents.ingest import BATCH
+from xnai.documents.chunking import Chunker
 from xnai.documents.library import Library
-from xnai.documents.parse import Reading, read_all
-from xnai.documents.worker import Limits
-from xnai.retrieval import weights
-from xnai.retrieval.embedder import OnnxEmbedder
+from xnai.documents.parsers.client import ParserRun, read_all
+from xnai.documents.parsers.process import Limits
+from xnai.retrieval.embedding import weights
+from xnai.retrieval.embedding.onnx import OnnxEmbedder
+from xnai.retrieval.index.sqlite.index import SqliteIndex
 from xnai.retrieval.search import HybridSearch
-from xnai.retrieval.sqlite_index import SqliteIndex
 from xnai.settings import Settings
 from xnai.types import Chunk
 
 _LINES = 45
+_BATCH = 32  # chunks embedded at once where nothing else is done
 
 
 def _words(count: int) -> list[str]:
@@ -63,7 +63,7 @@ def make_pdf(path: Path, pages: int) -> None:
 async def parse_alone(path: Path, settings: Settings) -> float:
     began = time.perf_counter()
     limits = Limits(settings.parse_timeout, settings.parse_memory_mb)
-    await read_all(Reading(path, "application/pdf", path.name, 10_000_000, limits))
+    await read_all(ParserRun(path, "application/pdf", path.name, 10_000_000, limits))
     return time.perf_counter() - began
 
 
@@ -72,12 +72,12 @@ async def embed_alone(path: Path, settings: Settings, embedder: OnnxEmbedder) ->
     limits = Limits(settings.parse_timeout, settings.parse_memory_mb)
     chunker = Chunker.from_file(embedder.tokenizer_path)
     chunks: list[Chunk] = []
-    for page in await read_all(Reading(path, "application/pdf", path.name, 10_000_000, limits)):
+    for page in await read_all(ParserRun(path, "application/pdf", path.name, 10_000_000, limits)):
         async with aclosing(chunker.chunks(page, markdown=False)) as steps:
             chunks += [chunk async for step in steps for chunk in step]
     began = time.perf_counter()
-    for start in range(0, len(chunks), BATCH):
-        await embedder.embed([chunk.text for chunk in chunks[start : start + BATCH]])
+    for start in range(0, len(chunks), _BATCH):
+        await embedder.embed([chunk.text for chunk in chunks[start : start + _BATCH]])
     return time.perf_counter() - began, len(chunks)
 
 

@@ -5,7 +5,8 @@
 The neighbour is an endless loop in a process of its own, pinned nowhere. One answer at a time is
 decoded, with the neighbour and without, by our engine and by the bare loop (bare.py) in the default
 environment, where waiting OpenMP threads spin. With --table the bare loop runs with one spin count
-(GOMP_SPINCOUNT) after the other instead; that is what the constant in xnai/llm/launch.py is from.
+(GOMP_SPINCOUNT) after the other instead; that is what the constant in
+xnai/llm/engine/launch.py is from.
 """
 
 import argparse
@@ -24,8 +25,8 @@ from peers import Setup, die_with_parent, model_file, scratch_folder
 from prompts import message
 from quiet import Round, Rounds, Rows
 
-from xnai.llm.engine import LocalEngine
-from xnai.llm.launch import NATIVE_ENVIRONMENT
+from xnai.llm.engine.launch import NATIVE_ENVIRONMENT
+from xnai.llm.engine.local_engine import LocalEngine
 
 OURS, DEFAULT = "xnai engine", "default spinning"
 IDLE, BUSY = "tokens/s, machine idle", "tokens/s, one busy neighbour"
@@ -88,8 +89,8 @@ def _idle_and_busy(bare: BareLoop, current: Round, tokens: int) -> dict[str, flo
 
 async def measure(setup: Setup, options: argparse.Namespace) -> Rows:
     async with local_engine(setup, slots=1) as engine:
-        with bare_loop(setup, model_file(setup)) as bare:
-            print(f"{model_file(setup).name}, {setup.threads} threads")
+        with bare_loop(setup, model_file()) as bare:
+            print(f"{model_file().name}, {setup.threads} threads")
             return await compare(engine, bare, options)
 
 
@@ -110,7 +111,7 @@ def main() -> None:
         if options.table:
             asyncio.run(_prepare(setup))
             names = [_count_name(count) for count in SPIN_COUNTS]
-            print_table(table(setup, model_file(setup), options), names, verbose=options.verbose)
+            print_table(table(setup, model_file(), options), names, verbose=options.verbose)
             print(f"the worker's: {NATIVE_ENVIRONMENT.get('GOMP_SPINCOUNT')}")
             return
         rows = asyncio.run(measure(setup, options))

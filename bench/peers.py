@@ -17,13 +17,13 @@ from pathlib import Path
 
 import httpx
 
+from rig.processes import die_with_parent, free_port
+from rig.whole_server import Server
+from xnai.llm.gguf.catalogue import bundled_path
+from xnai.llm.hardware import usable_cores
+from xnai.retrieval.embedding import weights
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from whole_server import Server, die_with_parent, free_port  # noqa: E402 - found by the line above
-
-from xnai.llm.machine import usable_cores  # noqa: E402
-from xnai.retrieval import weights  # noqa: E402
 
 OURS, LLAMA_SERVER, LLAMA_CPP_SERVER = "xnai", "llama-server", "llama_cpp.server"
 START_SECONDS = 120.0
@@ -82,10 +82,12 @@ def wait_for_quantised_embedder(data: Path) -> None:
     time.sleep(1)  # it is being loaded
 
 
-def model_file(setup: Setup) -> Path:
-    """The file that our server runs: the bundled model's Q8_0 copy, or what XNAI_MODEL names."""
+def model_file() -> Path:
+    """The file that our server runs: the bundled model, or what XNAI_MODEL names."""
     named = os.environ.get("XNAI_MODEL")
-    return Path(named) if named else next((setup.folder / "data" / "models").glob("*.gguf"))
+    found = Path(named) if named else bundled_path()
+    assert found is not None, "the bundled model is not installed"
+    return found
 
 
 @contextlib.contextmanager
@@ -100,7 +102,7 @@ def all_servers(setup: Setup, peers: set[str]) -> Iterator[list[Running]]:
             if name not in peers:
                 continue
             port = free_port()
-            command = command_for(setup, model_file(setup), port)
+            command = command_for(setup, model_file(), port)
             if command:
                 pid = stack.enter_context(_process(setup, name, command, port))
                 running.append(Running(name, port, pid))

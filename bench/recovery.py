@@ -28,9 +28,9 @@ from figures import judge, options_of
 from peers import Setup, model_file, ours, scratch_folder
 from prompts import TOPICS, message
 
-from xnai.llm import frames
-from xnai.llm.config import WorkerConfig
-from xnai.llm.launch import start
+from xnai.llm import ipc
+from xnai.llm.engine.launch import start
+from xnai.llm.ipc import WorkerConfig
 
 SLOTS, QUESTIONS, TOKENS = 2, 8, 64
 MEMORY_LIMIT = 4_000_000_000  # bytes
@@ -50,7 +50,7 @@ async def load_seconds(setup: Setup) -> float:
     """From the start of a worker to its being ready."""
     config = WorkerConfig(
         parent=os.getpid(),
-        model=str(model_file(setup)),
+        model=str(model_file()),
         context=setup.context,
         threads=setup.threads,
         memory_limit=MEMORY_LIMIT,
@@ -59,11 +59,10 @@ async def load_seconds(setup: Setup) -> float:
     began = time.perf_counter()
     process = await start(config)
     assert process.stdout is not None
-    while (frame := await frames.read_async(process.stdout)) and frame["type"] != "ready":
+    while (frame := await ipc.read_async(process.stdout)) and not isinstance(frame, ipc.Ready):
         pass
     seconds = time.perf_counter() - began
-    process.kill()
-    await process.wait()
+    await process.end()
     assert frame is not None, "the worker ended while it loaded"
     return seconds
 
@@ -71,7 +70,7 @@ async def load_seconds(setup: Setup) -> float:
 def worker_pid(server: int) -> int:
     """The process of our server that has the model loaded."""
     for process in psutil.Process(server).children(recursive=True):
-        if "xnai.llm.worker" in process.cmdline():
+        if "xnai.llm.worker.main" in process.cmdline():
             return int(process.pid)
     raise RuntimeError("there is no worker")
 

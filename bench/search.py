@@ -28,11 +28,11 @@ import numpy as np
 from figures import judge
 from numpy.typing import NDArray
 
-from xnai.retrieval import weights
-from xnai.retrieval.embedder import DIMENSIONS, OnnxEmbedder
-from xnai.retrieval.protocol import Asked, Embedded, Vectors
+from xnai.retrieval.embedding import weights
+from xnai.retrieval.embedding.onnx import DIMENSIONS, OnnxEmbedder
+from xnai.retrieval.index.sqlite.index import SqliteIndex
+from xnai.retrieval.protocol import Embedded, SearchQuery, Vectors
 from xnai.retrieval.search import RERANKED, HybridSearch, fuse
-from xnai.retrieval.sqlite_index import SqliteIndex
 from xnai.settings import Settings
 from xnai.types import Chunk, Document, Scope
 
@@ -60,7 +60,7 @@ class KnownVectors:
         self._real = real
         self.embed_tokens = real.embed_tokens
 
-    async def embed_question(self, text: str) -> Asked:
+    async def embed_question(self, text: str) -> SearchQuery:
         """Embed it, and put the drawn vector in place of its own."""
         return replace(await self._real.embed_question(text), vector=self._vectors[text])
 

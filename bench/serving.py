@@ -139,7 +139,7 @@ def main() -> None:
     with scratch_folder(options.folder) as folder:
         setup = Setup(folder, slots=options.clients)
         with all_servers(setup, set(options.peers.split(","))) as servers:
-            print(f"{model_file(setup).name}, {setup.threads} threads, {load.clients} clients")
+            print(f"{model_file().name}, {setup.threads} threads, {load.clients} clients")
             rounds = Rounds(options.rounds, noisy=options.noisy)
             rows = asyncio.run(measure(servers, load, rounds))
     names = [server.name for server in servers]

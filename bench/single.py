@@ -23,7 +23,7 @@ from peers import Setup, model_file, ours, scratch_folder
 from prompts import STORY, message, prose
 from quiet import Rounds, Rows
 
-from xnai.llm.engine import LocalEngine
+from xnai.llm.engine.local_engine import LocalEngine
 
 ENGINE, BARE, HTTP = "xnai engine", "bare loop", "xnai over HTTP"
 RATE, FIRST = "tokens/s", "first token (s)"
@@ -72,9 +72,9 @@ async def run(folder: Path, options: argparse.Namespace) -> Rows:
     setup = Setup(folder)
     with ExitStack() as stack:
         server = stack.enter_context(ours(setup))
-        bare = stack.enter_context(bare_loop(setup, model_file(setup)))
+        bare = stack.enter_context(bare_loop(setup, model_file()))
         async with local_engine(setup) as engine:
-            print(f"{model_file(setup).name}, {setup.threads} threads, 1 client")
+            print(f"{model_file().name}, {setup.threads} threads, 1 client")
             return await measure(engine, bare, server.port, options)
 
 

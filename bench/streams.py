@@ -4,7 +4,7 @@
     python bench/streams.py leaks [--count 1000]    what connect-ask-leave cycles leave behind
     python bench/streams.py crowd [--count 50]      as many chats at once, and the page meanwhile
 
-It drives the pages of tests/integration against a server of its own; the engine must be built.
+It drives pages against a server of its own; the engine must be built.
 """
 
 import argparse
@@ -24,11 +24,9 @@ import httpx
 import psutil
 import socketio
 
-TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "integration")]
-
-from stream_pages import STORY, Page, eventually, figure  # noqa: E402
-from whole_server import Server  # noqa: E402 - after the path is set
+from rig.page import STORY, Page, figure
+from rig.waiting import eventually
+from rig.whole_server import Server
 
 WARM_UP = 100  # cycles before the first look
 AT_ONCE = 8

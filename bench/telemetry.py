@@ -25,30 +25,30 @@ from pathlib import Path
 
 import httpx
 import psutil
+from client import ask, request_body
+from figures import judge, options_of, percentile
+from without_telemetry import NoGeneration, without_telemetry
+
+from rig.processes import die_with_parent, free_port
+from rig.queue_model import QueueModel
+from rig.whole_server import Server
+from xnai.answering.events import Question
+from xnai.answering.pipeline import Pipeline
+from xnai.answering.streams import Stream, Streams
+from xnai.api.middleware import RequestContext
+from xnai.llm.instrumentation import LOCAL, Generation
+from xnai.llm.ipc import Figures
+from xnai.llm.protocol import Completion, CompletionEvent, Finished, TokenText
+from xnai.observability import configure_logging, metrics, searching
+from xnai.observability.export import Export
+from xnai.settings import Settings
+from xnai.types import Sampling, Usage
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "tests"), str(HERE.parent / "tests" / "unit")]
-
-from client import ask, request_body  # noqa: E402 - after the path is set
-from fakes import QueueModel  # noqa: E402
-from figures import judge, options_of, percentile  # noqa: E402
-from whole_server import Server, die_with_parent, free_port  # noqa: E402
-from without_telemetry import NoGeneration, without_telemetry  # noqa: E402
-
-from xnai.api.middleware import RequestContext  # noqa: E402
-from xnai.events import Question  # noqa: E402
-from xnai.llm.generation import LOCAL, Generation  # noqa: E402
-from xnai.llm.protocol import Completion, CompletionEvent, Finished, TokenText  # noqa: E402
-from xnai.pipeline import Pipeline  # noqa: E402
-from xnai.settings import Settings  # noqa: E402
-from xnai.streams import Stream, Streams  # noqa: E402
-from xnai.telemetry import configure_logging, metrics, searching  # noqa: E402
-from xnai.telemetry.export import Export  # noqa: E402
-from xnai.types import Sampling, Usage  # noqa: E402
 
 WORDS = 128
 STAGES = ("embed", "words", "vectors", "fetch", "rerank")
-FIGURES = {"prefill_seconds": 0.2, "decode_seconds": 0.8, "prompt_tokens": 99, "reused_tokens": 9}
+FIGURES = Figures(99, 128, 9, prefill_seconds=0.2, decode_seconds=0.8)
 MODES = ("without", "metrics", "traces")
 QUESTION = [{"role": "user", "content": "Tell a long story about the sea."}]
 COLLECTOR = """

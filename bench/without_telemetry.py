@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
-from xnai.llm import engine, fleet
+from xnai.llm.engine import local_engine
 from xnai.llm.protocol import Completion
-from xnai.telemetry import Metrics
-from xnai.telemetry.figures import AnswerWatch
-from xnai.telemetry.instruments import Histogram, Series
-from xnai.telemetry.machine import Machine
-from xnai.telemetry.stages import Laps, Stages
-from xnai.watchdog import LoopLag
+from xnai.llm.remote import router
+from xnai.observability import Metrics
+from xnai.observability.instruments import Histogram, Series
+from xnai.observability.loop_lag import LoopLag
+from xnai.observability.metrics import AnswerWatch
+from xnai.observability.processes import Machine
+from xnai.observability.stages import Laps, Stages
 
 
 class NoGeneration:
@@ -69,8 +70,8 @@ _REPLACED = (
     (Laps, "lap", nothing),
     (Machine, "start", nothing),
     (LoopLag, "start", NoLag.start),
-    (engine, "Generation", NoGeneration),
-    (fleet, "Generation", NoGeneration),
+    (local_engine, "Generation", NoGeneration),
+    (router, "Generation", NoGeneration),
 )
 
 
@@ -89,7 +90,7 @@ def without_telemetry() -> Iterator[None]:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from xnai.cli import main
+    from xnai.cli.main import main
 
     sys.argv = ["xnai", "serve"]
     with without_telemetry():

@@ -1,9 +1,10 @@
 """A small client of a running server, for the command line."""
 
 import json
+import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -23,20 +24,47 @@ _END = "data: [DONE]"
 _POLL = 0.3  # seconds between two looks at a file that is being read
 
 
+def address(settings: Settings) -> str:
+    """Return the address at which this machine reaches a server with these settings."""
+    host = settings.host if settings.is_loopback else "127.0.0.1"
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def trusted(settings: Settings) -> ssl.SSLContext | bool:
+    """Return how a server with these settings is verified: by its certificate, not by a name.
+
+    The certificate is for the name that others use, and this machine connects to an address.
+    """
+    if not settings.tls_cert:
+        return False  # http proves nothing, and loading all authorities is slow
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    with suppress(OSError):  # the server reports better what is wrong with it
+        context.load_verify_locations(settings.tls_cert)
+    return context
+
+
 class Client:
     """Talks to the server that the settings name, with the first of its keys."""
 
     def __init__(self, settings: Settings) -> None:
-        host = settings.host if settings.is_loopback else "127.0.0.1"
-        self._url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+        self._url = address(settings)
         headers = {}
         if settings.api_keys:
             headers["Authorization"] = f"Bearer {settings.api_keys[0].get_secret_value()}"
         # No proxy of the environment: it would see the key and the documents.
-        self._http = httpx.Client(base_url=self._url, headers=headers, timeout=600, trust_env=False)
+        self._http = httpx.Client(
+            base_url=self._url,
+            headers=headers,
+            timeout=600,
+            trust_env=False,
+            verify=trusted(settings),
+        )
 
     def upload(self, path: Path, *, replace: bool = False) -> str:
-        """Send a file, in place of those of its name if so wished.
+        """Send a file, replacing those of the same name if so wished.
 
         Returns its id while it is still being read.
         """
@@ -46,7 +74,7 @@ class Client:
             return str(self._checked(answer)["id"])
 
     def reading(self, file_id: str) -> Iterator[dict[str, Any]]:
-        """What the server says of a file, again and again until it was read.
+        """Yield the state of a file, again and again until it was read.
 
         Raises:
             XnaiError: the file could not be read.
@@ -84,7 +112,7 @@ class Client:
                 raise XnaiError(SERVER_GARBLED, url=self._url)
 
     def use_model(self, name: str) -> None:
-        """Have the server switch to another model of its own, by asking that one a word."""
+        """Make the server switch to another of its models, by asking that one for a word."""
         body = {
             "model": name,
             "messages": [{"role": "user", "content": "Hello"}],
@@ -95,13 +123,13 @@ class Client:
             self._checked(self._http.post("/v1/chat/completions", json=body))
 
     def breakers(self) -> list[dict[str, Any]]:
-        """Every circuit breaker of the server."""
+        """Return every circuit breaker of the server."""
         with self._reaching():
             rows: list[dict[str, Any]] = self._checked(self._http.get("/v1/breakers"))["data"]
             return rows
 
     def breaker(self, name: str, action: str = "", reason: str = "") -> dict[str, Any]:
-        """One circuit breaker, after an action if one is given."""
+        """Return one circuit breaker, after an action if one is given."""
         path = f"/v1/breakers/{quote(name, safe='')}"
         with self._reaching():
             if not action:
@@ -127,7 +155,7 @@ class Client:
 
 @contextmanager
 def readable(path: Path) -> Iterator[BinaryIO]:
-    """A file that a command names, opened.
+    """Open a file that a command names.
 
     Raises:
         XnaiError: FILE_UNREADABLE.
@@ -142,17 +170,19 @@ def readable(path: Path) -> Iterator[BinaryIO]:
 
 
 def _refuse(body: dict[str, Any]) -> None:
-    """Raise what a server says went wrong: of a document that is the record of its failure."""
+    """Raise the error that a server reports; a document reports the record of its failure."""
     if not (error := body.get("error")):
         return
     code, message = _line(error.get("code") or "error"), _line(error["message"])
     hint, request_id = _line(error.get("hint") or ""), _line(error.get("request_id") or "")
-    told = f"{code}: {message}"
+    message_with_code = f"{code}: {message}"
     raise XnaiError(
-        SERVER_SAYS, message=told, hint=f"{hint} ({request_id})" if request_id else hint
+        SERVER_SAYS,
+        message=message_with_code,
+        hint=f"{hint} ({request_id})" if request_id else hint,
     )
 
 
 def _line(words: object) -> str:
-    """What a server says, on one line that a terminal can show."""
+    """Return what a server says, on one line that a terminal can show."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(words)[:1000]).split())

@@ -1,61 +1,71 @@
 """Builds, starts and stops everything below the page, in order, once."""
 
 import asyncio
-import shutil
+import functools
+import threading
 import time
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack
 
 import structlog
 
-from xnai.audit import AuditLog
+from xnai.accounts import People
+from xnai.accounts.attempts import Attempts
+from xnai.accounts.carry_over import carry_over, owner_now
+from xnai.accounts.sqlite.conversations import SqliteConversations
+from xnai.aio import cancel_and_wait, install_asyncgen_hooks
+from xnai.answering.pipeline import Pipeline
+from xnai.answering.reading.prereading import Prereader
+from xnai.answering.streams import Streams
+from xnai.breakers import (
+    EMBEDDER,
+    INDEX,
+    MODEL,
+    endpoint,
+    figures,
+    heals,
+    make_breakers,
+    own,
+    retry_after,
+    words,
+)
+from xnai.data_folder.ownership import free_gigabytes, prepare_folder
+from xnai.data_folder.restoring import finish
+from xnai.data_folder.rights import keep_private
 from xnai.documents.library import Library
 from xnai.documents.protocol import DocumentLibrary
 from xnai.documents.reembed import complete, reembed, settle
-from xnai.errors import DATA_DIR_UNUSABLE, INTERNAL, XnaiError
-from xnai.guards.build import EMBEDDER, INDEX, MODEL, endpoint, make_breakers, own
-from xnai.guards.fallback import FallbackModel
-from xnai.guards.faults import heals, retry_after, words
-from xnai.guards.listener import figures
-from xnai.guards.model import GuardedModel, PatientModel
-from xnai.guards.search import GuardedEmbedder, GuardedSearch
-from xnai.health import Health, disk_look
-from xnai.llm.build import EngineBuild
-from xnai.llm.engine import LocalEngine
-from xnai.llm.fleet import Fleet
+from xnai.errors import INTERNAL, XnaiError
+from xnai.llm.build.engine_build import EngineBuild
+from xnai.llm.engine.local_engine import LocalEngine
+from xnai.llm.fallback import FallbackModel
+from xnai.llm.guarded import GuardedModel
+from xnai.llm.hardware import available_memory
 from xnai.llm.protocol import LanguageModel
-from xnai.pipeline import Pipeline
+from xnai.llm.remote.router import Router
+from xnai.models.setup import ModelSetup
+from xnai.observability import metrics
+from xnai.observability.audit import AuditLog
+from xnai.observability.export import Export
+from xnai.observability.health import Health, disk_look, in_thread
+from xnai.observability.loop_lag import LoopWatchdog
+from xnai.observability.processes import Machine
 from xnai.resilience.registry import Breakers
 from xnai.resilience.retry import Retry, RetryConfig
 from xnai.retrieval.cross_encoder import reranker
-from xnai.retrieval.embedders import Embedders
+from xnai.retrieval.embedding.switching import Embedders
+from xnai.retrieval.guarded import GuardedEmbedder, GuardedSearch
+from xnai.retrieval.index.sqlite.checking import scrub
+from xnai.retrieval.index.sqlite.index import SqliteIndex
 from xnai.retrieval.search import HybridSearch
-from xnai.retrieval.sqlite_index import SqliteIndex
+from xnai.retrieval.state import SearchState
 from xnai.settings import Settings
-from xnai.streams import Streams
-from xnai.telemetry import metrics
-from xnai.telemetry.export import Export
-from xnai.telemetry.machine import Machine
-from xnai.watchdog import LoopWatchdog
 
 log = structlog.get_logger(__name__)
 
 _EMBED_EVERY = 15.0  # seconds between two looks at the embedder; each takes it a few milliseconds
+_FILES_EVERY, _FILES_LIMIT = 15.0, 60.0  # seconds: looks at the originals
+_CHECK_EVERY = 6 * 3600.0  # seconds between two checks of the whole index
 _BUSY_SECONDS = 10.0  # that a look may wait for the turn where others work
-
-
-@dataclass
-class SearchState:
-    """Whether documents can be searched; ``since`` is seconds since the epoch."""
-
-    state: str = "starting"  # starting, ready, down
-    since: float = field(default_factory=time.time)
-    detail: str = "Opening the index"
-    error_code: str = ""
-
-    def become(self, state: str, detail: str = "", error_code: str = "") -> None:
-        """Note a change of state."""
-        self.state, self.detail, self.error_code = state, detail, error_code
-        self.since = time.time()
 
 
 class Runtime:
@@ -67,11 +77,17 @@ class Runtime:
     """
 
     def __init__(self, settings: Settings) -> None:
-        _check_data_dir(settings)
+        prepare_folder(settings.data_dir)
+        finish(settings.data_dir)
+        free = free_gigabytes(settings.data_dir)
+        log.info("data folder", path=str(settings.data_dir), free_gb=free)
         self.settings = settings
+        self.people = People.of(settings)
+        self._conversations = SqliteConversations(settings.data_dir)
         self.started_at = time.time()
         self.accepting = True
         self.audit = AuditLog(settings)
+        self.attempts = Attempts(self._wrong_key)
         self.streams = Streams(self.audit)
         self.search_state = SearchState()
         self.health = Health()
@@ -81,54 +97,96 @@ class Runtime:
         self.health.add("disk", disk_look(settings.data_dir))
         parser = self.health.add("parser")
         library = Library(
-            settings, self._index, self._embedder, self._search(), parser=parser, audit=self.audit
+            settings,
+            self._index,
+            self._embedder,
+            self._search(),
+            parser=parser,
+            audit=self.audit,
+            available_memory=available_memory,
+            whose=functools.partial(owner_now, self.people, self._conversations),
         )
         self.library: DocumentLibrary = library
-        self._turn = library.turn
+        self._library = library
+        self._reading_paused = library.reading_paused
+        self._checking: asyncio.Task[None] | None = None
         self._reembedding: asyncio.Task[None] | None = None
-        self.model: LanguageModel = self._make_model()
-        self.pipeline = Pipeline(self.library, self.model, tells_apart=not settings.reranker)
+        self.model, engine = self._make_model()
+        self.models = ModelSetup(settings, engine)
+        self._prereader = Prereader(library, self.model)
+        library.on_processed(self._prereader.processed)
+        self.pipeline = Pipeline(self.library, self.model, self._prereader.asked)
         self._watchdog = LoopWatchdog()
         self._machine = Machine(metrics, settings.data_dir)
         self._export = Export(metrics, lambda: metrics.show_breakers(figures(self.breakers)))
         self._opening: asyncio.Task[None] | None = None
+        self._running = AsyncExitStack()
+
+    def _wrong_key(self, address: str, pause: float) -> None:
+        """Note that a key was wrong, or that the address is not listened to for a while."""
+        if pause:
+            log.warning("too many wrong keys", address=address, pause_seconds=round(pause))
+        else:
+            log.warning("a wrong key was given", address=address)
+        outcome = "paused" if pause else "refused"
+        self.audit.record("sign_in", who="nobody", outcome=outcome, address=address)
 
     def _search(self) -> HybridSearch:
         embedder = GuardedEmbedder(self._embedder, own(self.breakers, EMBEDDER, self.settings))
         index = GuardedSearch(self._index, own(self.breakers, INDEX, self.settings))
         return HybridSearch(index, embedder, reranker(self.settings))
 
-    def _make_model(self) -> LanguageModel:
+    def _make_model(self) -> tuple[LanguageModel, LanguageModel | None]:
+        """The model that answers, and the local engine that it is or has."""
         settings = self.settings
         if not settings.llm_url:
-            return _engine(settings, self.breakers)
-        retrying = RetryConfig(heals, retry_after, words, attempts=2)
-        retry = Retry("endpoints", retrying, listeners=self.breakers.listeners)
-        endpoints = _fleet(settings, self.breakers)
-        fleet = PatientModel(endpoints, retry)
+            engine = _engine(settings, self.breakers)
+            return engine, engine
+        endpoints = _endpoints(settings, self.breakers)
         if not settings.llm_fallback:
-            return fleet
-        return FallbackModel(fleet, _engine(settings, self.breakers, endpoints))
+            return endpoints, None
+        engine = _engine(settings, self.breakers, endpoints)
+        return FallbackModel(endpoints, engine), engine
 
     async def start(self) -> None:
         """Begin opening index and model in the background, so that the page is up at once."""
-        self.health.loop_lag.start()
-        self.audit.start()
-        self._watchdog.start()
-        self._machine.start()
-        self._export.start()
-        self.health.start()
+        install_asyncgen_hooks()
         loop = asyncio.get_running_loop()
         metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
         metrics.model_ready.set_function(lambda: self.model.status.state == "ready")
         metrics.search_ready.set_function(lambda: self.search_state.state == "ready")
+        ends_with = self._running.push_async_callback  # what is begun last is ended first
+        ends_with(self.audit.close)
+        self.audit.start()
+        ends_with(self._export.stop)
+        self._export.start()
+        ends_with(self._machine.stop)
+        self._machine.start()
+        ends_with(self._watchdog.stop)
+        self._watchdog.start()
+        ends_with(self.health.loop_lag.stop)
+        self.health.loop_lag.start()
+        ends_with(self._embedder.close)
+        ends_with(self.library.close)
+        ends_with(self.breakers.close)
         await self.breakers.start()
+        ends_with(self.model.close)
+        ends_with(self.models.close)
+        await self.models.start()
+        ends_with(self._prereader.close)
+        self._prereader.start()
+        ends_with(self.health.stop)
+        self.health.start()
+        ends_with(self._end_tasks)
         self._opening = asyncio.create_task(self._open())
+        ends_with(self.streams.close)
 
     async def _open(self) -> None:
         try:
+            await asyncio.to_thread(keep_private, self.settings.data_dir)
             await self._embedder.start()
             is_changing = await settle(self._index, self._embedder)
+            await carry_over(self._index, self.people, self._conversations)
             await self.library.start()
         except XnaiError as exc:
             log.error("documents cannot be searched", code=exc.code, reason=exc.message)
@@ -140,6 +198,7 @@ class Runtime:
             self.search_state.become("ready")
             self._reembedding = asyncio.create_task(self._renew(is_changing), name="reembed")
             self._reembedding.add_done_callback(self._reembedded)
+            self._checking = asyncio.create_task(self._check_index(), name="check-index")
         self._look_at_search()
         # The engine's build wants all cores: searching comes first.
         await self.model.start()
@@ -158,14 +217,30 @@ class Runtime:
             return ""
 
         self.health.add("index", read)
+        if self.search_state.state == "ready":
+            self.health.add("documents", self._library.look, _FILES_EVERY, _FILES_LIMIT)
         self.health.add("index_writes", write, limit=_BUSY_SECONDS)
         self.health.add("embedder", embed, every=_EMBED_EVERY, limit=_BUSY_SECONDS)
+
+    async def _check_index(self) -> None:
+        """Look for damage in the whole index, now and again."""
+        path = self.settings.data_dir / "index.sqlite3"
+        while True:
+            stopped = threading.Event()
+            try:
+                await in_thread(functools.partial(scrub, path, self._index.damage, stopped.is_set))
+            except Exception as exc:  # noqa: BLE001 - to be looked at again
+                log.warning("the index could not be checked", exception=type(exc).__name__)
+            finally:
+                stopped.set()
+            await asyncio.sleep(_CHECK_EVERY)
 
     async def _renew(self, is_changing: bool) -> None:
         """Give documents the vectors of another model, and codes where they have none yet."""
         if is_changing:
-            await reembed(self._index, self._embedder, self._turn, self._tell_reembedding)
+            await reembed(self._index, self._embedder, self._reading_paused, self._tell_reembedding)
         await complete(self._index, self._embedder)
+        await self._index.add_checksums()
 
     def _tell_reembedding(self, done: int, total: int) -> None:
         self.search_state.detail = f"Embedding the documents anew: {done} of {total}"
@@ -186,33 +261,29 @@ class Runtime:
         await self.audit.flush()
 
     async def stop(self) -> None:
-        """Refuse new questions, end what runs, close everything in the reverse order."""
+        """Refuse new questions, end what runs, close everything in the reverse order.
+
+        What fails to close does not keep the rest open; its error is raised in the end.
+        """
         self.accepting = False
-        await self.streams.close()
-        for task in (self._opening, self._reembedding):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-        await self.health.stop()
-        await self.model.close()
-        await self.breakers.close()
-        await self.library.close()
-        await self._embedder.close()
-        await self.health.loop_lag.stop()
-        await self._watchdog.stop()
-        await self._machine.stop()
-        await self._export.stop()
-        await self.audit.close()
+        await self._running.aclose()
+
+    async def _end_tasks(self) -> None:
+        # The first starts the others.
+        for task in (self._opening, self._reembedding, self._checking):
+            await cancel_and_wait(task)
 
 
-def _fleet(settings: Settings, breakers: Breakers) -> Fleet:
-    fleet = Fleet(settings, lambda name: endpoint(breakers, name, settings))
-    metrics.queue_depth.set_function(lambda: fleet.waiting)
-    metrics.requests_running.set_function(lambda: fleet.status.running)
-    return fleet
+def _endpoints(settings: Settings, breakers: Breakers) -> Router:
+    retrying = RetryConfig(heals, retry_after, words, attempts=2)
+    retry = Retry("endpoints", retrying, listeners=breakers.listeners)
+    router = Router(settings, lambda name: endpoint(breakers, name, settings), retry)
+    metrics.queue_depth.set_function(lambda: router.waiting)
+    metrics.requests_running.set_function(lambda: router.status.running)
+    return router
 
 
-def _engine(settings: Settings, breakers: Breakers, beside: Fleet | None = None) -> LanguageModel:
+def _engine(settings: Settings, breakers: Breakers, beside: Router | None = None) -> LanguageModel:
     engine = LocalEngine(settings, EngineBuild(settings))
     engine.on_load(metrics.model_loads.inc)
     metrics.queue_depth.set_function(lambda: engine.waiting + (beside.waiting if beside else 0))
@@ -220,18 +291,3 @@ def _engine(settings: Settings, breakers: Breakers, beside: Fleet | None = None)
         lambda: engine.running + (beside.status.running if beside else 0)
     )
     return GuardedModel(engine, own(breakers, MODEL, settings))
-
-
-def _check_data_dir(settings: Settings) -> None:
-    folder = settings.data_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)  # documents are private to the user who runs the server
-        probe = folder / ".writable"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as exc:
-        reason = exc.strerror or "unknown error"
-        raise XnaiError(DATA_DIR_UNUSABLE, folder=folder, reason=reason) from exc
-    free = shutil.disk_usage(folder).free
-    log.info("data folder", path=str(folder), free_gb=round(free / 1e9, 1))

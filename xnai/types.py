@@ -1,17 +1,52 @@
 """The words that all rooms share: documents, pages, chunks, passages, citations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
-DocumentStatus = Literal["uploaded", "processing", "processed", "error"]
+DocumentStatus = Literal["uploaded", "processing", "processed", "error", "missing"]
+UNITS = 10_000  # that places in a picture divide its width, and its height, into
+
+
+class ReadingReport(NamedTuple):
+    """What the reader of a document says of its own work.
+
+    ``hidden`` names what is not shown where it was made (sheets, rows, slides), ``removed_lines``
+    the headers and footers that were taken out, with their pages.
+    """
+
+    pages_read: int = 0
+    pages_ocr: int = 0
+    pictures_unread: int = 0
+    tables: int = 0
+    forms: int = 0
+    hidden: tuple[str, ...] = ()
+    removed_lines: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def report_of(values: Sequence[Any]) -> ReadingReport:
+    """Return the report of which these are the values, as read from JSON.
+
+    Raises:
+        TypeError: they are of other kinds.
+        ValueError: there are too few.
+
+    """
+    counts = [int(value) for value in values[:5]]
+    lists = [tuple(map(str, lines)) for lines in values[5:8]]
+    read, recognised, unread, tables, forms = counts
+    hidden, removed, warnings = lists
+    return ReadingReport(read, recognised, unread, tables, forms, hidden, removed, warnings)
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """A document as the library keeps it.
 
-    ``owner`` is an opaque id (a chat thread, an API key); ``page_count`` counts pages or slides
-    and is 1 for a document that has none; ``error_*`` hold the catalogued error of a failed one.
+    ``owner`` is a person's id, ``collection`` what of theirs it belongs to (a chat; empty for
+    their own files); ``page_count`` counts pages or slides and is 1 for a document that has none;
+    ``error_*`` hold the catalogued error of a failed one, or of one whose file is ``missing``.
     ``replaces`` are the ids of former versions that go when this one is processed; on the record
     that ends an ingest, of those that have gone.
     """
@@ -31,14 +66,67 @@ class Document:
     error_message: str = ""
     error_hint: str = ""
     replaces: tuple[str, ...] = ()
+    collection: str = ""
+    report: ReadingReport = field(default_factory=ReadingReport)
+
+    @property
+    def is_searchable(self) -> bool:
+        """Whether questions can be answered from it: its text outlives its file."""
+        return self.status == "processed" or (self.status == "missing" and self.chunk_count > 0)
+
+
+class PlacedWord(NamedTuple):
+    """A word that was recognised in a picture: its span in the page's text, and where it stands.
+
+    The box is in ``UNITS`` of the picture's width and height, from its upper left corner.
+    """
+
+    start: int
+    end: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+    confidence: int  # per cent
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The text of one page or slide; ``number`` counts from 1 and is None where there are none."""
+    """The text of one page or slide; ``number`` counts from 1 and is None where there are none.
+
+    ``words`` are those that were recognised in a picture or stand in a form, in the order of the
+    text; its first ``native`` characters are those that a PDF has for itself (None: all of them).
+    """
 
     number: int | None
     text: str
+    words: tuple[PlacedWord, ...] = ()
+    native: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """A page of a document, or a stretch of it that begins at ``start``.
+
+    ``page`` is None where there are none; ``page_count`` counts those of the whole document, and
+    is 0 where that is not known.
+    """
+
+    document_id: str
+    file_name: str
+    page_count: int
+    page: int | None
+    text: str
+    start: int = 0
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PageTexts:
+    """The pages in a scope, None if there are too many; ``characters`` counts them all the same."""
+
+    characters: int
+    pages: tuple[PageText, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +184,14 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose documents are searched, and which of them (None: all)."""
+    """Whose documents are searched, and which of them (None: all).
+
+    ``owner`` is the person's id, ``collection`` one of theirs.
+    """
 
     owner: str
     document_ids: tuple[str, ...] | None = None
+    collection: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ function size(bytes) {
 }
 
 function state(document) {
+  if (document.status === "missing") return document.error || "its file is missing";
   if (document.status === "error") return document.error || "could not be read";
   if (document.status !== "processed") return "being read…";
   const pages = document.pages > 1 ? `${document.pages} pages, ` : "";

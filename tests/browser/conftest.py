@@ -1,11 +1,10 @@
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from machine import CHROMIUM
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 # Chromium itself asks its maker's servers at start; the page's own requests are what is tested.
 QUIET = [
@@ -38,8 +37,6 @@ power and runs for three days on a full tank.</p></section>
 # Its driver keeps an event loop running, in which no asynchronous test of another module could run.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"there is no {CHROMIUM}: install Chromium, or set CHROMIUM to where it is")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield chromium

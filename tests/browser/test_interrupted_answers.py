@@ -1,24 +1,24 @@
 """Answers in a real browser: lost connections, reloads, second tabs, Stop, and what comes after."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from browser_pages import ANSWER_MS, ask, finished, visit
 from playwright.sync_api import BrowserContext, Page, expect
-from test_walk import ANSWER_MS, ask, finished, visit
+from stream_pages import prepared
 
-sys.path.append(str(Path(__file__).parents[1] / "integration"))
-from stream_pages import STORY, prepared
+from rig.page import STORY
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.engine]
 
 STOP = "#stop-button"
 
 
 @pytest.fixture(scope="module")
 def streams_server(server, tmp_path_factory) -> Iterator:
-    running = prepared(server, tmp_path_factory.mktemp("browser"))
+    # A browser on a busy machine needs long for what a page does after a reload.
+    folder = tmp_path_factory.mktemp("browser")
+    running = prepared(server, folder, XNAI_DISCONNECT_GRACE="60")
     running.start()
     running.wait(model="ready")
     yield running
@@ -47,7 +47,7 @@ def test_a_blip_keeps_the_answer_running_and_stop_works_again(streams_server, pa
 
     sockets[-1].close()
 
-    page.wait_for_function("() => document.querySelector('#stop-button')", timeout=10_000)
+    page.wait_for_function("() => document.querySelector('#stop-button')", timeout=ANSWER_MS)
     page.wait_for_timeout(2500)
     assert len(sockets) >= 2
     expect(page.locator(STOP)).to_be_visible()
@@ -64,8 +64,8 @@ def test_a_reload_in_mid_answer_shows_the_answer_going_on(streams_server, page: 
 
     page.reload()
 
-    expect(page.locator(".ai-message").last).to_contain_text(before[:20], timeout=20_000)
-    expect(page.locator(STOP)).to_be_visible(timeout=10_000)
+    expect(page.locator(".ai-message").last).to_contain_text(before[:20], timeout=ANSWER_MS)
+    expect(page.locator(STOP)).to_be_visible(timeout=ANSWER_MS)
     expect(page.locator(".ai-message .message-content")).to_have_count(1)
     page.locator(STOP).click()
     finished(page)
@@ -80,8 +80,8 @@ def test_a_second_tab_shows_the_same_answer_and_stops_it(
     second = context.new_page()
     second.goto(page.url)
 
-    expect(second.locator(".ai-message").last).to_contain_text(before, timeout=20_000)
-    second.locator(STOP).click(timeout=10_000)
+    expect(second.locator(".ai-message").last).to_contain_text(before, timeout=ANSWER_MS)
+    second.locator(STOP).click(timeout=ANSWER_MS)
 
     for tab in (page, second):
         finished(tab)
@@ -97,9 +97,9 @@ def test_a_stopped_answer_is_continued_and_given_again(streams_server, page: Pag
 
     page.get_by_role("button", name="Continue").click()
 
-    expect(page.locator(STOP)).to_be_visible(timeout=10_000)
+    expect(page.locator(STOP)).to_be_visible(timeout=ANSWER_MS)
     expect(page.locator(".ai-message .message-content")).to_have_count(1)
-    page.locator(STOP).click(timeout=20_000)
+    page.locator(STOP).click(timeout=ANSWER_MS)
     finished(page)
     expect(page.get_by_role("button", name="Continue")).to_have_count(1)
 

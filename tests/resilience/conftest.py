@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from dependency import QUICK, Ear
-from redis_server import RedisServer, binaries
 
+from rig.dependency import QUICK, Ear
+from rig.redis_server import RedisServer, binaries
 from xnai.resilience.breaker import Breaker
 from xnai.resilience.config import Config
 from xnai.resilience.registry import Breakers
@@ -42,7 +42,7 @@ class Replicas:
         breaker.ear, breaker.link = ear, registry.link
         breaker.registry = registry
         await registry.start()
-        await breaker.judge.ready()
+        await breaker.ready()
         await asyncio.sleep(0)
         return breaker
 

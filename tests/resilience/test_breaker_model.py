@@ -5,10 +5,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from redis import Redis
-from redis_server import RedisServer, binaries
 from script_machine import ScriptError, machine
 
-from xnai.resilience.redis_store import SCRIPT
+from rig.redis_server import RedisServer, binaries
+from xnai.resilience.redis.store import SCRIPT
 
 # What a mutant changes, and into what. Each is a mistake that somebody could make.
 MUTANTS = {
@@ -16,7 +16,7 @@ MUTANTS = {
     "growth without end": ("math.min(grown, args.longest)", "grown"),
     "no jitter": ("args.longest) * args.jitter", "args.longest)"),
     "opens are not counted": ("c.opens = c.opens + 1", ""),
-    "opens are never forgotten": ("c.opens, c.due = 0, 0\n      end", "end"),
+    "opens are never forgotten": ("  c.opens, c.due = 0, 0\nend", "end"),
     "an epoch for two transitions": ("reason, c.epoch + 1, 0, now", "reason, c.epoch, 0, now"),
     "tickets outlive their round": ("redis.call('DEL', tickets)\nend", "end"),
     "leases do not expire": ("redis.call('ZREMRANGEBYSCORE', tickets, '-inf', now)", ""),
@@ -24,19 +24,29 @@ MUTANTS = {
         "redis.call('ZREMRANGEBYSCORE', tickets, now + 2 * args.lease, '+inf')",
         "",
     ),
-    "open time of a clock set back": ("if c.due > now + args.longest", "if false"),
-    "one probe too many": ("+ c.ok < args.probes", "+ c.ok <= args.probes"),
-    "successes give their place back": (
-        "redis.call('ZCARD', tickets) + c.ok < args.probes",
-        "redis.call('ZCARD', tickets) < args.probes",
-    ),
+    "open time of a clock set back": ("not_after('due', now + c.length)", ""),
+    "the longest open time of a clock set back": ("not_after('due', now + c.length)", "not_after('due', now + args.longest)"),
+    "a round of a clock set back": ("not_after('since', now)", ""),
+    "a command of a clock set back": ("not_after('commanded', now)", ""),
+    "answers of a clock set back": ("if age < 0 or age > 10", "if age > 10"),
+    "one probe too many": ("c.need - c.ok - redis.call('ZCARD', tickets)) do", "c.need - c.ok - redis.call('ZCARD', tickets) + 1) do"),
+    "successes give their place back": ("c.need - c.ok - redis.call('ZCARD', tickets)) do", "c.need - redis.call('ZCARD', tickets)) do"),
+    "as many probes as there are": ("math.min(args.want or 1, c.need", "math.min(99, c.need"),
+    "each replica has a number of its own": ("c.need = of_epoch('round') or args.probes", "c.need = args.probes"),
+    "a round without end": ("now - c.since >= args.half_open", "false"),
+    "an older command comes last": ("op == 'set' and commanded <= now - (args.age or 0)", "op == 'set'"),
+    "a command is always of now": ("c.opens, c.due, c.commanded = 0, 0, now - (args.age or 0)", "c.opens, c.due, c.commanded = 0, 0, now"),
+    "who was cut off overrules an operator": ("if c.commanded > heard then", "if false then"),
+    "answers do not decide": ("(c.question and silent == 0)", "false"),
+    "the first answer decides": ("(c.question and silent == 0)", "c.question"),
+    "a question is never too old": ("if c.question and (c.question > now or now - c.question > ASKED) then c.question = nil end", ""),
     "probes before the time": ("now >= c.due then", "true then"),
     "the time is never over": ("now >= c.due then", "now > c.due then"),
     "tickets given twice": ("whole(c.fence) .. '-' .. args.nonce", "whole(c.fence)"),
     "a void ticket counts": ("redis.call('ZREM', tickets, args.ticket) == 1", "true"),
     "a void ticket is renewed": ("reply.held = redis.call('ZSCORE', tickets, args.ticket) and true or false", "reply.held = true"),
     "renewing changes nothing": ("if reply.held then redis.call('ZADD'", "if false then redis.call('ZADD'"),
-    "one success closes": ("if c.ok >= args.probes then", "if true then"),
+    "one success closes": ("if c.ok >= c.need then close(args.reason) end", "close(args.reason)"),
     "successes are not counted": ("c.ok = c.ok + 1", ""),
     "a failed probe closes": ("if args.result == 'failed' then\n      open(args.reason)", "if args.result == 'failed' then\n      become('closed', args.reason)"),
     "a returned probe is a success": ("elseif args.result == 'succeeded' then", "else"),
@@ -65,7 +75,7 @@ MUTANTS = {
     "slowness is no sickness": ("or row.slow / row.calls >= args.slow_rate", ""),
     "failures are no sickness": ("row.failures / row.calls >= args.failure_rate", "false"),
     "a reset keeps the rows": ("if args.clear then redis.call('DEL', rows) end", ""),
-    "a command keeps the growth": ("c.opens, c.due = 0, 0\n  if args.clear", "if args.clear"),
+    "a command keeps the growth": ("c.opens, c.due, c.commanded = 0, 0, now", "c.commanded = now"),
     "an empty store says nothing": ("reply.empty = true", ""),
 }  # fmt: skip
 # Not among them, since no sequence of events tells them apart: a row that is older than ten times

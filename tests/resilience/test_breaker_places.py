@@ -5,9 +5,10 @@ import socket
 import subprocess
 
 import pytest
-from dependency import Dependency, Ear, outcome, until
-from redis_server import RedisServer, binaries
 
+from rig.dependency import Dependency, Ear, due, outcome, until
+from rig.processes import free_port
+from rig.redis_server import RedisServer, binaries
 from xnai.resilience.config import Config
 from xnai.resilience.registry import Breakers
 from xnai.resilience.states import State
@@ -16,12 +17,6 @@ RIGHTS = (
     "~cb:* &cb:* -@all +evalsha +eval +time +hgetall +hset +hdel +hget +zremrangebyscore +zcard "
     "+zrange +zadd +zrem +zscore +del +pexpire +publish +subscribe +ping"
 )
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
@@ -50,7 +45,7 @@ async def two_replicas_agree(url):
         for registry in registries:
             await registry.start()
         for one in (first, second):
-            await one.judge.ready()
+            await one.ready()
         await until(lambda: not any(registry.link.away for registry in registries))
         assert [[], []] == [ear.reasons("redis") for ear in ears]
         dependency = Dependency()
@@ -59,10 +54,10 @@ async def two_replicas_agree(url):
             await outcome(first, dependency)
         await until(lambda: second.state is State.OPEN)
         dependency.sick = False
-        await asyncio.sleep(0.35)
+        await due(second)
         assert await outcome(second, dependency) == "well"
         await until(lambda: first.state is State.CLOSED)
-        assert {2 + 1} == {one.judge.fleet.epoch for one in (first, second)}
+        assert {2 + 1} == {one.machine.fleet.epoch for one in (first, second)}
     finally:
         for registry in registries:
             await registry.close()
@@ -98,10 +93,10 @@ async def test_a_master_behind_a_sentinel_and_its_failover(start, tmp_path):
     breaker = registry.make("dep", Config(resync=0.3))
     await registry.start()
     try:
-        await breaker.judge.set_state(State.FORCED_OPEN, "maintenance")
+        await breaker.set_state(State.FORCED_OPEN, "maintenance")
         replica.command("REPLICAOF", "NO", "ONE")
         master.kill()
-        await until(lambda: registry.link.state is State.OPEN, 5)
+        await until(lambda: registry.link.state is State.OPEN)
         settings_now = ("SENTINEL", "REMOVE", "main"), (
             "SENTINEL", "MONITOR", "main", "127.0.0.1", str(second), "1",
         )  # fmt: skip
@@ -110,7 +105,7 @@ async def test_a_master_behind_a_sentinel_and_its_failover(start, tmp_path):
             for words in settings_now:
                 plug.sendall((" ".join(words) + "\r\n").encode())
                 plug.recv(1000)
-        await until(lambda: registry.link.state is State.CLOSED, 15)
+        await until(lambda: registry.link.state is State.CLOSED)
         kept = replica.command("HGET", "cb:{dep}", "state")
     finally:
         await registry.close()
@@ -118,9 +113,8 @@ async def test_a_master_behind_a_sentinel_and_its_failover(start, tmp_path):
     assert breaker.state is State.FORCED_OPEN
 
 
+@pytest.mark.needs("redis_with_tls")  # the Valkey of the package has no TLS
 async def test_tls_with_a_certificate_of_our_own(start, tmp_path):
-    if "redis" not in binaries():
-        pytest.skip("the Valkey of the package is built without TLS; install redis-server")
     make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2"
     more = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     subprocess.run(  # noqa: ASYNC221 - nothing else runs yet

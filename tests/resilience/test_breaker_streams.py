@@ -4,9 +4,9 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from dependency import SickError
 
-from xnai.resilience.breaker import Breaker, BreakerOpenError
+from rig.dependency import SickError, until
+from xnai.resilience import Breaker, CircuitOpenError
 from xnai.resilience.config import Config
 from xnai.resilience.states import State
 from xnai.resilience.stream import StreamTimeoutError
@@ -44,7 +44,7 @@ async def test_a_stream_is_passed_on_whole_and_counts_as_one_call():
     it = breaker()
 
     assert ["a", "b"] == await read(it, Words("a", "b"))
-    assert it.judge.totals() == (1, 0, 0)
+    assert it.totals() == (1, 0, 0)
 
 
 async def test_a_stream_that_dies_half_way_is_a_failure():
@@ -55,7 +55,7 @@ async def test_a_stream_that_dies_half_way_is_a_failure():
         await read(it, words)
 
     assert it.state is State.OPEN
-    with pytest.raises(BreakerOpenError):
+    with pytest.raises(CircuitOpenError):
         await read(it, words)
 
 
@@ -66,7 +66,7 @@ async def test_a_stream_closed_by_its_reader_is_neither():
         assert await anext(items) == "a"
 
     assert words.closed
-    assert it.judge.totals() == (0, 0, 0)
+    assert it.totals() == (0, 0, 0)
     assert it.counts.cancelled == 1
 
 
@@ -79,7 +79,7 @@ async def test_a_reader_cancelled_while_it_waits_is_neither():
     with pytest.raises(asyncio.CancelledError):
         await task
     assert words.closed
-    assert it.judge.totals() == (0, 0, 0)
+    assert it.totals() == (0, 0, 0)
 
 
 async def test_a_stream_that_does_not_begin_in_time_is_ended_as_a_failure():
@@ -94,11 +94,11 @@ async def test_a_stream_that_does_not_begin_in_time_is_ended_as_a_failure():
 
 
 async def test_a_stream_that_falls_silent_is_ended_as_a_failure():
-    it = breaker(first_item=1.0, between_items=0.05)
-    words = Words("a", 0.03, "b", 0.03, "c", 60.0)
+    it = breaker(first_item=10.0, between_items=0.5)
+    words = Words("a", 0.3, "b", 0.3, "c", 60.0)
     seen = []
 
-    with pytest.raises(StreamTimeoutError, match=r"fell silent within 0\.05 s"):
+    with pytest.raises(StreamTimeoutError, match=r"fell silent within 0\.5 s"):
         async for item in it.stream(words):
             seen.append(item)  # noqa: PERF401 - what came before the error is the point
 
@@ -114,7 +114,7 @@ async def test_a_slow_reader_is_not_the_streams_fault():
         seen.append(item)
 
     assert ["a", "b", "c"] == seen
-    assert it.judge.totals() == (1, 0, 0)
+    assert it.totals() == (1, 0, 0)
 
 
 async def test_one_timer_watches_a_stream_of_many_items():
@@ -145,10 +145,10 @@ async def test_a_long_streaming_probe_that_has_begun_closes_it_after_its_time():
     with pytest.raises(SickError):
         await read(it, Words(SickError()))
     await asyncio.sleep(0.06)
-    task = asyncio.create_task(read(it, Words("a", 0.5, "b")))
-    await asyncio.sleep(0.2)
+    task = asyncio.create_task(read(it, Words("a", 1.5, "b")))
+    await until(lambda: it.state is State.CLOSED)
 
-    assert it.state is State.CLOSED
+    assert not task.done()
     assert ["a", "b"] == await task
     await it.close()
 
@@ -160,4 +160,4 @@ async def test_the_watchdog_leaves_the_cancellation_of_others_alone():
             await read(it, Words(60.0))
 
     assert not isinstance(caught.value, StreamTimeoutError)
-    assert it.judge.totals() == (0, 0, 0)
+    assert it.totals() == (0, 0, 0)

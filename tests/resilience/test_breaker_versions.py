@@ -1,15 +1,12 @@
 """An old and a new version of the script on the same keys, as during a rolling update."""
 
-import asyncio
-
-from dependency import QUICK, Dependency, Ear, outcome, until
-
-from xnai.resilience.address import parse_address
+from rig.dependency import QUICK, Dependency, Ear, due, outcome, until
 from xnai.resilience.breaker import Breaker
 from xnai.resilience.config import Config
 from xnai.resilience.events import Listeners
-from xnai.resilience.link import RedisLink
-from xnai.resilience.redis_store import SCRIPT
+from xnai.resilience.redis.address import parse_address
+from xnai.resilience.redis.connection import RedisLink
+from xnai.resilience.redis.store import SCRIPT
 from xnai.resilience.states import State
 
 # What a later version may do: more fields in the state, the rows and the snapshot.
@@ -36,7 +33,7 @@ async def test_old_and_new_replicas_open_probe_and_close_together(redis):
     try:
         for breaker, link, _ in made:
             link.start()
-            await breaker.start()
+            breaker.start()
         await until(lambda: not any(link.away for _, link, _ in made))
         dependency = Dependency()
         for prober, _, _ in (made[0], made[1]):
@@ -44,9 +41,9 @@ async def test_old_and_new_replicas_open_probe_and_close_together(redis):
             for breaker, _, _ in made:
                 for _ in range(5):
                     await outcome(breaker, dependency)
-            await until(lambda: all(b.judge.fleet.state is State.OPEN for b, _, _ in made))
+            await until(lambda: all(b.machine.fleet.state is State.OPEN for b, _, _ in made))
             dependency.sick = False
-            await asyncio.sleep(0.4)
+            await due(prober)
             assert await outcome(prober, dependency) == "well"
             await until(lambda: all(b.state is State.CLOSED for b, _, _ in made))
         assert [[], []] == [ear.reasons("redis") for _, _, ear in made]

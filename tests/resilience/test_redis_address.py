@@ -1,9 +1,11 @@
 """Addresses of Redis, and what comes from there."""
 
+import json
+
 import pytest
 
-from xnai.resilience import wire
-from xnai.resilience.address import parse_address
+from xnai.resilience.redis import wire
+from xnai.resilience.redis.address import parse_address
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_a_snapshot_is_put_into_the_times_of_this_process():
     ],
 )
 def test_a_snapshot_that_is_none_is_refused(spoilt):
-    with pytest.raises(wire.GarbledError):
+    with pytest.raises(wire.GarbledReplyError):
         wire.snapshot(GOOD | spoilt, 0.0)
 
 
@@ -109,5 +111,24 @@ def test_a_state_that_a_newer_version_invented_lets_each_replica_protect_itself(
 
 @pytest.mark.parametrize("text", ["", "[]", "nonsense", "[" * 100_000])
 def test_what_is_no_object_is_refused(text):
-    with pytest.raises(wire.GarbledError):
+    with pytest.raises(wire.GarbledReplyError):
         wire.parse(text)
+
+
+def test_a_reply_is_read_whole_from_its_text():
+    text = json.dumps(GOOD | {"tickets": ["3-1-n"], "held": True, "asked": 1})
+
+    found = wire.reply(text, 100.0)
+
+    assert found.snapshot == wire.snapshot(GOOD, 100.0)
+    assert (found.tickets, found.held, found.empty, found.asked) == (("3-1-n",), True, False, False)
+
+
+@pytest.mark.parametrize("tickets", ["3-1-n", [1], {"a": "b"}])
+def test_tickets_that_are_none_are_not_taken(tickets):
+    assert wire.reply(json.dumps(GOOD | {"tickets": tickets}), 0.0).tickets == ()
+
+
+def test_a_message_is_a_state_or_a_question():
+    assert wire.message(json.dumps({"hello": "me"}), 0.0) == wire.StoreQuestion("me")
+    assert wire.message(json.dumps(GOOD), 1.0) == wire.snapshot(GOOD, 1.0)

@@ -1,81 +1,15 @@
-"""The arrows of the house, read from the imports of every module."""
+"""The walls of the house: what each room may import, and the limits that hold everywhere."""
 
 import ast
-from pathlib import Path
+import importlib.util
+import re
 
 import pytest
+from house import FLOORS, LIMITS, House, floor_of
+from paths import ROOT
+from source_imports import imports
 
-ROOT = Path(__file__).parents[2]
-SOURCES = sorted([*(ROOT / "xnai").rglob("*.py"), ROOT / "app.py"])
-
-# A room may import the rooms of lower floors and those named in WITHIN, nothing else of xnai.
-FLOORS = [
-    {"errors", "errors_docs", "types", "settings", "settings_docs", "patterns", "port", "words"},
-    {"telemetry"},
-    {"reporting", "watchdog", "audit", "audit_file"},
-    {"health"},
-    {"resilience", "retrieval"},
-    {"documents", "llm"},
-    {"guards"},
-    {
-        "account",
-        "citations",
-        "confidence",
-        "ending",
-        "events",
-        "follow_up",
-        "grounding",
-        "part_notes",
-        "pipeline",
-        "prompt",
-        "query_likelihood",
-        "spans",
-        "whole_document",
-        "whole_question",
-        "without_answer",
-    },
-    {"streams"},
-    {"runtime"},
-    {"api", "ui", "evaluation"},
-    {"cli", "cli_errors", "breaker_cli", "client", "doctor", "models", "backup"},
-    {"app"},
-]
-WITHIN = {
-    "settings": {"errors"},
-    "settings_docs": {"settings"},
-    "errors_docs": {"errors"},
-    "port": {"errors"},
-    "pipeline": {
-        "events",
-        "citations",
-        "ending",
-        "follow_up",
-        "grounding",
-        "prompt",
-        "query_likelihood",
-        "whole_document",
-        "whole_question",
-        "without_answer",
-    },
-    "query_likelihood": {"events", "follow_up", "grounding", "prompt"},
-    "ending": {"events", "citations", "grounding", "without_answer"},
-    "without_answer": {"events", "citations", "grounding"},
-    "follow_up": {"events", "citations"},
-    "whole_document": {"events", "grounding", "part_notes", "whole_question"},
-    "part_notes": {"citations", "grounding", "whole_question"},
-    "grounding": {"citations", "confidence", "events", "spans"},
-    "confidence": {"citations"},
-    "spans": {"citations"},
-    "prompt": {"events", "citations"},
-    "citations": {"events"},
-    "api": {"runtime"},
-    "cli": {"client", "cli_errors", "breaker_cli", "doctor", "models", "backup"},
-    "models": {"client"},
-    "breaker_cli": {"client"},
-    "watchdog": {"telemetry"},
-    "audit": {"audit_file"},
-    "account": {"events"},
-}
+HOUSE = House(ROOT)
 CONFINED = {
     "chainlit": {"ui", "app", "cli"},
     "socketio": {"ui", "app"},
@@ -86,124 +20,153 @@ CONFINED = {
     "huggingface_hub": {"models"},
     "redis": {"resilience"},
     "tenacity": {"resilience"},
-    "apsw": {"retrieval", "documents", "ui"},
+    "apsw": {"accounts", "retrieval", "ui"},
     "onnxruntime": {"retrieval"},
     "pypdfium2": {"documents"},
     "markitdown": {"documents"},
-    "prometheus_client": {"telemetry"},
-    "opentelemetry": {"telemetry"},
+    "prometheus_client": {"observability"},
+    "opentelemetry": {"observability"},
 }
 
 
-def module(path):
-    return path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+def each(modules):
+    return pytest.mark.parametrize("module", modules, ids=lambda module: module.name)
 
 
-def room(name):
-    """The room a module belongs to: ``xnai.llm.engine`` is in ``llm``."""
-    parts = name.split(".")
-    return parts[1] if parts[0] == "xnai" and len(parts) > 1 else parts[0]
+def libraries(module):
+    return {name.split(".")[0] for name in module.imports()}
 
 
-def imports(path):
-    """Every module a file imports, inside functions and under TYPE_CHECKING too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are written in full"
-            assert node.module is not None
-            if node.module == "xnai":
-                yield from (f"xnai.{alias.name}" for alias in node.names)
-            else:
-                yield node.module
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_limit_of_the_house_is_kept(limit):
+    assert [] == LIMITS[limit](HOUSE)
 
 
-def floor(name):
-    return next((level for level, rooms in enumerate(FLOORS) if name in rooms), None)
+def test_there_are_few_enough_rooms_to_keep_in_mind():
+    assert [] == HOUSE.too_many_rooms()
 
 
-def is_room(name):
-    parts = name.split(".")
-    return parts[0] == "xnai" and len(parts) > 1 and not parts[1].startswith("__")
+def test_every_room_stands_on_one_floor_alone():
+    standing = sorted(room for rooms in FLOORS for room in rooms)
+    assert standing == sorted({*HOUSE.rooms, "app"})
+    assert all(floor_of(room) is not None for room in HOUSE.rooms)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module)
-def test_a_module_imports_only_from_floors_below_its_own(path):
-    here = room(module(path))
-    if here == "__init__":
-        return
-    assert floor(here) is not None, f"{here} stands on no floor: name it in FLOORS"
-    upward = [
-        name
-        for name in imports(path)
-        if is_room(name)
-        and room(name) != here
-        and room(name) not in WITHIN.get(here, set())
-        and (floor(room(name)) is None or floor(room(name)) >= floor(here))
+def test_imports_are_written_in_full():
+    relative = [
+        module.name
+        for module in HOUSE.modules
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom) and node.level
     ]
-    assert upward == []
+    assert [] == relative
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module)
-def test_a_library_is_imported_only_in_the_rooms_it_is_for(path):
-    here = room(module(path))
+@each(HOUSE.modules)
+def test_a_library_is_imported_only_in_the_rooms_it_is_for(module):
     strays = [
-        name for name in imports(path) if here not in CONFINED.get(name.split(".")[0], {here})
+        name for name in libraries(module) if module.room not in CONFINED.get(name, {module.room})
     ]
     assert strays == []
 
 
-def test_one_module_alone_talks_to_a_hub_and_only_its_command_imports_it():
-    talking = [
-        module(path)
-        for path in SOURCES
-        if any(name.split(".")[0] == "huggingface_hub" for name in imports(path))
-    ]
-    importing = {
-        module(path) for path in SOURCES if "xnai.models.hub" in set(top_level_imports(path))
+def test_one_module_alone_starts_processes():
+    """Reaper, probe and pip's caller do so too, but inside of a child that this one has started."""
+    calls = re.compile(r"subprocess_(exec|shell)\(|os\.(fork|spawn\w*)\(")
+    starting = {
+        one.name
+        for one in HOUSE.modules
+        if {"subprocess", "multiprocessing"} & libraries(one) or calls.search(one.path.read_text())
     }
+    assert {
+        "xnai.models.carriers",
+        "xnai.processes.child",
+        "xnai.processes.sandbox.probe",
+        "xnai.llm.build.reaper",
+    } == starting
+
+
+SQL = re.compile(
+    r"\b(SELECT\s.*\sFROM\s+(?!sqlite_schema)\w|INSERT\s+(OR\s+\w+\s+)?INTO\s|UPDATE\s+\w+\s+SET\s"
+    r"|DELETE\s+FROM\s|(CREATE|ALTER|DROP)\s+(VIRTUAL\s+)?(TABLE|INDEX)\s)",
+    re.DOTALL,
+)
+
+
+@each([one for one in HOUSE.modules if one.path.parent.name != "sqlite"])
+def test_sql_stands_in_the_stores_alone(module):
+    """Which are the folders called ``sqlite``: another database is a folder beside them."""
+    texts = [
+        node.value
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert [text for text in texts if SQL.search(text)] == []
+    assert "apsw" not in libraries(module)
+
+
+def test_one_module_alone_talks_to_a_hub_and_only_its_command_imports_it():
+    talking = [one.name for one in HOUSE.modules if "huggingface_hub" in libraries(one)]
+    importing = {one.name for one in HOUSE.modules if "xnai.models.hub" in {*at_once(one)}}
     assert ["xnai.models.hub"] == talking
     assert importing <= {"xnai.models.fetch", "xnai.models.wanted"}
-    assert not reached("xnai.cli") & {"xnai.models.hub", "xnai.models.fetch"}
-
-
-def reached(start):
-    """Every module of the project that importing one imports."""
-    seen, waiting = set(), [start]
-    while waiting:
-        name = waiting.pop()
-        path = source(name)
-        if name not in seen and path is not None:
-            seen.add(name)
-            waiting += [*top_level_imports(path), name.rpartition(".")[0]]
-    return seen
+    assert not reached("xnai.cli.main") & {"xnai.models.hub", "xnai.models.fetch"}
 
 
 def test_the_server_process_never_reaches_the_engine_by_import():
-    seen, waiting = set(), ["app", "xnai.cli"]
+    names = reached("app", "xnai.cli.main")
+    assert {"xnai.runtime", "xnai.llm.engine.local_engine", "xnai.api.chat"} <= names
+    assert [] == [
+        one.name for one in HOUSE.modules if one.name in names and "llama_cpp" in libraries(one)
+    ]
+
+
+def reached(*starts: str) -> set[str]:
+    """Every module of the project that importing some of them imports."""
+    modules = {module.name: module for module in HOUSE.modules}
+    seen, waiting = set(), [*starts]
     while waiting:
         name = waiting.pop()
-        path = source(name)
-        if name in seen or path is None:
-            continue
-        seen.add(name)
-        assert "llama_cpp" not in {found.split(".")[0] for found in imports(path)}, name
-        waiting += [*top_level_imports(path), name.rpartition(".")[0]]
-    assert {"xnai.runtime", "xnai.llm.engine", "xnai.api.chat"} <= seen
+        if name in modules and name not in seen:
+            seen.add(name)
+            waiting += [*at_once(modules[name]), name.rpartition(".")[0]]
+    return seen
 
 
-def source(name):
-    path = ROOT / name.replace(".", "/")
-    candidates = (path.with_suffix(".py"), path / "__init__.py") if name else ()
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
-
-
-def top_level_imports(path):
+def at_once(module):
     """What importing a module imports at once, a package's members included."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in module.tree.body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+BENCHES = sorted([*(ROOT / "bench").rglob("*.py"), *(ROOT / "rig").rglob("*.py")])
+
+
+@pytest.mark.parametrize("path", BENCHES, ids=lambda path: path.name)
+def test_benches_take_nothing_from_the_tests(path):
+    """What both need is in rig."""
+    of_tests = {other.stem for other in (ROOT / "tests" / "support").rglob("*.py")}
+    assert of_tests.isdisjoint(imports(path))
+    assert '"tests"' not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", BENCHES, ids=lambda path: path.name)
+def test_what_a_bench_takes_from_the_program_is_there(path):
+    taken = [
+        (node.module, alias.name)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").partition(".")[0] in {"xnai", "rig"}
+        for alias in node.names
+    ]
+    missing = [
+        f"{module}.{name}"
+        for module, name in taken
+        if not hasattr(importlib.import_module(module), name)
+        and importlib.util.find_spec(f"{module}.{name}") is None
+    ]
+    assert missing == []

@@ -1,5 +1,5 @@
 """HTTP beside the page: OpenAI-compatible chat, files, health, metrics, and the port's guard."""
 
-from xnai.api.installation import install
+from xnai.api.routes import install
 
 __all__ = ["install"]

@@ -1,84 +1,80 @@
-"""Who a caller is: the owner whose documents are seen and searched."""
+"""Authentication of API callers: by an API key, or by the page's cookie."""
 
-import hashlib
-import hmac
 from collections.abc import Callable
 
 from starlette.requests import Request
 
-from xnai.audit import acting
-from xnai.errors import FORBIDDEN, UNAUTHORIZED, XnaiError
-from xnai.settings import Settings
-from xnai.types import Document
+from xnai.accounts import SERVER, Principal, acting, may
+from xnai.api.protocol import ApiRuntime
+from xnai.errors import FORBIDDEN, SIGN_IN_PAUSED, UNAUTHORIZED, XnaiError
+from xnai.net import client_address
 
-PageUser = Callable[[Request], bool]
-ANYONE = "api"
-_KEY_OWNER = "key:"
-_OWNER_DIGITS = 16
+PagePerson = Callable[[Request], Principal | None]
 
 
 class Authority:
-    """Checks API keys; ``page_user`` tells whether a request carries a valid login of the page."""
+    """Determines for whom a request is served.
 
-    def __init__(self, settings: Settings, page_user: PageUser) -> None:
-        self._digests = [_digest(key.get_secret_value()) for key in settings.api_keys]
-        self._page_user = page_user
+    Args:
+        runtime: knows who may come in, and counts wrong keys.
+        page_person: returns the person whose cookie a request carries, if the cookie is valid.
 
-    def owner(self, request: Request) -> str:
-        """The owner id of a caller of the API.
+    """
+
+    def __init__(self, runtime: ApiRuntime, page_person: PagePerson) -> None:
+        self._people = runtime.people
+        self._attempts = runtime.attempts
+        self._trusted = runtime.settings.trusted_proxies
+        self._page_person = page_person
+
+    def caller(self, request: Request) -> Principal:
+        """Return the holder of the request's key; without keys, the local person.
 
         Raises:
-            XnaiError: UNAUTHORIZED.
+            XnaiError: UNAUTHORIZED, SIGN_IN_PAUSED.
 
         """
-        owner = self._key_owner(request) if self._digests else ANYONE
-        if owner is None:
+        principal = self._by_key(request) if self._people.have_keys else self._people.local
+        if principal is None or not may(principal, "use", SERVER):
             raise XnaiError(UNAUTHORIZED)
-        acting.set(owner)
-        return owner
+        acting.set(principal)
+        return principal
 
-    def operator(self, request: Request) -> str:
-        """The owner id of a caller who may change how the server works, by the first key.
-
-        Without keys that is whoever reaches the port, which then listens on loopback only.
+    def operator(self, request: Request) -> Principal:
+        """Return a caller who may operate the server: the local person, or the first key's holder.
 
         Raises:
             XnaiError: UNAUTHORIZED, FORBIDDEN.
 
         """
-        owner = self.owner(request)
-        if self._digests and owner != _owner_of(self._digests[0]):
+        principal = self.caller(request)
+        if not may(principal, "operate", SERVER):
             raise XnaiError(FORBIDDEN)
-        return owner
+        return principal
 
-    def may_show(self, request: Request) -> Callable[[Document], bool]:
-        """Which documents the caller may look at, the page's own included.
-
-        Ids of documents cannot be guessed, and the page hands them out to those who may see them.
-        A key does not open what another key has brought.
+    def reader(self, request: Request) -> Principal:
+        """Return the caller, or, without a key, whoever is signed in to the page.
 
         Raises:
             XnaiError: UNAUTHORIZED.
 
         """
-        if not self._digests or self._page_user(request):
-            return lambda _: True
-        owner = self.owner(request)
-        return lambda document: document.owner == owner or not document.owner.startswith(_KEY_OWNER)
+        if "authorization" not in request.headers and self._people.have_keys:
+            principal = self._page_person(request)
+            if principal is not None and may(principal, "use", SERVER):
+                acting.set(principal)
+                return principal
+        return self.caller(request)
 
-    def _key_owner(self, request: Request) -> str | None:
+    def _by_key(self, request: Request) -> Principal | None:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        given = _digest(key.strip())
-        # Every key is compared, so that the time taken tells nothing about which came close.
-        matches = [hmac.compare_digest(given, digest) for digest in self._digests]
-        if scheme.lower() != "bearer" or not any(matches):
+        if not key.strip():
             return None
-        return _owner_of(given)
-
-
-def _owner_of(digest: bytes) -> str:
-    return _KEY_OWNER + digest.hex()[:_OWNER_DIGITS]
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
+        found = self._people.of_key(key.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
+            peer = request.client.host if request.client else None
+            forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+            wait = self._attempts.record_failure(client_address(peer, forwarded, self._trusted))
+            if wait:
+                raise XnaiError(SIGN_IN_PAUSED, retry_after=wait)
+        return found

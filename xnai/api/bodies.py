@@ -1,40 +1,46 @@
-"""How much a request may carry, and how one that carries too much is told so."""
+"""Limits on the size of requests, and how a client that exceeds one is told."""
 
 import asyncio
 import re
+from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from xnai.answering.limits import body_limit
 from xnai.errors import BODY_TOO_LARGE, FILE_TOO_LARGE, XnaiError
 from xnai.settings import Settings
 
 MEGABYTE = 1024 * 1024
 UPLOAD_OVERHEAD = MEGABYTE  # boundaries, part headers and small fields around a file
-_OTHER_LIMIT_MB = 10
+_OTHER_LIMIT = MEGABYTE // 4  # the page's own requests are small
+_SOCKET_LIMIT = 4 * MEGABYTE  # of the page's socket, where it goes by HTTP: a frame of any text
 _API_FILES = "/v1/files"
+_API_CHAT = "/v1/chat/completions"
+_SOCKET = "/ws/socket.io"
 _UPLOAD_PATHS = frozenset({_API_FILES, "/project/file"})
 _LINGER_SECONDS = 10.0
 _LINGER_IDLE_SECONDS = 2.0
 
 
 def declared_length(headers: Headers) -> int:
-    """``Content-Length`` in bytes, 0 if there is none."""
+    """Return ``Content-Length`` in bytes, 0 if there is none."""
     value = headers.get("content-length", "")
     return parse_number(value) or 0
 
 
 def parse_number(text: str) -> int | None:
-    """A number of at most 18 decimal digits (``int`` raises on thousands of them)."""
+    """Parse a number of at most 18 decimal digits (``int`` raises on thousands of them)."""
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 class BodyLimit:
-    """Counts the bytes of every request while they arrive and stops at the limit."""
+    """Counts the bytes of every request while they arrive, and stops at the limit."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, context_tokens: Callable[[], int]) -> None:
         self._app = app
         self._upload_mb = settings.upload_max_mb
+        self._context_tokens = context_tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application with a counted ``receive``.
@@ -79,15 +85,18 @@ class BodyLimit:
         if path in _UPLOAD_PATHS:
             error = XnaiError(FILE_TOO_LARGE, name="The upload", limit_mb=self._upload_mb)
             return self._upload_mb * MEGABYTE + UPLOAD_OVERHEAD, error
-        error = XnaiError(BODY_TOO_LARGE, limit_mb=_OTHER_LIMIT_MB)
-        return _OTHER_LIMIT_MB * MEGABYTE, error
+        if path == _API_CHAT:
+            limit = body_limit(self._context_tokens())
+        else:
+            limit = _SOCKET_LIMIT if _SOCKET in path else _OTHER_LIMIT
+        return limit, XnaiError(BODY_TOO_LARGE, limit_mb=f"{limit / MEGABYTE:.3g}")
 
 
 class Linger:
-    """Lets a client that still sends its body read an answer that came early.
+    """Lets a client that is still sending its body read a response that came early.
 
     Closing a socket with unread data resets the connection, and the reset may overtake the
-    answer; so the rest is read and thrown away for a short while (as nginx' lingering_close).
+    response. So the rest is read and discarded for a short while (like nginx' lingering_close).
     """
 
     def __init__(self, app: ASGIApp) -> None:

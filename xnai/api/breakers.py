@@ -1,4 +1,4 @@
-"""``/v1/breakers``: what operators see of the circuit breakers, and can do to them."""
+"""``/v1/breakers``: the circuit breakers, for operators to look at and to change."""
 
 import json
 
@@ -9,7 +9,7 @@ from starlette.routing import Route
 from xnai.api.auth import Authority
 from xnai.api.protocol import ApiRuntime
 from xnai.errors import BAD_REQUEST, NOT_FOUND, XnaiError
-from xnai.resilience.registry import Status
+from xnai.resilience.registry import BreakerStatus
 from xnai.resilience.states import State
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -23,8 +23,8 @@ _ACTIONS = {
 }
 
 
-def breaker_object(status: Status) -> dict[str, object]:
-    """One breaker, times in seconds."""
+def breaker_object(status: BreakerStatus) -> dict[str, object]:
+    """Return one breaker as JSON, times in seconds."""
     return {
         "state": status.state.value,
         "scope": status.scope,
@@ -52,7 +52,7 @@ class BreakerRoutes:
         self._authority = authority
 
     def routes(self) -> list[Route]:
-        """Paths and methods."""
+        """Return paths and methods."""
         return [
             Route("/v1/breakers", self.all, methods=["GET"]),
             Route("/v1/breakers/{name:path}", self.one, methods=["GET"]),
@@ -60,20 +60,20 @@ class BreakerRoutes:
         ]
 
     async def all(self, request: Request) -> Response:
-        """Every breaker."""
-        self._authority.owner(request)
+        """Return every breaker."""
+        self._authority.caller(request)
         rows = [
             {"name": one.name, **breaker_object(one)} for one in self._runtime.breakers.status()
         ]
         return JSONResponse({"object": "list", "data": rows}, headers=_NO_STORE)
 
     async def one(self, request: Request) -> Response:
-        """One of them."""
-        self._authority.owner(request)
+        """Return one breaker."""
+        self._authority.caller(request)
         return self._shown(request.path_params["name"])
 
     async def change(self, request: Request) -> Response:
-        """Do as an operator says: ``{"action": "open", "reason": "maintenance"}``."""
+        """Carry out an order: ``{"action": "open", "reason": "maintenance"}``."""
         operator = self._authority.operator(request)
         action, reason = _order(await request.body())
         name = request.path_params["name"]
@@ -82,9 +82,9 @@ class BreakerRoutes:
             raise XnaiError(NOT_FOUND, what="breaker", name=name[:100])
         words = f"{action} by hand" + (f": {reason}" if reason else "")
         clear = action == "reset"
-        await breaker.judge.set_state(_ACTIONS[action], words, clear=clear)
+        await breaker.set_state(_ACTIONS[action], words, clear=clear)
         self._runtime.audit.record(
-            "breaker", who=operator, name=name, set=action, reason=reason or None
+            "breaker", who=operator.person_id, name=name, set=action, reason=reason or None
         )
         return self._shown(name)
 
@@ -98,16 +98,16 @@ class BreakerRoutes:
 
 def _order(body: bytes) -> tuple[str, str]:
     try:
-        told = json.loads(body)
+        order = json.loads(body)
     except (ValueError, RecursionError):
-        told = None
-    action = told.get("action") if isinstance(told, dict) else None
+        order = None
+    action = order.get("action") if isinstance(order, dict) else None
     if not isinstance(action, str) or action not in _ACTIONS:
         raise XnaiError(
             BAD_REQUEST,
             problem="The action is missing or unknown.",
             fix=f'Send one of {", ".join(_ACTIONS)} as JSON: {{"action": "open"}}.',
         )
-    reason = told.get("reason")
+    reason = order.get("reason")
     text = reason if isinstance(reason, str) else ""
     return action, "".join(c if c.isprintable() else " " for c in text[:_REASON_LONGEST]).strip()

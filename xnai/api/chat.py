@@ -8,16 +8,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from xnai.account import Account
-from xnai.api.answering import LiveAnswer
-from xnai.api.auth import Authority
-from xnai.api.chat_wire import ChatRequest, read_chat_request
-from xnai.api.completion import SSE_DONE, CompletionWriter, comment, sse
-from xnai.api.errors import REQUEST_ID, require_accepting
-from xnai.api.protocol import ApiRuntime
-from xnai.api.sources import scope_of
-from xnai.errors import XnaiError
-from xnai.events import (
+from xnai.accounts import Principal
+from xnai.answering.events import (
+    Calculated,
     Degraded,
     Done,
     Event,
@@ -31,9 +24,18 @@ from xnai.events import (
     Token,
     Waiting,
 )
-from xnai.reporting import error_body, report
-from xnai.streams import Stream
-from xnai.telemetry import metrics
+from xnai.answering.streams import Stream
+from xnai.answering.summary import Account
+from xnai.api.auth import Authority
+from xnai.api.chat_request import ChatRequest, read_chat_request
+from xnai.api.chat_response import SSE_DONE, CompletionWriter, comment, sse
+from xnai.api.errors import REQUEST_ID, require_accepting
+from xnai.api.live_answer import LiveAnswer
+from xnai.api.protocol import ApiRuntime
+from xnai.api.scope import scope_of
+from xnai.errors import XnaiError
+from xnai.observability import metrics
+from xnai.observability.error_reports import error_body, report
 from xnai.types import TokenLogprob
 
 log = structlog.get_logger(__name__)
@@ -42,7 +44,7 @@ KEEP_ALIVE_SECONDS = 15.0
 # A response that has begun can no longer carry a status of its own, so it begins only when the
 # model is at work, or when a client has waited this long for a sign of life.
 COMMIT_SECONDS = 5.0
-_UNCOMMITTED = (Loading, Retrieved, Prompted, Reduced, Degraded)
+_UNCOMMITTED = (Loading, Retrieved, Calculated, Prompted, Reduced, Degraded)
 _UNAVAILABLE = 503
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -52,7 +54,7 @@ _STREAM_HEADERS = [
 
 
 class ChatCompletions:
-    """The endpoint, as an ASGI application: it must notice a client that goes away."""
+    """The endpoint as an ASGI application, since it must notice a client that goes away."""
 
     def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
         self._runtime = runtime
@@ -66,15 +68,17 @@ class ChatCompletions:
 
         """
         request = Request(scope, receive)
-        owner = self._authority.owner(request)
+        caller = self._authority.caller(request)
         wire = read_chat_request(await request.body())
         try:
             require_accepting(self._runtime)
             await self._choose_model(wire.model)
             writer = CompletionWriter(self._runtime.model.status.name)
-            question = await self._question(wire, owner, scope[REQUEST_ID])
+            question = await self._question(wire, caller, scope[REQUEST_ID])
         except BaseException as exc:
-            refused = Stream("api", owner=owner, message="", account=Account(wire.question))
+            refused = Stream(
+                "api", owner=caller.person_id, message="", account=Account(wire.question)
+            )
             self._runtime.streams.note_refused(refused, exc)
             raise
         events = self._runtime.pipeline.answer(question)
@@ -98,16 +102,16 @@ class ChatCompletions:
             await model.use(name)
             self._runtime.audit.record("model", name=name)
 
-    async def _question(self, wire: ChatRequest, owner: str, request_id: str) -> Question:
+    async def _question(self, wire: ChatRequest, caller: Principal, request_id: str) -> Question:
         settings = self._runtime.settings
         retrieval = wire.retrieval
         wanted = retrieval.passages if retrieval else None
         return Question(
             text=wire.question,
             request_id=request_id,
-            user=owner,
+            user=caller.person_id,
             history=wire.history,
-            scope=await scope_of(self._runtime, owner, retrieval),
+            scope=await scope_of(self._runtime, caller, retrieval),
             passages=wanted or settings.passages,
             sampling=wire.sampling(settings),
             system=wire.system,
@@ -115,7 +119,7 @@ class ChatCompletions:
         )
 
     def _with_wait(self, error: XnaiError) -> XnaiError:
-        """Fill in what the model knows about its return."""
+        """Add what the model knows about its return."""
         if error.kind.status != _UNAVAILABLE or error.retry_after is not None:
             return error
         status = self._runtime.model.status
@@ -129,7 +133,7 @@ def _queued(event: Waiting) -> str:
 
 
 def _refuse_degraded(event: Event) -> None:
-    """A program asked for a generated answer: passages alone would pass for one."""
+    """Refuse passages alone, which a program would take for the generated answer it asked for."""
     if isinstance(event, Degraded):
         reason = event.reason
         wait = reason.retry_after if event.retry_in is None else event.retry_in
@@ -138,9 +142,9 @@ def _refuse_degraded(event: Event) -> None:
         raise event.reason  # an answer without the documents would pass for one from them
 
 
-def _note_reduced(event: Reduced, writer: CompletionWriter) -> None:
+def _record_reduced(event: Reduced, writer: CompletionWriter) -> None:
     metrics.error(event.reason.code)
-    writer.reduce(event)
+    writer.add_reduction(event)
 
 
 async def _collect(answer: LiveAnswer, writer: CompletionWriter) -> dict[str, object]:
@@ -155,11 +159,11 @@ async def _collect(answer: LiveAnswer, writer: CompletionWriter) -> dict[str, ob
             texts.append(event.text)
             logprobs += event.logprobs
         elif isinstance(event, Reduced):
-            _note_reduced(event, writer)
+            _record_reduced(event, writer)
         elif isinstance(event, Prompted):
             writer.dropped = event.dropped
         elif isinstance(event, Done):
-            return writer.whole(texts, event, logprobs)
+            return writer.completion(texts, event, logprobs)
 
 
 class _Stream:
@@ -180,11 +184,11 @@ class _Stream:
             {"type": "http.response.start", "status": 200, "headers": list(_STREAM_HEADERS)}
         )
         try:
-            await self._send(self._writer.role())
+            await self._send(self._writer.role_chunk())
             done = await self._write(held)
-            await self._send(self._writer.end(done))
+            await self._send(self._writer.final_chunk(done))
             if wants_usage:
-                await self._send(self._writer.usage(done))
+                await self._send(self._writer.usage_chunk(done))
         except ClientDisconnect:
             raise
         except Exception as exc:  # noqa: BLE001 - the status is sent: the stream has to say it
@@ -193,7 +197,7 @@ class _Stream:
         await self._send_message({"type": "http.response.body", "body": b""})
 
     async def _until_committed(self) -> list[Event]:
-        """The events up to the first that shows the model at work, or what came in the time."""
+        """Return the events until the model is at work, or until a time limit."""
         held: list[Event] = []
         deadline = time.monotonic() + COMMIT_SECONDS
         while (patience := deadline - time.monotonic()) > 0:
@@ -224,7 +228,7 @@ class _Stream:
         _refuse_degraded(event)
         match event:
             case Token():
-                await self._send(self._writer.text(event.text, event.logprobs))
+                await self._send(self._writer.text_chunk(event.text, event.logprobs))
             case Waiting():
                 await self._send(comment(_queued(event)))
             case Reading():
@@ -234,10 +238,12 @@ class _Stream:
             case Loading():
                 await self._send(comment("loading"))
             case Reduced():
-                _note_reduced(event, self._writer)
+                _record_reduced(event, self._writer)
                 await self._send(comment(f"reduced {event.rung}"))
             case Retrieved():
                 await self._send(comment(f"retrieved {len(event.passages)}"))
+            case Calculated():
+                await self._send(comment("calculated"))
             case Prompted():
                 self._writer.dropped = event.dropped
 

@@ -15,23 +15,23 @@ from xnai.errors import (
     SHUTTING_DOWN,
     XnaiError,
 )
-from xnai.reporting import error_body, error_headers, report
+from xnai.observability.error_reports import error_body, error_headers, report
 
 log = structlog.get_logger(__name__)
 
 REQUEST_ID = "xnai.request_id"  # key in the ASGI scope, set by the middleware
-# Every path of the interface, unknown ones included; what Chainlit would say at the last three is
-# nobody's business.
+# Every path of the interface, unknown ones included; Chainlit's pages at the last three are
+# closed.
 PATHS = ("/v1", "/health", "/metrics", "/docs", "/redoc", "/openapi.json")
 
 
 def is_api(path: str) -> bool:
-    """Whether a path is one of the interface, not of the page."""
+    """Return whether a path belongs to the interface, not to the page."""
     return any(path == taken or path.startswith(f"{taken}/") for taken in PATHS)
 
 
 def error_response(error: XnaiError, scope: Scope) -> JSONResponse:
-    """The whole response to a request that failed; the page's own code shows ``detail``."""
+    """Return the response to a request that failed; the page's own code shows ``detail``."""
     body: dict[str, object] = dict(error_body(error, scope[REQUEST_ID]))
     if not is_api(scope["path"]):
         body["detail"] = str(error)
@@ -39,7 +39,7 @@ def error_response(error: XnaiError, scope: Scope) -> JSONResponse:
 
 
 def from_router(exc: HTTPException, scope: Scope) -> XnaiError:
-    """The catalogued error for one that Starlette raises by itself."""
+    """Return the catalogued error for one that Starlette raises by itself."""
     path = scope["path"]
     if exc.status_code == NOT_FOUND.status:
         return XnaiError(NOT_FOUND, what="address", name=path)
@@ -61,7 +61,7 @@ def require_accepting(runtime: ApiRuntime) -> None:
 
 
 def require_search(runtime: ApiRuntime) -> None:
-    """Refuse what needs the documents while they cannot be reached.
+    """Refuse a request that needs the documents while they cannot be reached.
 
     Raises:
         XnaiError: SEARCH_DOWN.
@@ -71,7 +71,14 @@ def require_search(runtime: ApiRuntime) -> None:
     if search.state == "starting":
         raise XnaiError(SEARCH_DOWN, retry_after=2, reason="the index is still being opened")
     if search.state != "ready":
-        raise XnaiError(SEARCH_DOWN, reason=search.detail.rstrip(".") or "the index is closed")
+        raise search_down(search.detail)
+
+
+def search_down(detail: str) -> XnaiError:
+    """Build SEARCH_DOWN from the detail of a part, which may be the text of that very error."""
+    reason = detail.removeprefix(SEARCH_DOWN.message.partition("{")[0])
+    reason = reason.removesuffix(SEARCH_DOWN.hint).strip().rstrip(".")
+    return XnaiError(SEARCH_DOWN, reason=reason or "the index is closed")
 
 
 class ErrorBoundary:
@@ -94,6 +101,9 @@ class ErrorBoundary:
         except ClientDisconnect:
             log.debug("client gone", path=scope["path"])
         except Exception as exc:
+            if scope["type"] == "websocket" and isinstance(exc, OSError):
+                log.debug("client gone", path=scope["path"])
+                return
             error = report(exc)
             if started:
                 raise

@@ -7,18 +7,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from xnai.accounts import Action
 from xnai.api.auth import Authority
 from xnai.api.bodies import MEGABYTE, UPLOAD_OVERHEAD, declared_length, parse_number
-from xnai.api.chat_wire import refuse
+from xnai.api.chat_request import refuse
 from xnai.api.errors import require_accepting, require_search
 from xnai.api.multipart import FileUpload
 from xnai.api.protocol import ApiRuntime
-from xnai.api.sources import owned
-from xnai.errors import FILE_TOO_LARGE, NOT_FOUND, XnaiError
+from xnai.api.scope import allowed
+from xnai.errors import FILE_TOO_LARGE, NOT_FOUND, TOO_MANY_REQUESTS, XnaiError
+from xnai.net import holders
+from xnai.resilience.shares import NoShareError, Shares
 from xnai.types import Document
 
 log = structlog.get_logger(__name__)
 
+UPLOADS = 512  # under way at once; one person may have half of them
 _PURPOSES = frozenset({"assistants", "user_data"})
 _REPLACE = "replace"  # the form field that lets a file replace those of the same name
 _LIST_MAX = 10_000
@@ -26,9 +30,9 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 def file_object(document: Document) -> dict[str, object]:
-    """A document as OpenAI's file object, with what became of reading it."""
+    """Return a document as OpenAI's file object, with the outcome of reading it."""
     error = None
-    if document.status == "error":
+    if document.status in {"error", "missing"}:
         error = {
             "code": document.error_code,
             "message": document.error_message,
@@ -48,18 +52,20 @@ def file_object(document: Document) -> dict[str, object]:
         "page_count": document.page_count,
         "chunk_count": document.chunk_count,
         "notes": list(document.notes),
+        "report": document.report._asdict(),
     }
 
 
-class Files:
+class FileRoutes:
     """The endpoints."""
 
     def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
         self._runtime = runtime
         self._authority = authority
+        self._uploads = Shares(UPLOADS)
 
     def routes(self) -> list[Route]:
-        """Paths and methods."""
+        """Return paths and methods."""
         return [
             Route("/v1/files", self.collection, methods=["GET", "POST"]),
             Route("/v1/files/{id}", self.item, methods=["GET", "DELETE"]),
@@ -67,17 +73,18 @@ class Files:
 
     async def collection(self, request: Request) -> Response:
         """List the caller's documents, or take a new one."""
-        owner = self._authority.owner(request)
+        caller = self._authority.caller(request)
         require_search(self._runtime)
         if request.method == "POST":
-            return await self._upload(request, owner)
-        documents = await self._runtime.library.documents(owner)
+            return await self._share_of_uploads(request, caller.person_id)
+        documents = await self._runtime.library.documents(caller.person_id)
         return JSONResponse(_page(documents, request), headers=_NO_STORE)
 
     async def item(self, request: Request) -> Response:
         """Show or delete one document of the caller."""
-        owner = self._authority.owner(request)
-        document = await owned(self._runtime, owner, request.path_params["id"])
+        caller = self._authority.caller(request)
+        action: Action = "change" if request.method == "DELETE" else "see"
+        document = await allowed(self._runtime, caller, action, request.path_params["id"])
         if request.method != "DELETE":
             return JSONResponse(file_object(document), headers=_NO_STORE)
         if not await self._runtime.library.delete(document.id):
@@ -85,6 +92,14 @@ class Files:
         log.info("document deleted", document=document.id)
         deleted = {"id": document.id, "object": "file", "deleted": True}
         return JSONResponse(deleted, headers=_NO_STORE)
+
+    async def _share_of_uploads(self, request: Request, owner: str) -> Response:
+        address = request.client.host if request.client else ""
+        try:
+            with self._uploads.share(*holders(owner, address)):
+                return await self._upload(request, owner)
+        except NoShareError as exc:
+            raise XnaiError(TOO_MANY_REQUESTS, count=exc.held) from None
 
     async def _upload(self, request: Request, owner: str) -> Response:
         require_accepting(self._runtime)
@@ -95,12 +110,12 @@ class Files:
         if purpose not in _PURPOSES:
             raise refuse(f"The purpose {purpose!r} is not supported.", "Send 'assistants'.")
         if declared_length(request.headers) > limit_mb * MEGABYTE + UPLOAD_OVERHEAD:
-            raise XnaiError(FILE_TOO_LARGE, name=upload.file_name[:255], limit_mb=limit_mb)
+            raise XnaiError(FILE_TOO_LARGE, name=repr(upload.file_name[:255]), limit_mb=limit_mb)
         library = self._runtime.library
         replacing = _is_to_replace(upload)
         former = await library.documents(owner) if replacing else ()
         source = _unchanged(upload, upload.fields.get(_REPLACE))
-        # Who wants a file replaced wants it to be there under its name, with this content.
+        # Replacing means: the file exists under this name, with this content.
         document = await library.add(owner, upload.file_name, source, former, own_name=replacing)
         library.ingest_in_background(document.id)
         log.info("document added", document=document.id, size=document.size)
@@ -108,7 +123,7 @@ class Files:
 
 
 def _is_to_replace(upload: FileUpload) -> bool:
-    """What the field ``replace`` says, which has to stand before the file."""
+    """Return the value of the field ``replace``, which has to come before the file."""
     given = upload.fields.get(_REPLACE, "false")
     if given not in {"true", "false"}:
         raise refuse(f"replace={given[:20]!r} is not valid.", "Send 'true' or 'false'.")
@@ -116,7 +131,7 @@ def _is_to_replace(upload: FileUpload) -> bool:
 
 
 async def _unchanged(upload: FileUpload, given: str | None) -> AsyncGenerator[bytes, None]:
-    """The file's bytes; a field ``replace`` after them would come too late to be heeded."""
+    """Yield the file's bytes; refuse a field ``replace`` after them, which would come too late."""
     async for data in upload.chunks():
         yield data
     if upload.fields.get(_REPLACE) != given:
@@ -124,7 +139,7 @@ async def _unchanged(upload: FileUpload, given: str | None) -> AsyncGenerator[by
 
 
 def _page(documents: Sequence[Document], request: Request) -> dict[str, object]:
-    """Part of the list, oldest first: ``limit`` documents that come after the id ``after``."""
+    """Return part of the list, oldest first: ``limit`` documents after the id ``after``."""
     query = request.query_params
     limit = parse_number(query.get("limit", str(_LIST_MAX)))
     if limit is None or not 1 <= limit <= _LIST_MAX:

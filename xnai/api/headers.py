@@ -57,7 +57,7 @@ def _policy(scope: Scope, headers: MutableHeaders) -> str:
 
 
 def _disarm_upload(headers: MutableHeaders) -> None:
-    """Chainlit shows an upload under the media type its sender claimed: HTML would run here."""
+    """Serve an upload as a download; under the type that its sender claimed, HTML would run."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == _PDF:
         headers["X-Frame-Options"] = "SAMEORIGIN"

@@ -11,17 +11,17 @@ from xnai.api.auth import Authority
 from xnai.api.errors import REQUEST_ID
 from xnai.api.protocol import ApiRuntime
 from xnai.api.readiness import readiness, require_ready
+from xnai.breakers import figures
 from xnai.errors import MODEL_NOT_FOUND, XnaiError
-from xnai.guards.listener import figures
 from xnai.llm.protocol import ModelInfo
-from xnai.reporting import error_body, error_headers
-from xnai.telemetry import metrics
+from xnai.observability import metrics
+from xnai.observability.error_reports import error_body, error_headers
 
 _NO_STORE = {"Cache-Control": "no-store"}
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Health:
+class HealthRoutes:
     """The endpoints; none of them waits for anything."""
 
     def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
@@ -29,7 +29,7 @@ class Health:
         self._authority = authority
 
     def routes(self) -> list[Route]:
-        """Paths and methods."""
+        """Return paths and methods."""
         return [
             Route("/health", self.live),
             Route("/health/live", self.live),
@@ -40,7 +40,7 @@ class Health:
         ]
 
     async def live(self, _: Request) -> Response:
-        """The process runs and its event loop turns; how late it was of late, in seconds."""
+        """Report that the process runs, and how late its event loop was recently, in seconds."""
         lag = self._runtime.health.loop_lag
         body = {
             "status": "ok",
@@ -50,7 +50,7 @@ class Health:
         return JSONResponse(body, headers=_NO_STORE)
 
     async def ready(self, request: Request) -> Response:
-        """Whether documents can be searched, whether answers can be generated, and what is not."""
+        """Report whether documents can be searched and answers generated, and what is down."""
         body = readiness(self._runtime)
         try:
             require_ready(self._runtime)
@@ -60,14 +60,14 @@ class Health:
         return JSONResponse(body, headers=_NO_STORE)
 
     async def metrics(self, request: Request) -> Response:
-        """Every figure, for Prometheus."""
-        self._authority.owner(request)
+        """Return every figure, for Prometheus."""
+        self._authority.caller(request)
         metrics.show_breakers(figures(self._runtime.breakers))
         return Response(metrics.text(), headers={**_NO_STORE, "Content-Type": _METRICS_TYPE})
 
     async def models(self, request: Request) -> Response:
-        """The models that can be chosen; ``default`` names the one in use."""
-        self._authority.owner(request)
+        """Return the models that can be chosen; ``default`` names the one in use."""
+        self._authority.caller(request)
         model = self._runtime.model
         body = {
             "object": "list",
@@ -77,8 +77,8 @@ class Health:
         return JSONResponse(body, headers=_NO_STORE)
 
     async def model(self, request: Request) -> Response:
-        """One of the models."""
-        self._authority.owner(request)
+        """Return one of the models."""
+        self._authority.caller(request)
         name = request.path_params["name"]
         found = await asyncio.to_thread(self._runtime.model.models)
         known = {info.name: info for info in found}

@@ -1,4 +1,4 @@
-"""Who may talk to the port: the names it answers to and the pages that may use it.
+"""The names that the port answers to, and the pages that may use it.
 
 A page of another site can reach a server on this machine in two ways. It can point a DNS name of
 its own at 127.0.0.1 (DNS rebinding): such requests carry a foreign ``Host``. Or it can send
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from xnai.api.errors import error_response
 from xnai.errors import HOST_NOT_ALLOWED, ORIGIN_NOT_ALLOWED, XnaiError
-from xnai.reporting import report
+from xnai.observability.error_reports import report
 from xnai.settings import Settings
 
 _AUTHORITY = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -21,7 +21,7 @@ _SHOWN = 100  # characters of a refused value that are repeated
 
 
 def host_name(authority: str) -> str | None:
-    """The name in ``name[:port]``, lower case and without brackets; None if malformed."""
+    """Return the name in ``name[:port]``, lower case and without brackets; None if malformed."""
     match = _AUTHORITY.fullmatch(authority)
     return match["host"].strip("[]").rstrip(".").lower() if match else None
 

@@ -1,7 +1,8 @@
-"""What every request of the port passes, the page's and Chainlit's included."""
+"""The middleware that every request of the port passes, the page's and Chainlit's included."""
 
 import re
 import time
+from collections.abc import Callable
 from uuid import uuid4
 
 import structlog
@@ -9,11 +10,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xnai.api.bodies import BodyLimit, Linger
+from xnai.api.clients import Clients
 from xnai.api.errors import REQUEST_ID, ErrorBoundary
 from xnai.api.headers import SecurityHeaders
 from xnai.api.hosts import HostGuard
+from xnai.observability import metrics, traces
 from xnai.settings import Settings
-from xnai.telemetry import metrics, traces
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +27,7 @@ _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.
 
 
 class RequestContext:
-    """Gives every request an id, on its response and on every log line, and counts it."""
+    """Gives every request an id, puts it on its response and log lines, and counts the request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -65,17 +67,20 @@ class RequestContext:
 
 
 def _route(scope: Scope) -> str:
-    """The template of the matched route: few values, and none of a client's choosing."""
+    """Return the template of the matched route: few values, and none of a client's choosing."""
     return getattr(scope.get("route"), "path", "other")
 
 
 class Guard:
     """The whole stack, as one pure ASGI middleware; ``lifespan`` passes untouched."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, context_tokens: Callable[[], int] = int
+    ) -> None:
         self._app = app
-        guarded = HostGuard(BodyLimit(app, settings), settings)
-        self._guarded = RequestContext(SecurityHeaders(Linger(ErrorBoundary(guarded))))
+        guarded = HostGuard(BodyLimit(app, settings, context_tokens), settings)
+        bounded = SecurityHeaders(Linger(ErrorBoundary(guarded)))
+        self._guarded = RequestContext(Clients(bounded, settings))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Dispatch by kind of connection."""

@@ -1,4 +1,4 @@
-"""Reads a file out of a multipart request while it arrives, a network packet at a time."""
+"""A file in a multipart request, read while it arrives, one network packet at a time."""
 
 from collections import deque
 from collections.abc import AsyncIterator
@@ -32,9 +32,9 @@ class _Part:
 
 
 class FileUpload:
-    """A request's part named ``file``; the fields before it are kept in ``fields``.
+    """The part named ``file`` of a request; the fields before it are kept in ``fields``.
 
-    Call ``open``, then read ``chunks`` to the end: nothing of them may be kept before.
+    Call ``open``, then read ``chunks`` to the end: nothing may be kept of them before that.
     """
 
     def __init__(self, content_type: str, body: AsyncIterator[bytes]) -> None:
@@ -67,7 +67,7 @@ class FileUpload:
                 raise _refuse("There is no part named 'file' with a file name.")
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The file's bytes as they arrive; ends with the request, whose rest is read too.
+        """Yield the file's bytes as they arrive, then read the rest of the request.
 
         Raises:
             XnaiError: BAD_REQUEST if the request ends in the middle or goes on with another file.

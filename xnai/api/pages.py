@@ -1,4 +1,4 @@
-"""What citations open: originals, texts and pictures of pages."""
+"""The targets of citations: original files, texts and pictures of pages."""
 
 import asyncio
 
@@ -8,15 +8,14 @@ from starlette.routing import Route
 
 from xnai.api.auth import Authority
 from xnai.api.bodies import parse_number
-from xnai.api.chat_wire import refuse
-from xnai.api.errors import require_search
+from xnai.api.chat_request import refuse
 from xnai.api.headers import INERT_POLICY
 from xnai.api.protocol import ApiRuntime
-from xnai.api.sources import require_processed
+from xnai.api.scope import allowed, missing, require_processed
+from xnai.documents.media_types import DRAWN
 from xnai.errors import NOT_FOUND, XnaiError
 from xnai.types import Document
 
-_PDF = "application/pdf"
 _WIDTHS = (100, 2400)  # pixels
 _WIDTH = 1000
 _OFFSETS = (0, 2**31)
@@ -27,15 +26,15 @@ _HEADERS = {
 }
 
 
-class Pages:
-    """The endpoints; the page's own user may use them too."""
+class PageRoutes:
+    """The endpoints; they accept the page's cookie as well as a key."""
 
     def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
         self._runtime = runtime
         self._authority = authority
 
     def routes(self) -> list[Route]:
-        """Paths and methods."""
+        """Return paths and methods."""
         return [
             Route("/v1/files/{id}/content", self.content),
             Route("/v1/files/{id}/pages/{page}.png", self.image),
@@ -43,11 +42,11 @@ class Pages:
         ]
 
     async def content(self, request: Request) -> Response:
-        """The original file, to be saved: never shown as a page of this server."""
+        """Serve the original file as a download, never as a page of this server."""
         document = await self._visible(request)
         path = self._runtime.library.original(document)
         if not await asyncio.to_thread(path.is_file):
-            raise XnaiError(NOT_FOUND, what="file of document", name=document.id)
+            raise missing(document)
         return FileResponse(
             path,
             media_type=document.media_type,
@@ -57,7 +56,7 @@ class Pages:
         )
 
     async def text(self, request: Request) -> Response:
-        """The text of a page; page 0 is the whole of a document that has no pages."""
+        """Return the text of a page; page 0 is the whole of a document that has no pages."""
         document = await self._visible(request)
         page = _page_number(request)
         require_processed(document)
@@ -74,33 +73,34 @@ class Pages:
         return JSONResponse(body, headers=_HEADERS)
 
     async def image(self, request: Request) -> Response:
-        """A PDF page as PNG, the words from ``start`` to ``end`` marked, ``width`` pixels wide."""
+        """Return a page of a PDF or a photo as PNG, the words from ``start`` to ``end`` marked."""
         document = await self._visible(request)
         page = _page_number(request)
-        start = _number(request, "start", 0, _OFFSETS)
-        end = _number(request, "end", start, _OFFSETS)
-        width = _number(request, "width", _WIDTH, _WIDTHS)
+        start = query_number(request, "start", 0, _OFFSETS)
+        end = query_number(request, "end", start, _OFFSETS)
+        width = query_number(request, "width", _WIDTH, _WIDTHS)
         require_processed(document)
-        if document.media_type != _PDF or not 1 <= page <= document.page_count:
+        if document.media_type not in DRAWN or not 1 <= page <= document.page_count:
             raise _no_page(document, page)
         png = await self._runtime.library.page_image(document, page, start, end, width)
         return Response(png, media_type="image/png", headers=_HEADERS)
 
     async def _visible(self, request: Request) -> Document:
-        may_show = self._authority.may_show(request)
-        require_search(self._runtime)
-        document_id = request.path_params["id"]
-        document = await self._runtime.library.get(document_id)
-        if document is None or not may_show(document):
-            raise XnaiError(NOT_FOUND, what="document", name=document_id[:100])
-        return document
+        reader = self._authority.reader(request)
+        return await allowed(self._runtime, reader, "see", request.path_params["id"])
 
 
 def _no_page(document: Document, page: int) -> XnaiError:
     return XnaiError(NOT_FOUND, what=f"page of {document.file_name!r} with the number", name=page)
 
 
-def _number(request: Request, name: str, default: int, bounds: tuple[int, int]) -> int:
+def query_number(request: Request, name: str, default: int, bounds: tuple[int, int]) -> int:
+    """Return a number of the query.
+
+    Raises:
+        XnaiError: BAD_REQUEST, it is none, or out of its bounds.
+
+    """
     value = request.query_params.get(name, "")
     if not value:
         return default

@@ -1,20 +1,22 @@
-"""What the HTTP interface needs of the running program."""
+"""The parts of the running program that the HTTP interface needs."""
 
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from xnai.audit import AuditLog
+from xnai.accounts import People
+from xnai.accounts.attempts import Attempts
+from xnai.answering.events import Event, Question
+from xnai.answering.streams import Streams
 from xnai.documents.protocol import DocumentLibrary
-from xnai.events import Event, Question
-from xnai.health import Health
 from xnai.llm.protocol import LanguageModel
+from xnai.observability.audit import AuditLog
+from xnai.observability.health import Health
 from xnai.resilience.registry import Breakers
 from xnai.settings import Settings
-from xnai.streams import Streams
 
 
 class Answers(Protocol):
-    """Answers questions; ``xnai.pipeline.Pipeline`` does."""
+    """Answers questions; ``xnai.answering.pipeline.Pipeline`` does."""
 
     def answer(self, question: Question) -> AsyncGenerator[Event, None]:
         """Stream one answer; closing the generator cancels it."""
@@ -22,7 +24,7 @@ class Answers(Protocol):
 
 
 class SearchStatus(Protocol):
-    """Whether documents can be searched."""
+    """The state of searching in documents."""
 
     @property
     def state(self) -> str:
@@ -31,7 +33,7 @@ class SearchStatus(Protocol):
 
     @property
     def since(self) -> float:
-        """When the state began, in seconds since the epoch."""
+        """The time at which the state began, in seconds since the epoch."""
         ...
 
     @property
@@ -45,12 +47,30 @@ class SearchStatus(Protocol):
         ...
 
 
+class ModelReports(Protocol):
+    """What tells which model is being fetched; ``xnai.models.setup.ModelSetup`` does."""
+
+    def report(self) -> dict[str, object]:
+        """The state, from memory alone."""
+        ...
+
+
 class ApiRuntime(Protocol):
     """The parts of ``xnai.runtime.Runtime`` that are reached over HTTP."""
 
     @property
     def settings(self) -> Settings:
         """The settings."""
+        ...
+
+    @property
+    def people(self) -> People:
+        """The people who may come in."""
+        ...
+
+    @property
+    def attempts(self) -> Attempts:
+        """Wrong keys that were given."""
         ...
 
     @property
@@ -64,8 +84,13 @@ class ApiRuntime(Protocol):
         ...
 
     @property
+    def models(self) -> ModelReports:
+        """The models that can be fetched."""
+        ...
+
+    @property
     def pipeline(self) -> Answers:
-        """What answers questions."""
+        """The pipeline that answers questions."""
         ...
 
     @property
@@ -75,7 +100,7 @@ class ApiRuntime(Protocol):
 
     @property
     def health(self) -> Health:
-        """How the parts are doing."""
+        """The state of the parts."""
         ...
 
     @property
@@ -85,12 +110,12 @@ class ApiRuntime(Protocol):
 
     @property
     def audit(self) -> AuditLog:
-        """Where it is noted who asked and what was changed."""
+        """The log of who asked and what was changed."""
         ...
 
     @property
     def started_at(self) -> float:
-        """When the server was started, in seconds since the epoch."""
+        """The time at which the server was started, in seconds since the epoch."""
         ...
 
     @property
@@ -100,5 +125,5 @@ class ApiRuntime(Protocol):
 
     @property
     def search_state(self) -> SearchStatus:
-        """Whether documents can be searched."""
+        """The state of searching in documents."""
         ...

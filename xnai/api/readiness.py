@@ -1,4 +1,4 @@
-"""What ``/health/ready`` says: read from memory alone, so that it cannot wait for anything."""
+"""The content of ``/health/ready``, read from memory alone so that it cannot wait for anything."""
 
 import time
 from collections.abc import Mapping
@@ -6,24 +6,24 @@ from dataclasses import asdict
 
 import xnai
 from xnai.api.breakers import breaker_object
-from xnai.api.errors import require_accepting, require_search
+from xnai.api.errors import require_accepting, require_search, search_down
 from xnai.api.protocol import ApiRuntime
-from xnai.audit import AuditState
-from xnai.errors import REDIS_AWAY, SEARCH_DOWN, XnaiError
-from xnai.guards.build import EMBEDDER, ENDPOINT, INDEX, MODEL
-from xnai.health import Part
-from xnai.llm.protocol import HasEndpoints
-from xnai.resilience.registry import REDIS, Status
+from xnai.breakers import EMBEDDER, ENDPOINT, INDEX, MODEL
+from xnai.errors import REDIS_AWAY
+from xnai.models.catalogue import shipped
+from xnai.observability.audit import AuditState
+from xnai.observability.health import Part
+from xnai.resilience.registry import REDIS, BreakerStatus
 from xnai.resilience.states import State
 
 _REFUSES = frozenset({State.OPEN, State.FORCED_OPEN})
 _BREAKER_OF = {"index": INDEX, "embedder": EMBEDDER}
 
-Statuses = Mapping[str, Status]
+Statuses = Mapping[str, BreakerStatus]
 
 
 def require_ready(runtime: ApiRuntime) -> None:
-    """Refuse while documents cannot be searched.
+    """Refuse a request while documents cannot be searched.
 
     Raises:
         XnaiError: SHUTTING_DOWN, SEARCH_DOWN.
@@ -33,11 +33,11 @@ def require_ready(runtime: ApiRuntime) -> None:
     require_search(runtime)
     index = runtime.health.parts.get("index")
     if index is not None and index.state == "down":
-        raise XnaiError(SEARCH_DOWN, reason=index.detail.rstrip("."))
+        raise search_down(index.detail)
 
 
 def readiness(runtime: ApiRuntime) -> dict[str, object]:
-    """Every dependency and every breaker with its state; ages and times in seconds."""
+    """Return every dependency and every breaker with its state; ages and times in seconds."""
     model = runtime.model.status
     statuses = {one.name: one for one in runtime.breakers.status()}
     return {
@@ -46,8 +46,12 @@ def readiness(runtime: ApiRuntime) -> dict[str, object]:
         "model": model.state,
         "model_name": model.name,
         "model_detail": model.detail,
+        "model_id": _model_id(model.name),
+        "models": runtime.models.report(),
+        "engine": None if model.engine is None else asdict(model.engine),
         "progress": model.progress,
         "eta_seconds": model.eta_seconds,
+        "missing": runtime.library.missing,
         "dependencies": _dependencies(runtime, statuses),
         "audit": _audit(runtime.audit.state),
         **_endpoints(runtime),
@@ -57,14 +61,18 @@ def readiness(runtime: ApiRuntime) -> dict[str, object]:
     }
 
 
+def _model_id(name: str) -> str:
+    """The catalogue's name of a model, else its own."""
+    entry = shipped().find(name)
+    return entry.name if entry else name
+
+
 def _can_generate(runtime: ApiRuntime, statuses: Statuses) -> bool:
     model = runtime.model
     if model.status.state != "ready":
         return False
-    names = [MODEL]
-    if isinstance(model, HasEndpoints):
-        usable = (one for one in model.endpoints() if one.state != "down")
-        names += [f"{ENDPOINT}{one.endpoint}" for one in usable]
+    usable = [one for one in model.endpoints if one.state != "down"]
+    names = [MODEL, *(f"{ENDPOINT}{one.endpoint}" for one in usable)]
     known = [statuses[name] for name in names if name in statuses]
     return not known or any(one.state not in _REFUSES for one in known)
 
@@ -85,24 +93,23 @@ def _dependencies(runtime: ApiRuntime, statuses: Statuses) -> dict[str, object]:
     }
     for part in runtime.health.parts.values():
         found[part.name] = _part(part, statuses.get(_BREAKER_OF.get(part.name, "")))
-    if isinstance(runtime.model, HasEndpoints):
-        for one in runtime.model.endpoints():
-            name = f"{ENDPOINT}{one.endpoint}"
-            found[name] = _dependency(
-                one.state,
-                one.since,
-                one.detail,
-                one.error_code,
-                (one.last_error, one.last_error_at),
-                one.retry_in,
-                statuses.get(name),
-            )
+    for one in runtime.model.endpoints:
+        name = f"{ENDPOINT}{one.endpoint}"
+        found[name] = _dependency(
+            one.state,
+            one.since,
+            one.detail,
+            one.error_code,
+            (one.last_error, one.last_error_at),
+            one.retry_in,
+            statuses.get(name),
+        )
     if runtime.breakers.link is not None:
         found[REDIS] = _redis(runtime, statuses[REDIS])
     return found
 
 
-def _model(runtime: ApiRuntime, breaker: Status | None) -> dict[str, object]:
+def _model(runtime: ApiRuntime, breaker: BreakerStatus | None) -> dict[str, object]:
     model = runtime.model.status
     return {
         **_dependency(
@@ -120,7 +127,7 @@ def _model(runtime: ApiRuntime, breaker: Status | None) -> dict[str, object]:
     }
 
 
-def _part(part: Part, breaker: Status | None) -> dict[str, object]:
+def _part(part: Part, breaker: BreakerStatus | None) -> dict[str, object]:
     return _dependency(
         part.state,
         part.since,
@@ -132,7 +139,7 @@ def _part(part: Part, breaker: Status | None) -> dict[str, object]:
     )
 
 
-def _redis(runtime: ApiRuntime, breaker: Status) -> dict[str, object]:
+def _redis(runtime: ApiRuntime, breaker: BreakerStatus) -> dict[str, object]:
     link = runtime.breakers.link
     assert link is not None
     state = "ready" if not link.away else "down" if link.opens else "connecting"
@@ -155,9 +162,9 @@ def _dependency(  # noqa: PLR0913, PLR0917 - the row of a table
     error_code: str,
     last: tuple[str, float],
     retry_in: float | None,
-    breaker: Status | None,
+    breaker: BreakerStatus | None,
 ) -> dict[str, object]:
-    """One row: ``last`` is the code and the time of the latest error, also of one that is over."""
+    """Return one row: ``last`` is code and time of the latest error, also of one that is over."""
     if retry_in is None and breaker is not None:
         retry_in = breaker.retry_in
     code, at = last
@@ -183,6 +190,5 @@ def _audit(audit: AuditState) -> dict[str, object]:
 
 
 def _endpoints(runtime: ApiRuntime) -> dict[str, object]:
-    if not isinstance(runtime.model, HasEndpoints):
-        return {}
-    return {"endpoints": [asdict(endpoint) for endpoint in runtime.model.endpoints()]}
+    endpoints = [asdict(endpoint) for endpoint in runtime.model.endpoints]
+    return {"endpoints": endpoints} if endpoints else {}

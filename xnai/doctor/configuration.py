@@ -1,4 +1,4 @@
-"""Settings: whether they are valid, and names that no setting has."""
+"""Check of the settings: whether they are valid, and names that no setting has."""
 
 import difflib
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from xnai.doctor.finding import Finding, Patient, ok, problem, warning
+from xnai.doctor.finding import CheckSubject, Finding, ok, problem, warning
 from xnai.errors import XnaiError
 from xnai.settings import PREFIX, Settings, load_settings, unknown_variables
 
@@ -18,7 +18,7 @@ _SHARED = 0o077  # rights of anybody but the owner
 
 
 def examine() -> tuple[Settings, tuple[Finding, ...]]:
-    """The settings, with the default in place of each that is not valid, and what is wrong."""
+    """Return the settings, invalid ones replaced by their defaults, and the findings about them."""
     errors: list[Finding] = []
     overrides: dict[str, object] = {}
     env_file: Path | None = ENV_FILE
@@ -42,9 +42,9 @@ def examine() -> tuple[Settings, tuple[Finding, ...]]:
             return settings, tuple(errors)
 
 
-def check(patient: Patient) -> Iterator[Finding]:
-    """What is wrong with them, names that are not known, and who may read the keys."""
-    yield from patient.setting_errors
+def check(subject: CheckSubject) -> Iterator[Finding]:
+    """Report what is wrong with the settings, unknown names, and who may read the keys."""
+    yield from subject.setting_errors
     in_file = _in_file()
     for name in unknown_variables():
         yield _unknown(name, f"unset {name}")
@@ -54,7 +54,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     if keys and ENV_FILE.stat().st_mode & _SHARED:
         text = f"{ENV_FILE} holds {', '.join(keys)}, and others on this machine may read it."
         yield warning(AREA, text, f"chmod 600 {ENV_FILE}")
-    if not patient.setting_errors:
+    if not subject.setting_errors:
         count = sum(name in os.environ or name in in_file for name in _KNOWN)
         yield ok(AREA, f"valid; {count} are set, the others have their defaults")
 

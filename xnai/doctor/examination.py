@@ -3,17 +3,27 @@
 import contextlib
 import queue
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xnai.doctor import configuration, engine, machine, model, remote, search, server, storage
-from xnai.doctor.finding import Check, Finding, Patient, warning
+from xnai.aio import Deadline
+from xnai.doctor import (
+    configuration,
+    confinement,
+    engine,
+    machine,
+    model,
+    remote,
+    search,
+    server,
+    storage,
+)
+from xnai.doctor.finding import Check, CheckSubject, Finding, warning
 from xnai.settings import Settings
 
-LIMIT_SECONDS = 10.0  # for all of them together
-SERVER_SECONDS = 4.0  # for what runs on the port to say what it is
+LIMIT_SECONDS = 10.0  # for all checks together
+SERVER_SECONDS = 4.0  # for the server on the port to answer
 
 CHECKS: Sequence[tuple[str, Check]] = (
     ("settings", configuration.check),
@@ -24,10 +34,12 @@ CHECKS: Sequence[tuple[str, Check]] = (
     ("disk", storage.check_disk),
     ("data folder", storage.check_rights),
     ("databases", storage.check_databases),
+    ("documents", storage.check_documents),
     ("engine", engine.check_engine),
     ("model", model.check),
     ("embedding", search.check_embedding),
     ("scans", search.check_scans),
+    ("confinement", confinement.check),
     ("redis", remote.check_redis),
     ("endpoints", remote.check_endpoints),
     ("port", server.check_port),
@@ -44,52 +56,54 @@ class Report:
 
     @property
     def problems(self) -> int:
-        """How many findings keep the program from its work."""
+        """The number of findings that keep the program from its work."""
         return sum(one.level == "problem" for one in self.findings)
 
     @property
     def warnings(self) -> int:
-        """How many findings are worth a look."""
+        """The number of findings that are worth a look."""
         return sum(one.level == "warning" for one in self.findings)
 
 
 def examine(checks: Sequence[tuple[str, Check]] = CHECKS) -> Report:
-    """Look at everything."""
+    """Run every check."""
     settings, errors = configuration.examine()
-    return run(Patient(settings, errors, _server(settings)), checks)
+    return run(CheckSubject(settings, errors, _server(settings)), checks)
 
 
 def _server(settings: Settings) -> dict[str, Any] | None:
-    """What runs on the port, unless that drips its answer for ever."""
-    told: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-    asking = threading.Thread(target=lambda: told.put(server.ask_server(settings)), daemon=True)
-    asking.start()
+    """Return what runs on the port, unless it drips its response for ever."""
+    answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    fetching = threading.Thread(
+        target=lambda: answers.put(server.fetch_readiness(settings)), daemon=True
+    )
+    fetching.start()
     with contextlib.suppress(queue.Empty):
-        return told.get(timeout=SERVER_SECONDS)
+        return answers.get(timeout=SERVER_SECONDS)
     return None
 
 
 def run(
-    patient: Patient, checks: Sequence[tuple[str, Check]], limit: float = LIMIT_SECONDS
+    subject: CheckSubject, checks: Sequence[tuple[str, Check]], limit: float = LIMIT_SECONDS
 ) -> Report:
-    """Run checks for so many seconds at most; what is not through by then is said to hang."""
+    """Run checks for that many seconds at most; those not finished by then are reported as hung."""
     done: queue.SimpleQueue[tuple[str, list[Finding]]] = queue.SimpleQueue()
 
     def work(name: str, check: Check) -> None:
         try:
-            found = list(check(patient))
+            found = list(check(subject))
         except Exception as exc:  # noqa: BLE001 - one check less must not cost all others
             found = [warning(name, f"it could not be checked: {type(exc).__name__}")]
         done.put((name, found))
 
     for name, check in checks:
-        # Whatever hangs in the kernel, such as a network disk, must not keep the program alive.
+        # Daemons: a call that hangs in the kernel, as on a network disk, must not hold up the end.
         threading.Thread(target=work, args=(name, check), daemon=True).start()
     found: dict[str, list[Finding]] = {}
-    deadline = time.monotonic() + limit
+    deadline = Deadline.after(limit)
     while len(found) < len(checks):
         try:
-            name, findings = done.get(timeout=max(0.0, deadline - time.monotonic()))
+            name, findings = done.get(timeout=deadline.left)
         except queue.Empty:
             break
         found[name] = findings

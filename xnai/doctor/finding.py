@@ -1,4 +1,4 @@
-"""What a check returns, and what it is given."""
+"""Findings, which checks return, and the subject, which they look at."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Level = Literal["ok", "warning", "problem"]
 class Finding:
     """One line: ``warning`` leaves the program usable, ``problem`` does not.
 
-    ``command`` is what to type next; empty where there is nothing to do.
+    ``command`` is what to type next; empty if there is nothing to do.
     """
 
     area: str
@@ -24,32 +24,32 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
-    """What the checks look at; ``server`` is the /health/ready of a running XNAi, if one runs."""
+class CheckSubject:
+    """The subject of the checks; ``server`` is the /health/ready of a running XNAi, if any."""
 
     settings: Settings
     setting_errors: tuple[Finding, ...] = ()
     server: dict[str, Any] | None = field(default=None)
 
 
-Check = Callable[[Patient], Iterator[Finding]]
+Check = Callable[[CheckSubject], Iterator[Finding]]
 
 
 def ok(area: str, text: str) -> Finding:
-    """Say that something is as it should be."""
+    """Report that something is as it should be."""
     return Finding(area, "ok", text)
 
 
 def warning(area: str, text: str, command: str = "") -> Finding:
-    """Say that something is not as it should be, but the program can run."""
+    """Report that something is not as it should be, but the program can run."""
     return Finding(area, "warning", text, command)
 
 
 def problem(area: str, text: str, command: str = "") -> Finding:
-    """Say that something keeps the program from doing its work."""
+    """Report that something keeps the program from doing its work."""
     return Finding(area, "problem", text, command)
 
 
 def existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+    """Return the folder, or the nearest one above it that exists."""
     return next(place for place in (folder, *folder.parents) if place.exists())

@@ -1,7 +1,6 @@
-"""The machine: processor, cores, memory, clock."""
+"""Checks of the machine: processor, cores, memory, clock."""
 
 import platform
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,27 +8,16 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 import xnai
-from xnai.doctor.finding import Finding, Patient, ok, problem, warning
-from xnai.llm.machine import available_memory, human_size, usable_cores
+from xnai.doctor.finding import CheckSubject, Finding, ok, problem, warning
+from xnai.llm.hardware import available_memory, cpu_flags, human_size, usable_cores
 
 NEEDED_MEMORY = 1_200_000_000  # bytes: the server, the embedding model and the bundled model
-_CPUINFO = Path("/proc/cpuinfo")
 _FAST = ("avx2", "avx512f", "avx512_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
 _NAMES = {"avx512f": "AVX512", "avx512_vnni": "VNNI", "asimd": "NEON", "asimddp": "DOTPROD"}
 
 
-def cpu_flags() -> set[str]:
-    """What the processor can do, as Linux names it; empty where it does not say."""
-    try:
-        text = _CPUINFO.read_text("utf-8")
-    except OSError:
-        return set()
-    found = re.search(r"(?m)^(?:flags|Features)\s*:(.*)", text)
-    return set(found[1].split()) if found else set()
-
-
-def check_processor(_: Patient) -> Iterator[Finding]:
-    """Vector instructions and usable cores."""
+def check_processor(_: CheckSubject) -> Iterator[Finding]:
+    """Check vector instructions and usable cores."""
     flags = cpu_flags()
     named = [_NAMES.get(flag, flag.upper()) for flag in _FAST if flag in flags]
     kind = platform.machine()
@@ -46,19 +34,19 @@ def check_processor(_: Patient) -> Iterator[Finding]:
         yield ok("cores", f"{cores}{share}")
 
 
-def check_memory(patient: Patient) -> Iterator[Finding]:
-    """What is free for the program as a whole; the model has a check of its own."""
+def check_memory(subject: CheckSubject) -> Iterator[Finding]:
+    """Check the memory free for the program as a whole; the model has a check of its own."""
     free, total = available_memory(), int(psutil.virtual_memory().total)
     words = f"{human_size(free)} of {human_size(total)} can be taken"
-    if patient.server is None and free < NEEDED_MEMORY:
+    if subject.server is None and free < NEEDED_MEMORY:
         need = human_size(NEEDED_MEMORY)
         yield warning("memory", f"{words}; about {need} are needed", "ps aux --sort=-rss | head")
     else:
         yield ok("memory", words)
 
 
-def check_clock(_: Patient) -> Iterator[Finding]:
-    """Whether the clock is behind the program's own files."""
+def check_clock(_: CheckSubject) -> Iterator[Finding]:
+    """Check that the clock is not behind the program's own files."""
     made = Path(xnai.__file__).stat().st_mtime
     if time.time() < made - 86_400:
         shown = time.strftime("%Y-%m-%d %H:%M", time.gmtime())

@@ -1,12 +1,13 @@
-"""The language model: its file, and whether it fits into memory."""
+"""Checks of the language model: its file, and whether it fits into memory."""
 
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from xnai.doctor.finding import Finding, Patient, ok, problem, warning
+from xnai.doctor.finding import CheckSubject, Finding, ok, problem, warning
 from xnai.errors import MODEL_TOO_LARGE, XnaiError
-from xnai.llm.files import (
+from xnai.llm.calibration.choice import known_findings
+from xnai.llm.gguf.catalogue import (
     BUNDLED_SHA256,
     COMPUTE_BYTES,
     CheckedModel,
@@ -14,16 +15,16 @@ from xnai.llm.files import (
     ModelFiles,
     kv_bytes,
 )
-from xnai.llm.gguf import Header
-from xnai.llm.machine import available_memory, human_size
+from xnai.llm.gguf.header import Header
+from xnai.llm.hardware import available_memory, human_size
 
 AREA = "model"
 LIST = "xnai models list"
 
 
-def check(patient: Patient) -> Iterator[Finding]:
-    """The configured model."""
-    settings = patient.settings
+def check(subject: CheckSubject) -> Iterator[Finding]:
+    """Check the configured model."""
+    settings = subject.settings
     if settings.llm_url and not settings.llm_fallback:
         yield ok(AREA, "none of this machine: XNAI_LLM_URL names who answers")
         return
@@ -40,11 +41,25 @@ def check(patient: Patient) -> Iterator[Finding]:
     checked = "; its sha256 is right" if file.bundled else ""
     size = human_size(file.path.stat().st_size)
     yield ok(AREA, f"{file.name}, {header.quantisation}, {size}{checked}")
-    yield from _fit(patient, files, file, header)
+    yield _speed(files, file)
+    yield from _fit(subject, files, file, header)
 
 
-def _fit(patient: Patient, files: ModelFiles, file: ModelFile, header: Header) -> Iterator[Finding]:
-    if patient.server is not None and patient.server.get("model") == "ready":
+def _speed(files: ModelFiles, file: ModelFile) -> Finding:
+    findings = known_findings(files, file.path)
+    speed = findings.speed(findings.copy)
+    if speed is None:
+        return ok("speed", "not measured yet: a server does that while nobody asks it")
+    copy = f"as its {findings.copy} copy" if findings.copy else "as it came"
+    text = f"reads {speed.read:.0f} and writes {speed.write:.0f} tokens a second here, {copy}"
+    out = "; ".join(f"a copy in {kind} {reason}" for kind, reason in findings.out.items())
+    return ok("speed", f"{text}; {out}" if out else text)
+
+
+def _fit(
+    subject: CheckSubject, files: ModelFiles, file: ModelFile, header: Header
+) -> Iterator[Finding]:
+    if subject.server is not None and subject.server.get("model") == "ready":
         yield ok("context", "the running server has its model in memory")
         return
     try:
@@ -80,6 +95,6 @@ def _context(plan: CheckedModel, header: Header) -> Finding:
 
 
 def sha256(path: Path) -> str:
-    """Digest of a file in hexadecimal digits; blocks."""
+    """Return the digest of a file in hexadecimal digits; blocks."""
     with path.open("rb") as data:
         return hashlib.file_digest(data, "sha256").hexdigest()

@@ -1,22 +1,22 @@
-"""What is reached over the network, if the settings name it: Redis and model endpoints."""
+"""Checks of what is reached over the network, if the settings name it: Redis, model endpoints."""
 
 import asyncio
 from collections.abc import Iterator
 
-from xnai.doctor.finding import Finding, Patient, ok, problem, warning
+from xnai.doctor.finding import CheckSubject, Finding, ok, problem, warning
 from xnai.errors import REMOTE_KEY_REFUSED, REMOTE_MODEL_UNKNOWN
-from xnai.llm.remote import Endpoint
-from xnai.llm.remote_clock import Closing
-from xnai.resilience.ping import NoAnswerError, ping
+from xnai.llm.remote.endpoint import Endpoint
+from xnai.llm.remote.timeouts import Closing
+from xnai.resilience.redis.ping import NoAnswerError, ping
 from xnai.settings import Settings
 
 _SECONDS = 4.0
 _SLOW = 0.02  # seconds of a ping; scripts have a quarter of a second
 
 
-def check_redis(patient: Patient) -> Iterator[Finding]:
-    """Whether Redis answers, how quickly, and which version it is."""
-    url = patient.settings.redis_url.get_secret_value()
+def check_redis(subject: CheckSubject) -> Iterator[Finding]:
+    """Check that Redis answers, how quickly, and which version it is."""
+    url = subject.settings.redis_url.get_secret_value()
     if not url:
         yield ok("redis", "not set: this server keeps its breakers for itself")
         return
@@ -38,12 +38,12 @@ def check_redis(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def check_endpoints(patient: Patient) -> Iterator[Finding]:
-    """Whether each model endpoint answers, takes the key and knows the model."""
-    settings = patient.settings
+def check_endpoints(subject: CheckSubject) -> Iterator[Finding]:
+    """Check that each model endpoint answers, accepts the key and knows the model."""
+    settings = subject.settings
     if not settings.llm_url:
         return
-    found = asyncio.run(_ask_all(settings))
+    found = asyncio.run(_check_all(settings))
     well = sum(one.level == "ok" for one in found)
     yield from found
     if not well and not settings.llm_fallback:
@@ -51,11 +51,11 @@ def check_endpoints(patient: Patient) -> Iterator[Finding]:
         yield problem("endpoints", text, "XNAI_LLM_FALLBACK=true make run")
 
 
-async def _ask_all(settings: Settings) -> list[Finding]:
-    return list(await asyncio.gather(*(_ask(url, settings) for url in settings.llm_url)))
+async def _check_all(settings: Settings) -> list[Finding]:
+    return list(await asyncio.gather(*(_check_endpoint(url, settings) for url in settings.llm_url)))
 
 
-async def _ask(url: str, settings: Settings) -> Finding:
+async def _check_endpoint(url: str, settings: Settings) -> Finding:
     endpoint = Endpoint(url, settings, Closing())
     try:
         async with asyncio.timeout(_SECONDS):
@@ -65,7 +65,7 @@ async def _ask(url: str, settings: Settings) -> Finding:
         return warning("endpoints", text, f"curl -sv {url}/v1/models")
     finally:
         await endpoint.close()
-    error = endpoint.health.error
+    error = endpoint.reach.error
     if error is None:
         model = settings.llm_model or endpoint.info.default
         context = endpoint.context(settings.llm_model)

@@ -1,21 +1,22 @@
-"""What searching needs: the embedding model's files, and tesseract for scans."""
+"""Checks of what searching needs: the embedding model's files, and tesseract for scans."""
 
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
-from xnai.doctor.finding import Finding, Patient, ok, problem, warning
+from xnai.doctor.finding import CheckSubject, Finding, ok, problem, warning
 from xnai.doctor.model import sha256
 from xnai.errors import XnaiError
-from xnai.retrieval import weights
-from xnai.retrieval.model_folder import read_folder
+from xnai.retrieval.embedding import weights
+from xnai.retrieval.embedding.model_folder import read_folder
 
 AREA = "embedding"
 
 
-def check_embedding(patient: Patient) -> Iterator[Finding]:
-    """The bundled model's files and their checksums, and the folders that settings name."""
-    settings = patient.settings
+def check_embedding(subject: CheckSubject) -> Iterator[Finding]:
+    """Check the bundled model's files and their checksums, and the folders that settings name."""
+    settings = subject.settings
     for file in (weights.MODEL, weights.TOKENIZER):
         try:
             path = weights.locate(file)
@@ -40,10 +41,12 @@ def check_embedding(patient: Patient) -> Iterator[Finding]:
             yield ok(AREA, f"{setting}={folder} has what is needed")
 
 
-def check_scans(_: Patient) -> Iterator[Finding]:
-    """Whether pictures of text can be read."""
+def check_scans(_: CheckSubject) -> Iterator[Finding]:
+    """Check whether pictures of text can be read."""
     if shutil.which("tesseract"):
         yield ok("scans", "tesseract is installed")
+    elif find_spec("rapidocr"):
+        yield ok("scans", "pictures of text are read by models (tesseract would be quicker)")
     else:
-        text = "tesseract is not installed: PDFs that are pictures cannot be read"
+        text = "neither tesseract nor rapidocr is installed: pictures of text cannot be read"
         yield warning("scans", text, "sudo apt install tesseract-ocr")

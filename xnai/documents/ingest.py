@@ -1,130 +1,162 @@
-"""Turns a document's file into chunks with vectors: parse, chunk and embed, overlapping."""
+"""Reads one document: from the file kept to its record, chunks and vectors in the index."""
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-import numpy as np
+import structlog
 
-from xnai.documents.chunk import Chunker
-from xnai.documents.parse import Reading
-from xnai.documents.protocol import IngestProgress, IngestStage
-from xnai.retrieval.protocol import Embedded, Embedder
-from xnai.telemetry.stages import Laps
-from xnai.types import Chunk, Page
+from xnai.aio import uninterrupted
+from xnai.documents.chunking import Chunker
+from xnai.documents.ingest_stages import BATCH, StageProgress, digest
+from xnai.documents.media_types import MAIL, PDF, PHOTOS, TEXT
+from xnai.documents.parsers.client import ParserRun
+from xnai.documents.parsers.process import Limits
+from xnai.documents.protocol import IngestProgress, TokenizingEmbedder
+from xnai.documents.storage import OriginalFiles
+from xnai.documents.turns import SharedEmbedder
+from xnai.documents.unrecorded import failed
+from xnai.errors import FILE_NO_TEXT, INTERNAL, SHUTTING_DOWN, XnaiError
+from xnai.observability import metrics
+from xnai.observability.health import Part
+from xnai.observability.stages import Laps
+from xnai.retrieval.embedding.cores import usable_cores, yield_to_others
+from xnai.retrieval.protocol import Index
+from xnai.settings import Settings
+from xnai.types import Document
 
-BATCH = 32  # chunks embedded at once
-_BATCHES_AHEAD = 4  # begun while one is waited for
-_INTERVAL = 0.1  # seconds between two events of one stage
+_log = structlog.get_logger(__name__)
 
-Listener = Callable[[IngestProgress], None]
-
-
-@dataclass(slots=True)
-class Progress:
-    """Passes progress on, at most ten times a second for each stage."""
-
-    listener: Listener
-    _last: dict[IngestStage, float] = field(default_factory=dict)
-
-    def tell(self, stage: IngestStage, done: int, total: int) -> None:
-        """Report; the last of a known total is never dropped."""
-        now = time.monotonic()
-        if now - self._last.get(stage, 0.0) >= _INTERVAL or done == total:
-            self._last[stage] = now
-            self.listener(IngestProgress(stage, done, total))
+_NOT_MARKDOWN = {PDF, TEXT, MAIL} | PHOTOS
 
 
-@dataclass(slots=True)
-class Digest:
-    """What was read: ``parts`` are of the chunks in their order."""
+class Processor:
+    """Keeps the record true to what becomes of a document; several at once, see ``Readers``."""
 
-    pages: list[Page] = field(default_factory=list)
-    chunks: list[Chunk] = field(default_factory=list)
-    parts: list[Embedded] = field(default_factory=list)
-    complete: bool = False  # all pages were read and chunked
-    seconds: dict[str, float] = field(default_factory=dict)  # of parse, chunk and embed
+    def __init__(
+        self,
+        settings: Settings,
+        index: Index,
+        embedder: TokenizingEmbedder,
+        files: OriginalFiles,
+        parser: Part | None = None,
+    ) -> None:
+        self._settings = settings
+        self._index = index
+        self._embedder = embedder
+        self._files = files
+        self._shared = SharedEmbedder(embedder, BATCH)
+        self._parser = parser or Part("parser")
+        self._chunker: Chunker | None = None
+        self._cutting = ThreadPoolExecutor(usable_cores(), "chunk", initializer=yield_to_others)
 
-    def embedded(self) -> Embedded:
-        """The vectors and codes of all chunks, of which there is at least one."""
-        return joined(self.parts)
+    async def close(self) -> None:
+        """End the threads; nothing is being read any more."""
+        await asyncio.to_thread(self._cutting.shutdown)
 
+    async def process(self, record: Document, tell: Callable[[IngestProgress], None]) -> Document:
+        """Read a document that is not processed and return its new record.
 
-def joined(parts: Sequence[Embedded]) -> Embedded:
-    """Parts of a document, at least one, as a whole."""
-    return Embedded(
-        np.concatenate([part.vectors for part in parts]),
-        tuple(codes for part in parts for codes in part.codes),
-    )
+        Raises:
+            XnaiError: why it cannot be read, as the record says then.
 
+        """
+        document = replace(
+            record, status="processing", error_code="", error_message="", error_hint=""
+        )
+        try:
+            await uninterrupted(self._index.put_document(document))
+            return await self._read(document, tell)
+        except asyncio.CancelledError:
+            await self._interrupted(document)
+            raise
+        except XnaiError as exc:
+            if exc.kind is SHUTTING_DOWN:
+                await self._interrupted(document)
+                raise
+            failure = exc
+            self._note(failure)
+        except Exception as exc:  # noqa: BLE001 - nothing may be left as "processing"
+            failure = self._unexpected(document, exc)
+        metrics.document("error")
+        await self._index.put_document(failed(document, failure))
+        raise failure
 
-def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first exception of a task group that failed; the others follow from it."""
-    first = group.exceptions[0]
-    return _cause(first) if isinstance(first, BaseExceptionGroup) else first
+    async def _read(self, document: Document, tell: Callable[[IngestProgress], None]) -> Document:
+        if self._chunker is None:
+            self._chunker = await asyncio.to_thread(
+                Chunker.from_file, self._embedder.tokenizer_path, self._cutting
+            )
+        settings = self._settings
+        reading = ParserRun(
+            self._files.path(document.id),
+            document.media_type,
+            document.file_name,
+            settings.document_max_characters,
+            Limits(settings.parse_timeout, settings.parse_memory_mb),
+        )
+        markdown = document.media_type not in _NOT_MARKDOWN
+        began = time.monotonic()
+        embedder = self._shared.of(document)
+        read = await digest(
+            reading, self._chunker, embedder, StageProgress(tell), markdown=markdown
+        )
+        self._parser.become("ready")
+        if not read.chunks:
+            raise XnaiError(FILE_NO_TEXT, name=document.file_name)
+        tell(IngestProgress("storing", 0, len(read.chunks)))
+        processed = replace(
+            document,
+            status="processed",
+            page_count=len(read.pages),
+            chunk_count=len(read.chunks),
+            notes=reading.notes,
+            report=reading.report,
+        )
+        embedded = await asyncio.to_thread(read.embedded)
+        laps = Laps(read.seconds)
+        await uninterrupted(self._index.upsert(processed, read.pages, read.chunks, embedded))
+        laps.lap("write")
+        seconds = time.monotonic() - began
+        metrics.document("processed")
+        metrics.pages.inc(processed.page_count)
+        metrics.chunks.inc(processed.chunk_count)
+        metrics.ingest_seconds.observe(seconds)
+        for stage, spent in read.seconds.items():
+            metrics.ingest_stage_seconds.observe(spent, stage)
+        _log.info(
+            "document_processed",
+            document_id=document.id,
+            media_type=document.media_type,
+            pages=processed.page_count,
+            chunks=processed.chunk_count,
+            seconds=round(seconds, 2),
+        )
+        return processed
 
+    def _note(self, failure: XnaiError) -> None:
+        """Tell the parser's health: an error of the file says that its reader works."""
+        if failure.kind is INTERNAL:
+            self._parser.become("down", failure.message, failure)
+        elif failure.code.startswith("file_"):
+            self._parser.become("ready")
+            self._parser.failed(failure)
 
-async def digest(
-    reading: Reading, chunker: Chunker, embedder: Embedder, progress: Progress, *, markdown: bool
-) -> Digest:
-    """Read a document into chunks and vectors; embedding begins with the first pages.
+    async def _interrupted(self, document: Document) -> None:
+        current = await self._index.get(document.id)
+        if current is not None and current.status != "processed":
+            await uninterrupted(self._index.put_document(replace(document, status="uploaded")))
 
-    Raises:
-        XnaiError: as ``Reading.pages``, and what the embedder raises.
-
-    """
-    result = Digest()
-    # Several are with the embedder, so that no core waits for the last text of one.
-    batches: asyncio.Queue[tuple[int, asyncio.Task[Embedded]] | None]
-    batches = asyncio.Queue(_BATCHES_AHEAD)
-
-    async def begin(group: asyncio.TaskGroup, batch: Sequence[Chunk]) -> None:
-        embedding = group.create_task(embedder.embed_chunks([chunk.text for chunk in batch]))
-        await batches.put((len(batch), embedding))
-
-    async def read(group: asyncio.TaskGroup) -> None:
-        waiting: list[Chunk] = []
-        laps = Laps(result.seconds)
-        async with aclosing(reading.pages()) as pages:
-            async for page in pages:
-                laps.lap("parse")
-                result.pages.append(page)
-                progress.tell("parsing", len(result.pages), reading.total)
-                async with aclosing(chunker.chunks(page, markdown=markdown)) as steps:
-                    async for chunks in steps:
-                        result.chunks += chunks
-                        waiting += chunks
-                        progress.tell("chunking", len(result.chunks), 0)
-                        laps.lap("chunk")
-                        while len(waiting) >= BATCH:
-                            await begin(group, waiting[:BATCH])
-                            del waiting[:BATCH]
-                        laps.lap("")  # the wait for the embedder
-        laps.lap("parse")
-        result.complete = True
-        progress.tell("parsing", len(result.pages), len(result.pages))
-        progress.tell("chunking", len(result.chunks), len(result.chunks))
-        if waiting:
-            await begin(group, waiting)
-        await batches.put(None)
-
-    async def embed() -> None:
-        done = 0
-        laps = Laps(result.seconds)
-        while (batch := await batches.get()) is not None:
-            laps.lap("")
-            count, embedding = batch
-            result.parts.append(await embedding)
-            laps.lap("embed")
-            done += count
-            progress.tell("embedding", done, len(result.chunks) if result.complete else 0)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(read(group), name="read")
-            group.create_task(embed(), name="embed")
-    except BaseExceptionGroup as failed:
-        raise _cause(failed) from failed
-    return result
+    def _unexpected(self, document: Document, exc: Exception) -> XnaiError:
+        # Neither message nor variables: they may hold the document's text.
+        where = traceback.extract_tb(exc.__traceback__)[-1]
+        _log.error(
+            "document_ingest_failed",
+            document_id=document.id,
+            exception=type(exc).__name__,
+            where=f"{where.filename}:{where.lineno}",
+        )
+        return XnaiError(INTERNAL)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from xnai.documents.protocol import IngestProgress, IngestStage
 from xnai.errors import NOT_FOUND, SHUTTING_DOWN, XnaiError
-from xnai.reporting import report
+from xnai.observability.error_reports import report
 from xnai.types import Document
 
 Run = Callable[[str, Callable[[IngestProgress], None]], Awaitable[Document]]

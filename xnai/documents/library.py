@@ -1,38 +1,39 @@
 """The document library: files, records and ingest, behind ``DocumentLibrary``."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
-from xnai.audit import AuditLog
-from xnai.documents import sniff, versions
-from xnai.documents.claim import FolderClaim
-from xnai.documents.files import OriginalFiles, Received
+from xnai.aio import uninterrupted
+from xnai.documents.audit import DocumentNotes
+from xnai.documents.ingest import Processor
+from xnai.documents.intake import Intake
 from xnai.documents.jobs import Jobs
-from xnai.documents.names import display_name
-from xnai.documents.notes import DocumentNotes
-from xnai.documents.page_image import Marked, PageImages
-from xnai.documents.processor import Processor
+from xnai.documents.media_types import DRAWN
+from xnai.documents.parsers.kinds import Kinds
+from xnai.documents.parsers.page_image import NO_CHARACTERS, Marked, PageImages
 from xnai.documents.protocol import IngestProgress, Search, TokenizingEmbedder
-from xnai.documents.uninterrupted import uninterrupted
+from xnai.documents.storage import OriginalFiles
+from xnai.documents.turns import Readers
+from xnai.documents.unrecorded import Whose
+from xnai.documents.upkeep import Upkeep, is_unfinished
 from xnai.errors import (
     BAD_REQUEST,
     DOCUMENTS_TOO_LONG,
     NOT_FOUND,
     SEARCH_DOWN,
-    TOO_MANY_FILES,
     XnaiError,
 )
-from xnai.health import Part
+from xnai.observability.audit import AuditLog
+from xnai.observability.health import Part
 from xnai.retrieval.protocol import Index
 from xnai.retrieval.search import Found
 from xnai.settings import Settings
-from xnai.types import Document, Passage, Scope
+from xnai.types import Document, PageTexts, Passage, Scope
 
 _log = structlog.get_logger(__name__)
 
@@ -43,7 +44,9 @@ MAX_PARTS = 2000  # passages that are read for a question about whole documents
 class Library:
     """Documents of all owners; the index is opened by whoever made it, before ``start``.
 
-    ``parser`` is told how reading documents goes, ``audit`` what was uploaded and deleted.
+    ``parser`` is told how reading documents goes, ``audit`` what was uploaded and deleted;
+    ``available_memory`` says how many bytes can be taken without swapping, ``whose`` who it is now
+    that a file without a record belongs to.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of
@@ -55,9 +58,12 @@ class Library:
         *,
         parser: Part | None = None,
         audit: AuditLog | None = None,
+        available_memory: Callable[[], int] | None = None,
+        whose: Whose | None = None,
     ) -> None:
         self._settings = settings
         self._notes = DocumentNotes(audit)
+        kinds = Kinds(settings.parse_memory_mb)
         self._index = index
         self._search = search
         folder = settings.data_dir / "documents"
@@ -65,49 +71,59 @@ class Library:
         self._images = PageImages(settings.data_dir / "page_images", settings.parse_memory_mb)
         self._processor = Processor(settings, index, embedder, self._files, parser)
         self._jobs = Jobs(self._ingest)
-        self.turn = asyncio.Semaphore(1)  # one at a time embeds: the cores are few
-        self._admission = asyncio.Lock()
-        self._claim: FolderClaim | None = None
+        self._told: list[Callable[[Document], None]] = []
+        self._readers = Readers(settings, available_memory)
+        self._upkeep = Upkeep(
+            settings.data_dir,
+            index,
+            self._files,
+            kinds.media_type,
+            whose or (lambda owner, _: owner),
+            keyed=bool(settings.api_keys),
+        )
+        self._intake = Intake(
+            index, self._files, kinds, self._notes, self._upkeep, settings.documents_max
+        )
 
     async def start(self) -> None:
-        """Clean up after a crash and take up the documents whose ingest was interrupted."""
-        self._claim = await asyncio.to_thread(FolderClaim, self._files.folder)
-        if not self._claim.alone:
-            _log.info("data_folder_shared")
-            return
-        records = await self._index.documents()
-        lost = [r for r in records if not await asyncio.to_thread(self.original(r).is_file)]
-        for record in lost:
-            _log.warning("document_without_file_removed", document_id=record.id)
-            await self._index.delete(record.id)
-        known = {record.id for record in records} - {record.id for record in lost}
-        orphans = await asyncio.to_thread(self._files.clean, known)
-        if orphans:
-            _log.info("files_without_document_removed", count=orphans)
-        await asyncio.to_thread(self._images.clean, known)
-        self._claim.share()
-        for record in records:
-            if record.id in known and _is_unfinished(record):
-                self.ingest_in_background(record.id)
+        """Make records and files agree and take up the documents whose ingest was interrupted."""
+        to_read = set(await self._upkeep.compare())
+        if self._upkeep.alone:
+            records = await self._index.documents()
+            await asyncio.to_thread(self._images.clean, {record.id for record in records})
+            to_read |= {record.id for record in records if is_unfinished(record)}
+        for document_id in to_read:
+            self.ingest_in_background(document_id)
+
+    async def look(self) -> str:
+        """Make records and files agree again; returns words for people.
+
+        Raises:
+            Degraded: files are missing.
+
+        """
+        self._require_started()
+        for document_id in await self._upkeep.compare():
+            self.ingest_in_background(document_id)
+        return self._upkeep.told()
+
+    @property
+    def missing(self) -> int:
+        """How many documents there are whose files are not."""
+        return self._upkeep.missing
 
     async def close(self) -> None:
         """Stop ingest and close the index; what was interrupted goes on at the next start."""
         await self._jobs.close()
+        await self._processor.close()
         await self._index.close()
-        if self._claim is not None:
-            self._claim.release()
+        self._upkeep.release()
 
     def _require_started(self) -> None:
-        if self._claim is None:
+        if not self._upkeep.started:
             raise XnaiError(SEARCH_DOWN, reason="the index is still being opened")
 
-    def _refuse_too_many(self, documents: Sequence[Document]) -> None:
-        limit = self._settings.documents_max
-        count = len(documents) + 1
-        if count > limit:
-            raise XnaiError(TOO_MANY_FILES, count=count, limit=limit, setting="XNAI_DOCUMENTS_MAX")
-
-    async def add(
+    async def add(  # noqa: PLR0913 - what a file is, and where it belongs
         self,
         owner: str,
         file_name: str,
@@ -115,46 +131,12 @@ class Library:
         former: Sequence[Document] = (),
         *,
         own_name: bool = False,
+        collection: str = "",
     ) -> Document:
         """Copy a file in, see ``DocumentLibrary.add``."""
         self._require_started()
-        name = display_name(file_name)
-        with self._notes.adding(owner, name) as note:
-            self._refuse_too_many(await self._index.documents(owner))
-            async with self._files.receive(name, source) as received:
-                media_type = await asyncio.to_thread(sniff.media_type, received.path, name)
-                async with self._admission:
-                    documents = await self._index.documents(owner)
-                    known, replaces = versions.place(documents, former, received, own_name=own_name)
-                    if known is not None:
-                        note(known, "known")
-                        return known
-                    self._refuse_too_many(documents)
-                    keeping = self._keep(owner, media_type, received, replaces)
-                    document = await uninterrupted(keeping)
-                    note(document, "accepted")
-                    return document
-
-    async def _keep(
-        self, owner: str, media_type: str, received: Received, replaces: tuple[str, ...]
-    ) -> Document:
-        document_id = await asyncio.to_thread(self._files.keep, received)
-        document = Document(
-            id=document_id,
-            owner=owner,
-            file_name=received.name,
-            media_type=media_type,
-            size=received.size,
-            sha256=received.sha256,
-            created_at=time.time(),
-            replaces=replaces,
-        )
-        try:
-            await self._index.put_document(document)
-        except BaseException:
-            await asyncio.to_thread(self._files.remove, document_id)
-            raise
-        return document
+        belongs = (owner, collection)
+        return await self._intake.add(belongs, file_name, source, former, own_name=own_name)
 
     async def ingest(self, document_id: str) -> AsyncGenerator[IngestProgress, None]:
         """Ingest a document or follow its ingest, see ``DocumentLibrary.ingest``.
@@ -174,13 +156,24 @@ class Library:
 
     async def _ingest(self, document_id: str, tell: Callable[[IngestProgress], None]) -> Document:
         tell(IngestProgress("parsing", 0, 0))
-        async with self.turn:
-            document = await self._index.get(document_id)
-            if document is None:
-                raise XnaiError(NOT_FOUND, what="document", name=document_id)
-            if document.status != "processed":
+        document = await self._index.get(document_id)
+        if document is None:
+            raise XnaiError(NOT_FOUND, what="document", name=document_id)
+        if document.status != "processed":
+            async with self._readers.turn(document):
+                document = await self._upkeep.require_file(document)
                 document = await self._processor.process(document, tell)
+            for hear in self._told:
+                hear(document)
         return await self._remove_former(document) if document.replaces else document
+
+    def on_processed(self, hear: Callable[[Document], None]) -> None:
+        """Have somebody told of every document that was processed."""
+        self._told.append(hear)
+
+    def reading_paused(self) -> AbstractAsyncContextManager[None]:
+        """A block in which no document is being read; waits for those that are."""
+        return self._readers.hold()
 
     async def _remove_former(self, document: Document) -> Document:
         """Delete the versions that a processed document replaces; what fails is left to a start."""
@@ -194,16 +187,15 @@ class Library:
             )
         return replace(document, replaces=tuple(removed))
 
-    async def get(self, document_id: str, owner: str | None = None) -> Document | None:
-        """A document's record, if the owner (None: anyone) has it."""
+    async def get(self, document_id: str) -> Document | None:
+        """A document's record, see ``DocumentLibrary.get``."""
         self._require_started()
-        document = await self._index.get(document_id)
-        return document if document is not None and owner in {None, document.owner} else None
+        return await self._index.get(document_id)
 
-    async def documents(self, owner: str) -> Sequence[Document]:
-        """An owner's documents, oldest first."""
+    async def documents(self, owner: str, collection: str = "") -> Sequence[Document]:
+        """The documents of an owner's collection, oldest first."""
         self._require_started()
-        return await self._index.documents(owner)
+        return await self._index.documents(owner, collection)
 
     async def delete(self, document_id: str) -> bool:
         """Remove file, record, chunks and vectors; ingest of it is stopped first."""
@@ -212,18 +204,26 @@ class Library:
 
     async def _delete(self, document_id: str) -> bool:
         async with self._jobs.barred(document_id):
-            # The record first: after a crash in between, start() finds a file without one.
-            if not await self._index.delete(document_id):
+            if await self._index.get(document_id) is None:
                 return False
-            self._notes.deleted(document_id)
+            # A file without a record would be read again, unless it is known that it was to go.
+            await asyncio.to_thread(self._files.give_up, document_id)
+            try:
+                deleted = await self._index.delete(document_id)
+            except BaseException:
+                await asyncio.to_thread(self._files.take_back, document_id)
+                raise
+            if deleted:
+                self._notes.deleted(document_id)
             await asyncio.to_thread(self._files.remove, document_id)
             await asyncio.to_thread(self._images.remove, document_id)
-        return True
+        return deleted
 
-    async def delete_owner(self, owner: str) -> int:
-        """Remove all documents of an owner; returns how many."""
-        deleted = [await self.delete(document.id) for document in await self.documents(owner)]
-        return sum(deleted)
+    async def delete_collection(self, collection: str) -> int:
+        """Remove all documents of a collection; returns how many."""
+        self._require_started()
+        documents = await self._index.documents(collection=collection) if collection else []
+        return sum([await self.delete(document.id) for document in documents])
 
     def original(self, document: Document) -> Path:
         """Where the original file lies."""
@@ -237,22 +237,26 @@ class Library:
     async def page_image(
         self, document: Document, page: int, start: int, end: int, width: int = 1000
     ) -> bytes:
-        """A PDF page as PNG with the words of ``[start, end)`` marked.
+        """A page of a PDF or a photo as PNG with the words of ``[start, end)`` marked.
 
         Raises:
-            XnaiError: BAD_REQUEST for a document that is no PDF, NOT_FOUND for a page it has not.
+            XnaiError: BAD_REQUEST for a document that has no pages to draw, NOT_FOUND for a page
+                it has not.
 
         """
-        if document.media_type != sniff.PDF:
+        if document.media_type not in DRAWN:
             raise XnaiError(
                 BAD_REQUEST,
                 problem=f"{document.file_name!r} has no pages to draw.",
                 fix="Ask for its text instead.",
             )
         text = await self._index.page_text(document.id, page) or ""
-        return await self._images.image(
-            document, self.original(document), page, Marked(start, end, len(text)), width
-        )
+        native, words = await self._index.page_places(document.id, page)
+        await self._upkeep.require_file(document)
+        boxes = tuple(word[2:6] for word in words if word.start < end and start < word.end)
+        own = len(text) if native is None else native or NO_CHARACTERS
+        marked = Marked(start, end, own, boxes)
+        return await self._images.image(document, self.original(document), page, marked, width)
 
     async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
         """The best passages for a question, best first (hybrid search)."""
@@ -264,18 +268,16 @@ class Library:
         self._require_started()
         return await self._search.find(question, scope, limit)
 
+    async def pages(self, scope: Scope, limit: int) -> PageTexts:
+        """All pages in scope, see ``DocumentLibrary.pages``."""
+        self._require_started()
+        return await self._index.pages(scope, limit)
+
     async def everything(self, scope: Scope) -> list[Passage]:
         """All passages in scope, see ``DocumentLibrary.everything``."""
         self._require_started()
         found = await self._index.everything(scope, MAX_PARTS + 1)
         if len(found) > MAX_PARTS:
             count = await self._index.count(scope)
-            raise XnaiError(DOCUMENTS_TOO_LONG, count=count, limit=MAX_PARTS)
+            raise XnaiError(DOCUMENTS_TOO_LONG, count=count, unit="passages", limit=MAX_PARTS)
         return found
-
-
-def _is_unfinished(record: Document) -> bool:
-    """Whether a document is yet to be read, or its former versions are yet to be deleted."""
-    if record.status == "processed":
-        return bool(record.replaces)
-    return record.status != "error"

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from xnai.retrieval.protocol import Embedder
 from xnai.retrieval.search import Found
-from xnai.types import Document, Passage, Scope
+from xnai.types import Document, PageTexts, Passage, Scope
 
 IngestStage = Literal["parsing", "chunking", "embedding", "storing"]
 
@@ -46,7 +46,7 @@ class Search(Protocol):
 class DocumentLibrary(Protocol):
     """Keeps original files, reads them, and hands out what the page needs to show them."""
 
-    async def add(
+    async def add(  # noqa: PLR0913 - what a file is, and where it belongs
         self,
         owner: str,
         file_name: str,
@@ -54,19 +54,25 @@ class DocumentLibrary(Protocol):
         former: Sequence[Document] = (),
         *,
         own_name: bool = False,
+        collection: str = "",
     ) -> Document:
         """Copy a file in (status ``uploaded``); size and owner limits are checked on the way.
 
-        Those of ``former`` that are the owner's and have the same name, but another content, are
-        deleted as soon as the new one is processed; without ``former`` nothing is replaced. Where
-        nothing is to be replaced and the owner has the content already, the document there is
-        returned, with ``own_name`` only if it has the file's name.
+        Those of ``former`` that are in the owner's collection and have the same name, but another
+        content, are deleted as soon as the new one is processed; without ``former`` nothing is
+        replaced. Where nothing is to be replaced and the collection has the content already, the
+        document there is returned, with ``own_name`` only if it has the file's name.
 
         Raises:
             XnaiError: FILE_EMPTY, FILE_TOO_LARGE, TOO_MANY_FILES, DISK_FULL, and
                 FILE_TYPE_UNSUPPORTED by content, before anything is kept.
 
         """
+        ...
+
+    @property
+    def missing(self) -> int:
+        """How many documents there are whose original files are not."""
         ...
 
     def ingest(self, document_id: str) -> AsyncGenerator[IngestProgress, None]:
@@ -81,20 +87,20 @@ class DocumentLibrary(Protocol):
         """Ingest without a listener; the library owns the task."""
         ...
 
-    async def get(self, document_id: str, owner: str | None = None) -> Document | None:
-        """A document's record, if the owner (None: anyone) has it."""
+    async def get(self, document_id: str) -> Document | None:
+        """A document's record; whether it may be seen is ``accounts.may``'s to say."""
         ...
 
-    async def documents(self, owner: str) -> Sequence[Document]:
-        """An owner's documents, oldest first."""
+    async def documents(self, owner: str, collection: str = "") -> Sequence[Document]:
+        """The documents of an owner's collection, oldest first; of none: their own files."""
         ...
 
     async def delete(self, document_id: str) -> bool:
         """Remove file, record, chunks and vectors; ingest of it is stopped first."""
         ...
 
-    async def delete_owner(self, owner: str) -> int:
-        """Remove all documents of an owner; returns how many."""
+    async def delete_collection(self, collection: str) -> int:
+        """Remove all documents of a collection; returns how many."""
         ...
 
     def original(self, document: Document) -> Path:
@@ -119,6 +125,10 @@ class DocumentLibrary(Protocol):
         """The best passages for a question, best first (hybrid search)."""
         ...
 
+    async def pages(self, scope: Scope, limit: int) -> PageTexts:
+        """All pages in scope, in the order of documents, unless they have more characters."""
+        ...
+
     async def everything(self, scope: Scope) -> list[Passage]:
         """All passages in scope in their order, for a question about whole documents.
 
@@ -129,7 +139,7 @@ class DocumentLibrary(Protocol):
         ...
 
     async def start(self) -> None:
-        """Open the index and take up documents whose ingest was interrupted."""
+        """Make records and files agree; take up documents whose ingest was interrupted."""
         ...
 
     async def close(self) -> None:

@@ -1,22 +1,23 @@
 """Gives documents what they lack, the index in service: another model's vectors, or codes."""
 
-import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 
-from xnai.documents.ingest import BATCH, joined
-from xnai.retrieval.embedders import Embedders
-from xnai.retrieval.protocol import Embedded, Embedder
-from xnai.retrieval.reembedding import NO_MODEL, Texts
-from xnai.retrieval.sqlite_index import SqliteIndex
+from xnai.documents.ingest_stages import joined
+from xnai.retrieval.embedding.switching import Embedders
+from xnai.retrieval.protocol import NO_MODEL, ChunkTexts, Embedded, Embedder, ReembeddableIndex
 
 Tell = Callable[[int, int], None]  # documents done, of how many
+Alone = Callable[[], AbstractAsyncContextManager[None]]
+
+_BATCH = 32  # chunks embedded at once
 
 log = structlog.get_logger(__name__)
 
 
-async def settle(index: SqliteIndex, embedders: Embedders) -> bool:
+async def settle(index: ReembeddableIndex, embedders: Embedders) -> bool:
     """Open the index with the model its vectors are of; whether another one is to follow."""
     recorded = await index.start()
     wanted = await embedders.wanted()
@@ -28,12 +29,10 @@ async def settle(index: SqliteIndex, embedders: Embedders) -> bool:
     return True
 
 
-async def reembed(
-    index: SqliteIndex, embedders: Embedders, turn: asyncio.Semaphore, tell: Tell
-) -> None:
+async def reembed(index: ReembeddableIndex, embedders: Embedders, alone: Alone, tell: Tell) -> None:
     """Make the vectors of the configured model and put them into service.
 
-    What was made before a crash is kept. ``turn`` is held by whoever ingests, so that no document
+    What was made before a crash is kept. Inside ``alone()`` nobody ingests, so that no document
     is added with the old model while the new one takes over.
     """
     by = await embedders.wanted()
@@ -45,21 +44,21 @@ async def reembed(
             tell(done, total)
             await _embed(index, embedders, document_id)
             done += 1
-        async with turn:
+        async with alone():
             if await index.switch(by):
                 await embedders.switch()
                 log.info("documents embedded anew", model=by.model, documents=done)
                 return
 
 
-async def _embed(index: SqliteIndex, embedders: Embedders, document_id: str) -> None:
+async def _embed(index: ReembeddableIndex, embedders: Embedders, document_id: str) -> None:
     found = await index.texts(document_id)
     if found is None:
         return
     await index.put_next(found, await _embedded(embedders.following or embedders, found))
 
 
-async def complete(index: SqliteIndex, embedders: Embedders) -> None:
+async def complete(index: ReembeddableIndex, embedders: Embedders) -> None:
     """Make the codes of chunks that a former version of the program stored without."""
     waiting = await index.without_codes()
     for document_id in waiting:
@@ -70,6 +69,6 @@ async def complete(index: SqliteIndex, embedders: Embedders) -> None:
         log.info("codes of tokens added", documents=len(waiting))
 
 
-async def _embedded(embedder: Embedder, of: Texts) -> Embedded:
-    parts = range(0, len(of.texts), BATCH)
-    return joined([await embedder.embed_chunks(of.texts[at : at + BATCH]) for at in parts])
+async def _embedded(embedder: Embedder, of: ChunkTexts) -> Embedded:
+    parts = range(0, len(of.texts), _BATCH)
+    return joined([await embedder.embed_chunks(of.texts[at : at + _BATCH]) for at in parts])

@@ -6,7 +6,7 @@ BACKUP_PLACE_TAKEN = ErrorKind(
     "backup_place_taken",
     Category.COMMAND,
     409,
-    "{path} is there already; nothing was written.",
+    "{path} exists already; nothing was written.",
     "Name a new folder, or move that one away first.",
     seen="Whoever runs `xnai backup` or `xnai restore` onto something that is there.",
 )

@@ -14,7 +14,7 @@ FILE_TOO_LARGE = ErrorKind(
     "file_too_large",
     Category.DOCUMENT,
     413,
-    "{name!r} is larger than {limit_mb} MB.",
+    "{name} is larger than {limit_mb} MB.",
     "Split the file, or raise XNAI_UPLOAD_MAX_MB.",
     seen="Whoever attaches a file above `XNAI_UPLOAD_MAX_MB`.",
 )
@@ -22,8 +22,8 @@ TOO_MANY_FILES = ErrorKind(
     "too_many_files",
     Category.DOCUMENT,
     400,
-    "{count} files are more than the {limit} that are accepted at once.",
-    "Attach fewer files, or raise {setting}.",
+    "{count:,} files are more than the {limit:,} that {setting} allows.",
+    "Attach fewer, delete what is not needed any more, or raise {setting}.",
     seen="Whoever attaches more files than a message, or an owner, may have.",
 )
 FILE_TYPE_UNSUPPORTED = ErrorKind(
@@ -31,7 +31,7 @@ FILE_TYPE_UNSUPPORTED = ErrorKind(
     Category.DOCUMENT,
     415,
     "{name!r} is not a document that can be read ({found}).",
-    "Attach PDF, DOCX, PPTX, XLSX, HTML, EPUB, e-mail, Markdown, text or CSV.",
+    "Attach a PDF, DOCX, PPTX, XLSX, HTML, EPUB, e-mail, Markdown, text or CSV file.",
     seen="Whoever attaches a picture, a program, an archive or the like.",
 )
 FILE_ENCRYPTED = ErrorKind(
@@ -55,9 +55,9 @@ FILE_NO_TEXT = ErrorKind(
     Category.DOCUMENT,
     422,
     "{name!r} has no text, only pictures (a scan?).",
-    "Install the program tesseract (Debian, Ubuntu: sudo apt install tesseract-ocr), which reads "
-    "pictures of text, and attach it again; or attach a copy that has text.",
-    seen="Whoever attaches a scan while tesseract is not installed.",
+    "Attach a copy that has text, or a sharper scan (300 dots an inch); or install the program "
+    "tesseract (Debian, Ubuntu: sudo apt install tesseract-ocr), and attach it again.",
+    seen="Whoever attaches pictures in which no text can be read.",
 )
 FILE_TEXT_TOO_LONG = ErrorKind(
     "file_text_too_long",
@@ -71,7 +71,7 @@ FILE_TOO_EXPENSIVE = ErrorKind(
     "file_too_expensive",
     Category.DOCUMENT,
     422,
-    "Reading {name!r} took more {resource} than the {limit} allowed.",
+    "Reading {name!r} took more {resource} than the {limit} that are allowed.",
     "The file may be damaged or built to exhaust the machine; attach a simpler copy.",
     seen="Whoever attaches a file that takes its reader too much time or memory.",
 )
@@ -80,7 +80,7 @@ DOCUMENT_BUSY = ErrorKind(
     Category.DOCUMENT,
     409,
     "{name!r} is still being read.",
-    "Ask again when it is processed.",
+    "Ask again once it has been read.",
     seen="A program that asks from a document before it was read.",
     retryable=True,
 )
@@ -96,15 +96,35 @@ DOCUMENT_FAILED = ErrorKind(
     "document_failed",
     Category.DOCUMENT,
     422,
-    "{name!r} could not be read: {reason}",
+    "A document that was asked about could not be read: {reason}.",
     "Leave it out, or delete it and upload a readable copy.",
     seen="A program that asks from a document that could not be read.",
+)
+DOCUMENT_MISSING = ErrorKind(
+    "document_missing",
+    Category.DOCUMENT,
+    410,
+    "The file of {name!r} is missing: {reason}.",
+    "It comes back by itself when the file does. Put the file back or mount its disk, attach it "
+    "again, or remove what is gone for good with `xnai documents prune`.",
+    seen="Whoever opens a document, or looks at the list, while its original file is not there or "
+    "was changed.",
+)
+DOCUMENTS_AWAY = ErrorKind(
+    "documents_away",
+    Category.STORAGE,
+    503,
+    "No document can be added: {reason}.",
+    "Mount the disk or put the folder back. If it is gone for good, `xnai documents prune` begins "
+    "a new one.",
+    seen="Whoever attaches a file while the folder of the documents is not there or not mounted.",
+    retryable=True,
 )
 DOCUMENTS_TOO_LONG = ErrorKind(
     "documents_too_long",
     Category.DOCUMENT,
     413,
-    "These documents have {count:,} passages; a question about whole documents reads {limit:,}.",
+    "These documents have {count:,} {unit}; a question about whole documents reads {limit:,}.",
     "Choose fewer documents, or ask about something in them.",
     seen="Whoever asks for a summary of more than can be read whole.",
 )
@@ -112,7 +132,7 @@ UPLOADS_WAITING = ErrorKind(
     "uploads_waiting",
     Category.DOCUMENT,
     413,
-    "Too many files wait in this chat.",
+    "Too many files are waiting in this chat.",
     "Send them first, then attach the next.",
-    seen="Whoever attaches more than XNAI_UPLOAD_MAX_FILES of the largest files before sending.",
+    seen="Whoever attaches more than `XNAI_UPLOAD_MAX_FILES` of the largest files before sending.",
 )

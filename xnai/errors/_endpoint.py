@@ -1,6 +1,6 @@
 """Model endpoints (XNAI_LLM_URL); ``endpoint`` is host and port, nothing else of the address."""
 
-from xnai.errors._kinds import Category, ErrorKind
+from xnai.errors._kinds import Category, ErrorKind, Instead
 
 REMOTE_UNREACHABLE = ErrorKind(
     "remote_unreachable",
@@ -10,6 +10,10 @@ REMOTE_UNREACHABLE = ErrorKind(
     "Check that it runs and that XNAI_LLM_URL names it; documents can still be searched.",
     seen="Whoever asks while the only endpoint refuses connections.",
     retryable=True,
+    counts_as_fault=True,
+    heals_soon=True,
+    retry_elsewhere=True,
+    degrade_to=Instead.PASSAGES,
 )
 REMOTE_CONNECT_TIMEOUT = ErrorKind(
     "remote_connect_timeout",
@@ -19,6 +23,10 @@ REMOTE_CONNECT_TIMEOUT = ErrorKind(
     "Check the network and XNAI_LLM_URL, or raise XNAI_LLM_CONNECT_TIMEOUT.",
     seen="Whoever asks while the only endpoint does not accept connections in time.",
     retryable=True,
+    counts_as_fault=True,
+    heals_soon=True,
+    retry_elsewhere=True,
+    degrade_to=Instead.PASSAGES,
 )
 REMOTE_FIRST_TOKEN_TIMEOUT = ErrorKind(
     "remote_first_token_timeout",
@@ -28,6 +36,9 @@ REMOTE_FIRST_TOKEN_TIMEOUT = ErrorKind(
     "Try again or ask for less; raise XNAI_LLM_FIRST_TOKEN_TIMEOUT if it is a slow machine.",
     seen="Whoever waits for an endpoint that has taken the question and says nothing.",
     retryable=True,
+    counts_as_fault=True,
+    retry_elsewhere=True,
+    degrade_to=Instead.PASSAGES,
 )
 REMOTE_STALLED = ErrorKind(
     "remote_stalled",
@@ -37,6 +48,9 @@ REMOTE_STALLED = ErrorKind(
     "Ask once more; raise XNAI_LLM_TOKEN_TIMEOUT if it is a slow machine.",
     seen="Whoever is reading an answer when its endpoint falls silent.",
     retryable=True,
+    counts_as_fault=True,
+    retry_elsewhere=True,
+    degrade_to=Instead.PASSAGES,
 )
 REMOTE_BROKE_OFF = ErrorKind(
     "remote_broke_off",
@@ -46,6 +60,10 @@ REMOTE_BROKE_OFF = ErrorKind(
     "Ask once more; if that happens again, the log of that server says why.",
     seen="Whoever is reading an answer when its endpoint hangs up.",
     retryable=True,
+    counts_as_fault=True,
+    heals_soon=True,
+    retry_elsewhere=True,
+    degrade_to=Instead.PASSAGES,
 )
 REMOTE_GARBLED = ErrorKind(
     "remote_garbled",
@@ -54,6 +72,9 @@ REMOTE_GARBLED = ErrorKind(
     "The model endpoint {endpoint} does not answer as an OpenAI-compatible server does: {problem}.",
     "Check that XNAI_LLM_URL is the address of such a server.",
     seen="Whoever asks while an address of `XNAI_LLM_URL` is that of something else.",
+    counts_as_fault=True,
+    retry_elsewhere=True,
+    degrade_to=Instead.PASSAGES,
 )
 REMOTE_KEY_REFUSED = ErrorKind(
     "remote_key_refused",
@@ -62,6 +83,9 @@ REMOTE_KEY_REFUSED = ErrorKind(
     "The model endpoint {endpoint} refuses the key (HTTP {status}).",
     "Set XNAI_LLM_API_KEY to a key of that server.",
     seen="Whoever asks while `XNAI_LLM_API_KEY` is not the endpoint's.",
+    counts_as_fault=True,
+    retry_elsewhere=True,
+    degrade_to=Instead.PASSAGES,
 )
 REMOTE_MODEL_UNKNOWN = ErrorKind(
     "remote_model_unknown",
@@ -70,15 +94,20 @@ REMOTE_MODEL_UNKNOWN = ErrorKind(
     "The model endpoint {endpoint} has no model {name!r}.",
     "Choose one of: {available}. XNAI_LLM_MODEL sets the default.",
     seen="Whoever names a model that no endpoint has.",
+    retry_elsewhere=True,
+    degrade_to=Instead.PASSAGES,
 )
 REMOTE_BUSY = ErrorKind(
     "remote_busy",
     Category.OVERLOAD,
     429,
-    "The model endpoint {endpoint} has as many questions as it takes.",
+    "The model endpoint {endpoint} has as many questions as it can take.",
     "Try again in a moment.",
     seen="Whoever asks while every endpoint refuses for want of room.",
     retryable=True,
+    heals_soon=True,
+    retry_elsewhere=True,
+    degrade_to=Instead.PASSAGES,
 )
 REMOTE_REFUSED = ErrorKind(
     "remote_refused",
@@ -87,6 +116,8 @@ REMOTE_REFUSED = ErrorKind(
     "The model endpoint {endpoint} refused the request (HTTP {status}).",
     "The log of that server says why.",
     seen="Whoever asks something that the endpoint refuses for another reason.",
+    retry_elsewhere=True,
+    degrade_to=Instead.PASSAGES,
 )
 REMOTE_PAUSED = ErrorKind(
     "remote_paused",
@@ -96,28 +127,17 @@ REMOTE_PAUSED = ErrorKind(
     "It is tried again by itself; documents can still be searched.",
     seen="A program that asks while the endpoint's breaker is open; the page shows passages.",
     retryable=True,
+    retry_elsewhere=True,
+    degrade_to=Instead.PASSAGES,
 )
 REMOTE_ALL_DOWN = ErrorKind(
     "remote_all_down",
     Category.ENDPOINT,
     503,
-    "None of the {count} model endpoints can answer ({reasons}).",
+    "No model endpoint of {count} can answer: {reasons}.",
     "Check that they run and that XNAI_LLM_URL names them; documents can still be searched.",
     seen="A program that asks while no endpoint can answer; the page shows passages.",
     retryable=True,
-)
-# After these an answer can still be had: from another endpoint, or from the passages alone.
-REMOTE_AWAY = (
-    REMOTE_UNREACHABLE,
-    REMOTE_CONNECT_TIMEOUT,
-    REMOTE_FIRST_TOKEN_TIMEOUT,
-    REMOTE_STALLED,
-    REMOTE_BROKE_OFF,
-    REMOTE_GARBLED,
-    REMOTE_KEY_REFUSED,
-    REMOTE_MODEL_UNKNOWN,
-    REMOTE_BUSY,
-    REMOTE_REFUSED,
-    REMOTE_PAUSED,
-    REMOTE_ALL_DOWN,
+    retry_elsewhere=True,
+    degrade_to=Instead.PASSAGES,
 )

@@ -1,9 +1,14 @@
 """What an error of the catalogue is, and how it is raised."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+
+__all__ = ["Category", "ErrorKind", "Instead", "XnaiError"]
+
+_STOPS = re.compile(r"(?<!\.)\.\.(?!\S)")
 
 
 class Category(StrEnum):
@@ -22,13 +27,26 @@ class Category(StrEnum):
     INTERNAL = "internal"  # XNAi itself
 
 
+class Instead(StrEnum):
+    """What a person who asked is shown instead of the answer that an error has prevented."""
+
+    PASSAGES = "passages"  # what was found, without a word of the model
+    NO_DOCUMENTS = "no_documents"  # an answer for which no document was searched
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
-    """One row of the catalogue.
+    """One row of the catalogue: the words of an error, and what follows from it.
 
     ``message`` (what is wrong) and ``hint`` (what to do) are format strings; ``seen`` says who
     meets it and when; ``retryable``: the same request may succeed later. ``status`` is that of
     HTTP, also where the error is met elsewhere.
+
+    ``counts_as_fault``: the breaker of the part that raised it counts it as a failure.
+    ``heals_soon``: the same call, made again at once, may do better. ``retry_elsewhere``: another
+    model may answer, at another endpoint or on this machine. ``other_source``: what was to be
+    fetched may come from another source. ``degrade_to``: what is shown where nothing else can
+    answer.
     """
 
     code: str
@@ -38,6 +56,16 @@ class ErrorKind:
     hint: str
     seen: str
     retryable: bool = False
+    counts_as_fault: bool = False
+    heals_soon: bool = False
+    retry_elsewhere: bool = False
+    other_source: bool = False
+    degrade_to: Instead | None = None
+
+
+def _told(template: str, values: Mapping[str, object]) -> str:
+    """Fill words in; a reason that is a sentence itself brings no second full stop."""
+    return _STOPS.sub(".", template.format_map(values))
 
 
 class XnaiError(Exception):
@@ -56,8 +84,8 @@ class XnaiError(Exception):
         self.kind = kind
         self.retry_after = retry_after
         self.values: Mapping[str, object] = values
-        self.message = kind.message.format_map(values)
-        self.hint = kind.hint.format_map(values)
+        self.message = _told(kind.message, values)
+        self.hint = _told(kind.hint, values)
         self.time = datetime.now(UTC)
         super().__init__(f"{self.message} {self.hint}".strip())
 

@@ -25,8 +25,25 @@ DATA_DIR_UNUSABLE = ErrorKind(
     Category.STORAGE,
     500,
     "XNAI_DATA_DIR={folder} cannot be written: {reason}.",
-    "Choose a folder you may write to.",
+    "Choose a folder that you may write to.",
     seen="Whoever starts the server: its folder is not there, or is not theirs to write.",
+)
+ACCOUNTS_DAMAGED = ErrorKind(
+    "accounts_damaged",
+    Category.STORAGE,
+    500,
+    "Who is who cannot be read from {path}: {reason}.",
+    "Put the file back from a backup: without it the documents and chats kept here are nobody's.",
+    seen="Whoever starts the server after the file was changed by hand, damaged or locked away.",
+)
+DATA_DIR_FOREIGN = ErrorKind(
+    "data_dir_foreign",
+    Category.SETTING,
+    500,
+    "XNAI_DATA_DIR={folder} holds other things ({found}) and no mark of XNAi; nothing was changed.",
+    "Name a folder of its own, which may be empty or not there yet: XNAI_DATA_DIR={own}.",
+    seen="Whoever starts the server or restores a backup with `XNAI_DATA_DIR` at a folder that is "
+    "somebody else's.",
 )
 PORT_TAKEN = ErrorKind(
     "port_taken",
@@ -61,6 +78,7 @@ INTERNAL = ErrorKind(
     "Try again; the server's log has the details under this request id.",
     seen="Anybody, where something failed that nobody foresaw; the log has the traceback.",
     retryable=True,
+    counts_as_fault=True,
 )
 EVAL_SET_INVALID = ErrorKind(
     "eval_set_invalid",
@@ -74,7 +92,7 @@ SERVER_GARBLED = ErrorKind(
     "server_garbled",
     Category.COMMAND,
     502,
-    "What answers at {url} is no XNAi server.",
+    "The program that answers at {url} is not an XNAi server.",
     "Set XNAI_HOST and XNAI_PORT to where it is.",
     seen="Whoever runs a command while another program listens on the port.",
 )
@@ -83,7 +101,7 @@ FILE_UNREADABLE = ErrorKind(
     Category.COMMAND,
     400,
     "{path} cannot be used: {reason}.",
-    "Check the name and its rights.",
+    "Check the name, and whether you may read and write there.",
     seen="Whoever names a file in a command that cannot be opened or written.",
 )
 COMMAND_FAILED = ErrorKind(

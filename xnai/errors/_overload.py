@@ -6,16 +6,16 @@ QUEUE_FULL = ErrorKind(
     "queue_full",
     Category.OVERLOAD,
     429,
-    "{waiting} questions are already waiting for the model.",
+    "{waiting:,} questions already wait for the model.",
     "Try again in a moment.",
-    seen="Whoever asks while `XNAI_QUEUE_LIMIT` questions wait.",
+    seen="Whoever has `XNAI_QUEUE_LIMIT` questions waiting, or fewer beside other people's.",
     retryable=True,
 )
 ANSWER_TIMEOUT = ErrorKind(
     "answer_timeout",
     Category.OVERLOAD,
     504,
-    "The answer was not finished within {seconds:.0f} seconds.",
+    "The answer was not finished within the {seconds:g} seconds that it may take.",
     "Ask for less, or raise XNAI_ANSWER_TIMEOUT.",
     seen="Whoever waits longer than `XNAI_ANSWER_TIMEOUT`, the queue included.",
     retryable=True,
@@ -28,6 +28,16 @@ SHUTTING_DOWN = ErrorKind(
     "Try again in a moment.",
     seen="Whoever asks while the server is being stopped, or whose answer did not end in the "
     "time left.",
+    retryable=True,
+)
+TOO_MANY_REQUESTS = ErrorKind(
+    "too_many_requests",
+    Category.OVERLOAD,
+    429,
+    "{count} requests from here are under way already.",
+    "Wait until some of them have ended.",
+    seen="Whoever has more requests, uploads or answers under way at once than is still free "
+    "for all others together.",
     retryable=True,
 )
 TOO_MANY_SESSIONS = ErrorKind(

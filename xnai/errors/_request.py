@@ -23,7 +23,7 @@ METHOD_NOT_ALLOWED = ErrorKind(
     "method_not_allowed",
     Category.REQUEST,
     405,
-    "{method} is not possible on {path}.",
+    "{path} does not take {method}.",
     "Use {allowed}.",
     seen="A program that sends POST where only GET is answered, or the like.",
 )
@@ -48,7 +48,7 @@ BODY_TOO_LARGE = ErrorKind(
     Category.REQUEST,
     413,
     "The request is larger than {limit_mb} MB.",
-    "Send less at once; long texts belong into a file (POST /v1/files).",
+    "Send less at once; long texts belong in a file (POST /v1/files).",
     seen="A program that sends more in one request than is read.",
 )
 HOST_NOT_ALLOWED = ErrorKind(
@@ -80,7 +80,7 @@ QUESTION_TOO_LONG = ErrorKind(
     "question_too_long",
     Category.REQUEST,
     400,
-    "The question has {tokens} tokens; the model takes {limit} beside its answer.",
+    "The question has {tokens} tokens; the model can read {limit} beside its answer.",
     "Shorten it, or put the text into a file and attach that.",
     seen="Whoever asks more than the model can read beside its answer.",
 )
@@ -90,7 +90,7 @@ SIGN_IN_NEEDED = ErrorKind(
     "sign_in_needed",
     Category.ACCESS,
     401,
-    "Nobody is signed in who may do this.",
+    "You have to be signed in to do this.",
     "Reload the page and sign in with one of XNAI_API_KEYS.",
     seen="Whoever uses the page after the cookie or its key has expired, or who gives a wrong key.",
 )

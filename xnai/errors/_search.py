@@ -1,6 +1,6 @@
 """What documents are searched with and kept in: embedding model, index, disk."""
 
-from xnai.errors._kinds import Category, ErrorKind
+from xnai.errors._kinds import Category, ErrorKind, Instead
 
 SEARCH_DOWN = ErrorKind(
     "search_down",
@@ -10,6 +10,7 @@ SEARCH_DOWN = ErrorKind(
     "Try again; if it stays so, look at /health/ready.",
     seen="Whoever needs documents while index or embedding model cannot be used.",
     retryable=True,
+    degrade_to=Instead.NO_DOCUMENTS,
 )
 SEARCH_PAUSED = ErrorKind(
     "search_paused",
@@ -19,6 +20,7 @@ SEARCH_PAUSED = ErrorKind(
     "It is tried again by itself.",
     seen="A program that asks while the breaker of index or embedding model is open.",
     retryable=True,
+    degrade_to=Instead.NO_DOCUMENTS,
 )
 EMBEDDING_MODEL_MISSING = ErrorKind(
     "embedding_model_missing",
@@ -27,15 +29,19 @@ EMBEDDING_MODEL_MISSING = ErrorKind(
     "The embedding model cannot be used: {reason}.",
     "Run `make run` again; it installs the model's files.",
     seen="Whoever needs documents while the embedding model's files are gone or changed.",
+    counts_as_fault=True,
+    degrade_to=Instead.NO_DOCUMENTS,
 )
 INDEX_DAMAGED = ErrorKind(
     "index_damaged",
     Category.STORAGE,
     503,
     "The document index {path} cannot be read: {reason}.",
-    "Nothing was deleted. Stop XNAi, put a backup in its place or move the file away, "
-    "start again and attach the documents anew.",
+    "Nothing was deleted. Type `xnai doctor`: it says how to have the index made anew from the "
+    "documents' files.",
     seen="Whoever needs documents while the index file cannot be read.",
+    counts_as_fault=True,
+    degrade_to=Instead.NO_DOCUMENTS,
 )
 DISK_FULL = ErrorKind(
     "disk_full",
@@ -44,6 +50,7 @@ DISK_FULL = ErrorKind(
     "The disk is full: {folder} has {free} left.",
     "Free some space, or set XNAI_DATA_DIR to a larger disk.",
     seen="Whoever attaches a file, or whose conversation is to be saved, while the disk is full.",
+    counts_as_fault=True,
 )
 MODEL_FOLDER_INVALID = ErrorKind(
     "model_folder_invalid",

@@ -5,12 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 
-from xnai.citations import is_refusal
+from xnai.answering.events import Done, Question, Retrieved, Token
 from xnai.evaluation.measures import contains, exact, mean, median, token_f1, without_marks
 from xnai.evaluation.sets import EvalQuestion
 from xnai.evaluation.workspace import Progress, Workspace
-from xnai.events import Done, Question, Retrieved, Token
-from xnai.grounding import HEDGE
 from xnai.types import Citation, Passage, Sampling, Scope
 
 MAX_TOKENS = 128
@@ -18,7 +16,7 @@ TIMEOUT = 120.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AnswerRow:
     """One question with its answer and what it is worth."""
 
     id: str
@@ -27,7 +25,7 @@ class Row:
     text: str
     quotes: tuple[str, ...]
     refused: bool
-    hedged: bool
+    quoted: bool
     exact: float
     f1: float
     contained: bool
@@ -46,10 +44,10 @@ class Row:
         return bool(self.answers)
 
 
-Answerer = Callable[[Workspace, EvalQuestion, Scope], Awaitable[Row]]
+Answerer = Callable[[Workspace, EvalQuestion, Scope], Awaitable[AnswerRow]]
 
 
-async def answer(space: Workspace, question: EvalQuestion, scope: Scope) -> Row:
+async def answer(space: Workspace, question: EvalQuestion, scope: Scope) -> AnswerRow:
     """Ask the whole pipeline, greedily."""
     asked = Question(
         question.text,
@@ -79,23 +77,22 @@ async def answer(space: Workspace, question: EvalQuestion, scope: Scope) -> Row:
 
 def row(
     question: EvalQuestion, text: str, passages: Sequence[Passage], done: Done, seconds: float
-) -> Row:
+) -> AnswerRow:
     """Compare an answer with what is known to be right."""
     answers = question.answers or ()
     said = without_marks(text)
-    hedged = said.startswith(HEDGE)
-    refused = not done.found or (is_refusal(said) and not hedged)
+    refused = done.outcome == "not_found"
     quotes = tuple(citation.quote for citation in (*done.citations, *done.evidence))
     right = [c for c in done.citations if contains(_cited_passage(c, passages), answers)]
     contained = not refused and contains(said, answers)
-    return Row(
+    return AnswerRow(
         id=question.id,
         question=question.text,
         answers=answers,
         text=text,
         quotes=quotes,
         refused=refused,
-        hedged=hedged,
+        quoted=done.outcome == "quoted",
         exact=0.0 if refused else exact(said, answers),
         f1=0.0 if refused else token_f1(said, answers),
         contained=contained,
@@ -124,12 +121,12 @@ async def answers(
     questions: Sequence[EvalQuestion],
     progress: Progress,
     answerers: Sequence[Answerer],
-) -> list[list[Row]]:
+) -> list[list[AnswerRow]]:
     """Answer one question after the other, each by every answerer in turn.
 
     In turn, so that what else the machine does slows all of them alike.
     """
-    rows: list[list[Row]] = [[] for _ in answerers]
+    rows: list[list[AnswerRow]] = [[] for _ in answerers]
     asked = [question for question in questions if question.answers is not None]
     for done, question in enumerate(asked):
         progress("answers", done, len(asked))
@@ -139,7 +136,7 @@ async def answers(
     return rows
 
 
-def summary(rows: Sequence[Row]) -> dict[str, float]:
+def summary(rows: Sequence[AnswerRow]) -> dict[str, float]:
     """The means over the questions; citations are counted one by one, times are medians."""
     known = [r for r in rows if r.answerable]
     unknown = [r for r in rows if not r.answerable]
@@ -150,25 +147,25 @@ def summary(rows: Sequence[Row]) -> dict[str, float]:
         "exact_match": mean([r.exact for r in known]),
         "token_f1": mean([r.f1 for r in known]),
         "contained": mean([r.contained for r in known]),
-        "contained_unhedged": mean([r.contained and not r.hedged for r in known]),
+        "contained_answered": mean([r.contained and not r.quoted for r in known]),
         "contained_or_quoted": mean([r.contained_or_quoted for r in known]),
         "citation_precision": sum(r.right_citations for r in known if not r.refused) / cited
         if cited
         else 0.0,
         "citation_recall": mean([r.right_citations > 0 for r in known]),
         "false_refusals": mean([r.refused for r in known]),
-        "hedged": mean([r.hedged for r in known]),
+        "quoted": mean([r.quoted for r in known]),
         "seconds": median([r.seconds for r in rows]),
         "prompt_tokens": mean([r.prompt_tokens for r in rows]),
         "completion_tokens": mean([r.completion_tokens for r in rows]),
     }
     if unknown:
         figures["true_refusals"] = mean([r.refused for r in unknown])
-        figures["hedged_unanswerable"] = mean([r.hedged for r in unknown])
-        figures["false_answers"] = mean([not (r.refused or r.hedged) for r in unknown])
+        figures["quoted_unanswerable"] = mean([r.quoted for r in unknown])
+        figures["false_answers"] = mean([not (r.refused or r.quoted) for r in unknown])
     return figures
 
 
-def as_json(rows: Sequence[Row]) -> list[dict[str, object]]:
+def as_json(rows: Sequence[AnswerRow]) -> list[dict[str, object]]:
     """Rows for a program to read."""
     return [asdict(r) for r in rows]

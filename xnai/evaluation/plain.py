@@ -3,10 +3,11 @@
 import time
 from contextlib import aclosing
 
-from xnai.evaluation.answers import MAX_TOKENS, TIMEOUT, Row, row
+from xnai.answering.citations import is_refusal
+from xnai.answering.events import Done, Outcome
+from xnai.evaluation.answers import MAX_TOKENS, TIMEOUT, AnswerRow, row
 from xnai.evaluation.sets import EvalQuestion
 from xnai.evaluation.workspace import Workspace
-from xnai.events import Done
 from xnai.llm.protocol import Completion, Finished, TokenText
 from xnai.types import Message, Sampling, Scope, Usage
 
@@ -17,7 +18,7 @@ _SYSTEM = (
 )
 
 
-async def plain_answer(space: Workspace, question: EvalQuestion, scope: Scope) -> Row:
+async def plain_answer(space: Workspace, question: EvalQuestion, scope: Scope) -> AnswerRow:
     """Answer as most programs do: same search, same model, whole passages, no citations."""
     began = time.monotonic()
     passages = await space.library.search(question.text, scope, PASSAGES)
@@ -40,4 +41,6 @@ async def plain_answer(space: Workspace, question: EvalQuestion, scope: Scope) -
             elif isinstance(event, Finished):
                 usage = event.usage
     seconds = time.monotonic() - began
-    return row(question, text, passages, Done("stop", usage, (), seconds), seconds)
+    outcome: Outcome = "not_found" if is_refusal(text) else "answered"
+    done = Done("stop", usage, (), seconds, outcome=outcome)
+    return row(question, text, passages, done, seconds)

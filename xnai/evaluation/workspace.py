@@ -10,21 +10,21 @@ from pathlib import Path
 
 import structlog
 
-from xnai.documents.chunk import Chunker
+from xnai.answering.pipeline import Pipeline
+from xnai.documents.chunking import Chunker
 from xnai.documents.library import Library
 from xnai.documents.reembed import settle
 from xnai.errors import SEARCH_DOWN, XnaiError
 from xnai.evaluation.sets import EvalDocument, EvalSet
-from xnai.llm.build import EngineBuild
-from xnai.llm.engine import LocalEngine
-from xnai.llm.fleet import Fleet
+from xnai.llm.build.engine_build import EngineBuild
+from xnai.llm.engine.local_engine import LocalEngine
 from xnai.llm.protocol import LanguageModel
-from xnai.pipeline import Pipeline
+from xnai.llm.remote.router import Router
 from xnai.retrieval.cross_encoder import reranker
-from xnai.retrieval.embedders import Embedders
+from xnai.retrieval.embedding.switching import Embedders
+from xnai.retrieval.index.sqlite.index import SqliteIndex
 from xnai.retrieval.protocol import Embedded
 from xnai.retrieval.search import HybridSearch
-from xnai.retrieval.sqlite_index import SqliteIndex
 from xnai.settings import Settings
 from xnai.types import Chunk, Document, Page, Scope
 
@@ -46,9 +46,9 @@ class Workspace:
         search = HybridSearch(self._index, self.embedder, reranker(settings))
         self.library = Library(own, self._index, self.embedder, search)
         self.model: LanguageModel = (
-            Fleet(settings) if settings.llm_url else LocalEngine(settings, EngineBuild(settings))
+            Router(settings) if settings.llm_url else LocalEngine(settings, EngineBuild(settings))
         )
-        self.pipeline = Pipeline(self.library, self.model, tells_apart=not settings.reranker)
+        self.pipeline = Pipeline(self.library, self.model)
         self.names: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
 

@@ -1,8 +1,8 @@
 """What the rest of the program knows of a language model, wherever it runs."""
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 from xnai.errors import XnaiError
 from xnai.types import Message, Sampling, TokenLogprob, Usage
@@ -17,7 +17,8 @@ class Completion:
 
     ``user`` is whom the request counts for when turns are given out; ``deadline`` is the time of
     ``time.monotonic()`` after which the answer is of no use; ``traceparent`` is the W3C header of
-    the trace that a remote server's part belongs to.
+    the trace that a remote server's part belongs to; ``allowed`` is how many seconds the answer
+    had from its beginning, of which some may be over (None: those that are left).
     """
 
     request_id: str
@@ -26,6 +27,7 @@ class Completion:
     sampling: Sampling
     deadline: float
     traceparent: str = ""
+    allowed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,19 @@ CompletionEvent = Queued | Prefill | TokenText | Finished
 
 
 @dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """Which build of the local engine there is, and whether it computes what it should.
+
+    ``build`` is a value of ``XNAI_ENGINE_BUILD``; ``detail`` says what it was built for, and why it
+    is not a faster one.
+    """
+
+    build: str
+    self_test: Literal["passed", "failed", "running"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelStatus:
     """How the model is doing.
 
@@ -76,7 +91,8 @@ class ModelStatus:
     ``error_code`` names the catalogued error behind ``down``; ``idle``: it was unloaded and is
     loaded again with the next question, so it counts as ready. ``running`` and ``waiting`` count
     requests. ``last_error`` is the code of the latest error, also of one that is over, and
-    ``last_error_at`` its time; empty and 0 if there was none.
+    ``last_error_at`` its time; empty and 0 if there was none. ``engine`` is None where no local
+    engine is used.
     """
 
     state: ModelState
@@ -92,6 +108,7 @@ class ModelStatus:
     waiting: int = 0
     last_error: str = ""
     last_error_at: float = 0.0  # seconds since the epoch, UTC
+    engine: EngineStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,27 +143,58 @@ class EndpointStatus:
     last_error_at: float = 0.0
 
 
-@runtime_checkable
-class HasEndpoints(Protocol):
-    """A language model that is made of several."""
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can do beside writing text.
 
-    def endpoints(self) -> list[EndpointStatus]:
-        """Each of them, without waiting."""
-        ...
+    Attributes:
+        logprobs: it tells how likely its tokens were.
+        grammars: it can be bound to a grammar, and so be made to say a text.
+        local: it runs on this machine.
+        tokenizer: it counts tokens as they will be read, and does not estimate them.
+        vision: it looks at pictures.
+
+    """
+
+    logprobs: bool
+    grammars: bool
+    local: bool
+    tokenizer: bool
+    vision: bool = False
 
 
-@runtime_checkable
-class HasFallback(Protocol):
-    """A language model that has another for the time that it cannot answer itself."""
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The model that answers a question, from the making of its prompt to its last token.
 
-    @property
-    def reduced(self) -> XnaiError | None:
-        """Why the current task is answered by the other one; None if it is not."""
-        ...
+    A prompt that was made for one model is never given to another, which may have less room and
+    need less: whoever moves on to the stand-in begins with a lease of its own.
 
-    def move_on(self, reason: XnaiError) -> bool:
-        """Whether the current task may begin again with the other one, after an error."""
-        ...
+    Attributes:
+        model: what to count with and what to ask.
+        stand_in: what may answer if this one fails before its first text.
+        reason: why it is not the model that was chosen; None if it is.
+
+    """
+
+    model: "LanguageModel"
+    stand_in: "LanguageModel | None" = None
+    reason: XnaiError | None = None
+
+    async def after(self, error: XnaiError, deadline: float) -> "Lease":
+        """The lease of the model that stands in, after this one has failed.
+
+        Raises:
+            XnaiError: the error, if no other model may help or it cannot answer either.
+
+        """
+        if self.stand_in is None or not error.kind.retry_elsewhere:
+            raise error
+        try:
+            other = await self.stand_in.ensure_ready(deadline)
+        except XnaiError:
+            raise error from None
+        return replace(other, reason=error)
 
 
 class LanguageModel(Protocol):
@@ -171,6 +219,16 @@ class LanguageModel(Protocol):
         """Number of weights, by which its strength is judged; 0 while unknown."""
         ...
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beside writing text."""
+        ...
+
+    @property
+    def endpoints(self) -> list[EndpointStatus]:
+        """The places that answers come from, without waiting; none where it is this machine."""
+        ...
+
     def models(self) -> list[ModelInfo]:
         """The models that can be chosen, the one in use first."""
         ...
@@ -179,8 +237,8 @@ class LanguageModel(Protocol):
         """Choose another model; the current one answers what it has begun."""
         ...
 
-    async def ensure_ready(self, deadline: float) -> None:
-        """Load the model if it is not; any number of callers load it once.
+    async def ensure_ready(self, deadline: float) -> Lease:
+        """Load the model if it is not, and name the one that answers; any number load it once.
 
         Raises:
             XnaiError: it is being prepared, is down, or did not load in time.

@@ -11,7 +11,7 @@ from dotenv import set_key
 
 from xnai.client import Client
 from xnai.errors import SERVER_UNREACHABLE, SETTING_INVALID, XnaiError
-from xnai.llm.files import ModelFiles
+from xnai.llm.gguf.catalogue import ModelFiles
 from xnai.settings import PREFIX, Settings
 
 VARIABLE = f"{PREFIX}MODEL"

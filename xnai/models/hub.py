@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -28,7 +29,7 @@ from xnai.errors import (
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
 
-from httpx2 import HTTPError
+from httpx2 import HTTPError, Timeout
 from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -41,8 +42,10 @@ from huggingface_hub.errors import (
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import logging as hub_logging
 from huggingface_hub.utils._headers import build_hf_headers
+from huggingface_hub.utils._http import get_session
 
 _SECONDS = 20.0  # for what the hub says of a repository
+_ANSWER_SECONDS = 5.0  # for a first word once it is connected
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SAFE_PART = re.compile(r"[A-Za-z0-9_+()\[\] -][A-Za-z0-9._+()\[\] -]{0,254}")
 _MOST_FILES = 20_000
@@ -74,6 +77,33 @@ class Hub:
         self._api = HfApi(token=self._token, library_name="xnai")
         self.shown = urlsplit(self._api.endpoint).netloc
         hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+
+    def check_reachable(self, connect_seconds: float) -> None:
+        """Ask for nothing, so that a hub that is not there is known of soon.
+
+        Raises:
+            XnaiError: HUB_UNREACHABLE.
+
+        """
+        problems: list[XnaiError] = []
+        limit = Timeout(_ANSWER_SECONDS, connect=connect_seconds)
+
+        def look() -> None:
+            try:
+                with self._errors(self.shown):
+                    get_session().head(self._api.endpoint, timeout=limit, follow_redirects=False)
+            except XnaiError as exc:
+                problems.append(exc)
+
+        # In a thread of its own: no limit holds for the resolving of names.
+        looking = threading.Thread(target=look, name="hub", daemon=True)
+        looking.start()
+        looking.join(connect_seconds + _ANSWER_SECONDS)
+        if looking.is_alive():
+            reason = f"it does not answer within {connect_seconds + _ANSWER_SECONDS:.0f} seconds"
+            raise XnaiError(HUB_UNREACHABLE, hub=self.shown, reason=reason)
+        if problems:
+            raise problems[0]
 
     def files(self, repository: str) -> list[RemoteFile]:
         """The GGUF files of a repository, by name; those with unsafe names are left out.

@@ -1,21 +1,23 @@
 """The breaker: lets calls through, counts how they end, and refuses them while it is open."""
 
 import asyncio
+import math
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar, overload
 
+from xnai.resilience.calls import CallAttempt, Entry, decorate
 from xnai.resilience.config import Config
-from xnai.resilience.counts import Counts
+from xnai.resilience.coordinator import Coordinator
+from xnai.resilience.errors import CircuitOpenError
 from xnai.resilience.events import Listeners
-from xnai.resilience.judge import Judge
-from xnai.resilience.probe import Probe
+from xnai.resilience.recorder import Recorder
+from xnai.resilience.state_machine import StateMachine
 from xnai.resilience.states import State
 from xnai.resilience.store import Stores
 from xnai.resilience.stream import guard_stream
-from xnai.resilience.window import Window
+from xnai.resilience.window import Totals
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,34 +25,10 @@ T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z0-9_.:/@\[\]-]{1,120}")  # no braces: it is the hash tag of a cluster
 
 
-class BreakerOpenError(Exception):
-    """The call was not made, because the breaker is open.
-
-    ``retry_after`` is the time in seconds to the next attempt, None where nobody knows.
-    """
-
-    def __init__(self, name: str, state: State, reason: str, retry_after: float | None) -> None:
-        self.name = name
-        self.state = state
-        self.reason = reason
-        self.retry_after = retry_after
-        again = "" if retry_after is None else f", next attempt in {retry_after:.1f} s"
-        super().__init__(f"{name} is {state.value}{again}: {reason}")
-
-
-class Entry:
-    """A call that was let in."""
-
-    __slots__ = ("began", "probe", "window")
-
-    def __init__(self, window: Window, probe: Probe | None, began: float) -> None:
-        self.window = window
-        self.probe = probe
-        self.began = began
-
-
 class Breaker:
     """One dependency's breaker; it belongs to one event loop.
+
+    Use it as a decorator, or by ``call``, ``attempt`` and ``stream``.
 
     Args:
         name: of the dependency; replicas that share a store share what has the same name.
@@ -76,34 +54,87 @@ class Breaker:
             raise ValueError(f"{name!r} is no name of a breaker: letters, digits and _.:/@-[]")
         self.name = name
         self.config = config or Config()
-        self.counts = Counts()
         self._clock = clock
         self._slow = self.config.slow_call
         self._judges_results = self.config.failed is not None
-        self._judge = Judge(name, self.config, listeners or Listeners(), stores, clock)
+        self._coordinator = Coordinator(name, self.config, listeners or Listeners(), stores, clock)
+        self._machine = self._coordinator.machine
+        self._recorder = Recorder(name, self.config, self._coordinator, clock)
+        self.counts = self._recorder.counts
+
+    @property
+    def machine(self) -> StateMachine:
+        """Its state in detail; to be looked at, not to be changed."""
+        return self._machine
 
     @property
     def state(self) -> State:
         """What it does with a call now."""
-        return self._judge.state
+        return self._machine.state
+
+    @property
+    def reason(self) -> str:
+        """Why it is in this state, in words."""
+        return self._machine.reason
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is shared with other replicas."""
+        return self._coordinator.replicator is not None
+
+    @property
+    def rejecting(self) -> bool:
+        """Whether a call would be refused now, without looking any further."""
+        return self._coordinator.refuses(self._clock())
 
     @property
     def retry_after(self) -> float | None:
         """Seconds to the next attempt while it is open, where it is known."""
-        return self._judge.retry_after(self._clock())
+        return self._machine.retry_after(self._clock())
 
     @property
-    def judge(self) -> Judge:
-        """Its state in detail, and the commands of operators."""
-        return self._judge
+    def ailing(self) -> bool:
+        """Whether the last call that ended has failed, within the window."""
+        return self._machine.window.streak > 0 and self.totals().failures > 0
 
-    async def start(self) -> None:
+    def totals(self) -> Totals:
+        """What ended within the window."""
+        return self._machine.totals(self._clock())
+
+    def start(self) -> None:
         """Begin to follow the fleet; returns at once."""
-        self._judge.start()
+        self._coordinator.start()
+
+    async def ready(self) -> None:
+        """Wait until the fleet's state is known, or the store is found to be away."""
+        await self._coordinator.ready()
 
     async def close(self) -> None:
         """Stop following the fleet and give back the probes that are out."""
-        await self._judge.close()
+        await self._coordinator.close()
+
+    async def set_state(self, state: State, reason: str, *, clear: bool = False) -> None:
+        """Obey an operator, for the whole fleet; ``clear`` forgets what the replicas saw."""
+        await self._coordinator.set_state(state, reason, clear=clear)
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, T]], /
+    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
+
+    @overload
+    def __call__(
+        self, function: Callable[P, AsyncIterator[T]], /
+    ) -> Callable[P, AsyncGenerator[T, None]]: ...
+
+    def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]:
+        """Decorate an ``async def``, or an async generator, so that each call goes through it.
+
+        Raises:
+            TypeError: the function is neither.
+
+        """
+        return decorate(self, function)
 
     async def call(
         self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
@@ -111,24 +142,26 @@ class Breaker:
         """Call the dependency.
 
         Raises:
-            BreakerOpenError: it was not called.
+            CircuitOpenError: it was not called.
 
         """
-        judge = self._judge
-        if judge.shut or self._judges_results:
+        machine = self._machine
+        if machine.shut or self._judges_results:
+            if (now := self._clock()) < machine.refuses_until:
+                raise self._refusal(machine.refuses_until - now)
             return await self._call(function, *args, **kwargs)
         # The path of almost every call: two looks at the clock and a few additions.
-        window = judge.window
+        window = machine.window
         window.begun += 1
         began = self._clock()
         try:
             result = await function(*args, **kwargs)
         except BaseException as exc:
-            self._fell(window, exc, began)
+            self._recorder.record_exception(window, exc, began)
             raise
         ended = self._clock()
         if window.troubled or ended >= window.turn or ended - began > self._slow:
-            self._rose(window, began, ended)
+            self._recorder.record_success(window, began, ended)
         else:
             window.calls += 1
             window.streak = 0
@@ -144,13 +177,12 @@ class Breaker:
         except BaseException as exc:
             await self.leave(entry, exc)
             raise
-        failed = self.config.failed
-        await self.leave(entry, bad=failed is not None and failed(result))
+        await self.leave(entry, bad=self._recorder.rules.is_bad(result))
         return result
 
-    def attempt(self) -> "Attempt":
+    def attempt(self) -> "CallAttempt":
         """An ``async with`` block that is one call of the dependency."""
-        return Attempt(self)
+        return CallAttempt(self)
 
     def stream(
         self, function: Callable[P, AsyncIterator[T]], /, *args: P.args, **kwargs: P.kwargs
@@ -161,7 +193,7 @@ class Breaker:
         reader closes is neither. Close the generator (``aclosing``) when you stop reading.
 
         Raises:
-            BreakerOpenError: it was not called.
+            CircuitOpenError: it was not called.
             StreamTimeoutError: it broke one of the limits of the config.
 
         """
@@ -171,20 +203,25 @@ class Breaker:
         """Begin a call by hand; ``leave`` must follow.
 
         Raises:
-            BreakerOpenError: it must not be made.
+            CircuitOpenError: it must not be made.
 
         """
-        judge = self._judge
+        machine = self._machine
         probe = None
-        if judge.shut:
-            admission = await judge.admit()
+        if machine.shut:
+            admission = await self._coordinator.admit()
             if admission.refused:
-                self.counts.rejected += 1
-                raise BreakerOpenError(self.name, judge.state, judge.reason, self.retry_after)
+                raise self._refusal(self.retry_after)
             probe = admission.probe
         if probe is None:
-            judge.window.begun += 1
-        return Entry(judge.window, probe, self._clock())
+            machine.window.begun += 1
+        return Entry(machine.window, probe, self._clock())
+
+    def _refusal(self, retry_after: float | None) -> CircuitOpenError:
+        self.counts.rejected += 1
+        machine = self._machine
+        wait = None if retry_after == math.inf else retry_after
+        return CircuitOpenError(self.name, machine.state, machine.reason, wait)
 
     async def leave(
         self, entry: Entry, exc: BaseException | None = None, *, bad: bool = False
@@ -195,88 +232,33 @@ class Breaker:
         cancellation it does not wait.
         """
         if entry.probe is None:
+            if entry.telling is not None:
+                if exc is None or isinstance(exc, Exception):
+                    await asyncio.wait({entry.telling})
+                # It counts in the epoch that its beginning has brought about.
+                entry.window = self._machine.window
+                entry.window.begun += 1
             if exc is not None:
-                self._fell(entry.window, exc, entry.began)
+                self._recorder.record_exception(entry.window, exc, entry.began)
             elif bad:
-                self._fail(entry.window, "bad result", entry.began)
+                self._recorder.record_failure(entry.window, "bad result", entry.began)
             else:
-                self._rose(entry.window, entry.began, self._clock())
+                self._recorder.record_success(entry.window, entry.began, self._clock())
             return
-        if exc is not None and self._says_nothing(exc):
-            self._judge.give_back(entry.probe)
+        if exc is not None and self._recorder.is_ignored(exc):
+            self._coordinator.probes.give_back(entry.probe)
             return
-        seconds = self._clock() - entry.began
-        why = "" if exc is None else self.config.describe(exc)
-        if exc is None and not bad and seconds > self._slow:
-            why, bad = f"it took {seconds:.1f} s", True
-            self.counts.slow += 1
-        failed = bad or exc is not None
-        self.counts.ended(failed=failed)
-        await self._judge.finish(entry.probe, not failed, why or "bad result" if failed else "")
+        why = self._recorder.why_failed(exc, entry.began, bad=bad)
+        self.counts.ended(failed=bool(why))
+        await self._coordinator.probes.finish(entry.probe, not why, why)
 
     def has_begun(self, entry: Entry) -> None:
-        """Note that a stream has shown its first item."""
+        """Note that a stream has shown its first item.
+
+        A probe has then shown what it was for, and the others need not wait for its end; how it
+        goes on counts as that of any other call.
+        """
         if entry.probe is not None:
-            entry.probe.begun = True
-
-    def _says_nothing(self, exc: BaseException) -> bool:
-        """Whether an exception is neither failure nor success; counts it, if so."""
-        if not isinstance(exc, Exception):  # CancelledError, GeneratorExit, KeyboardInterrupt
-            self.counts.cancelled += 1
-            return True
-        if self.config.ignore(exc):
-            self.counts.ignored += 1
-            return True
-        return False
-
-    def _fell(self, window: Window, exc: BaseException, began: float) -> None:
-        if self._says_nothing(exc):
-            window.void += 1
-        else:
-            self._fail(window, self.config.describe(exc), began)
-
-    def _fail(self, window: Window, why: str, began: float) -> None:
-        now = self._clock()
-        slow = now - began > self._slow
-        self.counts.failed += 1
-        self.counts.slow += slow
-        window.add(now, failed=True, slow=slow)
-        self._judge.weigh(window, now, why)
-
-    def _rose(self, window: Window, began: float, ended: float) -> None:
-        slow = ended - began > self._slow
-        self.counts.succeeded += 1
-        self.counts.slow += slow
-        window.add(ended, slow=slow)
-        if window.troubled:
-            self._judge.weigh(window, ended, f"it took {ended - began:.1f} s" if slow else "")
-
-
-class Attempt:
-    """One call of a dependency as a block of code; made by ``Breaker.attempt``."""
-
-    def __init__(self, breaker: Breaker) -> None:
-        self._breaker = breaker
-        self._entry: Entry | None = None
-        self._bad = False
-
-    def failed(self) -> None:
-        """Say that the result is a failure although nothing was raised."""
-        self._bad = True
-
-    async def __aenter__(self) -> Self:
-        """Begin the call, see ``Breaker.enter``."""
-        self._entry = await self._breaker.enter()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, _: TracebackType | None
-    ) -> None:
-        """End the call."""
-        assert self._entry is not None
-        await self._breaker.leave(self._entry, exc, bad=self._bad)
-
-
-async def close_all(breakers: list[Breaker]) -> None:
-    """Close several breakers at once."""
-    await asyncio.gather(*(breaker.close() for breaker in breakers))
+            why = self._recorder.why_failed(None, entry.began, bad=False)
+            entry.telling = self._coordinator.probes.tell(entry.probe, not why, why)
+            entry.probe = None

@@ -4,13 +4,24 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+_LENGTHS = (
+    *("window", "open_time", "open_longest", "probe_limit", "half_open_longest", "lease"),
+    "resync",
+)
 
-def _nothing_ignored(_: BaseException) -> bool:
-    return False
+Errors = Callable[[BaseException], bool] | type[BaseException] | tuple[type[BaseException], ...]
 
 
-def _type_name(exc: BaseException) -> str:
+def type_name(exc: BaseException) -> str:
+    """An exception in a word that quotes nothing private."""
     return type(exc).__name__
+
+
+def predicate(errors: Errors) -> Callable[[BaseException], bool]:
+    """Whether an exception is one of them."""
+    if isinstance(errors, tuple | type):
+        return lambda exc: isinstance(exc, errors)
+    return errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +33,16 @@ class Config:
     row failed (0: no such rule). It stays open for ``open_time``, times ``open_growth`` for every
     time that it opened anew without closing, at most ``open_longest``, less a random part of up
     to ``open_jitter``. Then ``probes`` calls are let through; it closes when all of them end well
-    and opens again when one fails. A probe that takes longer than ``probe_limit`` is judged by
-    what it has shown: a stream that has begun counts as well, anything else as failed.
+    and opens again when one fails. A probe that takes longer than ``probe_limit`` has
+    failed; a stream is judged at its first item. After ``half_open_longest`` without a result the
+    probes begin anew.
 
     Args:
-        ignore: exceptions that say nothing about the dependency; cancellation never does.
-        failed: results that are failures.
+        record: exceptions that are failures, as a type, a tuple of types or a predicate; what is
+            none of them says nothing about the dependency.
+        ignore: of these, exceptions that say nothing either. Cancellation never does.
+        failed: results that are failures. A predicate that raises is logged once and decides
+            nothing: the exception then counts, and the result does not.
         describe: why it failed, in words fit for a log (not the exception's text, which may hold
             what is private).
         quorum: the fleet opens when more than this share of its active replicas agrees.
@@ -50,14 +65,16 @@ class Config:
     open_jitter: float = 0.2
     probes: int = 1
     probe_limit: float = 30.0
+    half_open_longest: float = 120.0
     quorum: float = 0.5
     lease: float = 3.0
     resync: float = 5.0
     first_item: float | None = None
     between_items: float | None = None
-    ignore: Callable[[BaseException], bool] = _nothing_ignored
+    record: Errors = Exception
+    ignore: Errors = ()
     failed: Callable[[object], bool] | None = None
-    describe: Callable[[BaseException], str] = _type_name
+    describe: Callable[[BaseException], str] = type_name
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -74,7 +91,7 @@ class Config:
         for name in ("min_calls", "probes"):
             _check(self, name, getattr(self, name) >= 1, "at least 1")
         _check(self, "streak", self.streak >= 0, "at least 0")
-        for name in ("window", "open_time", "open_longest", "probe_limit", "lease", "resync"):
+        for name in _LENGTHS:
             _check(self, name, getattr(self, name) > 0, "more than 0 seconds")
 
     @property

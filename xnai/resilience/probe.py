@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from xnai.resilience.config import Config
-from xnai.resilience.ending import end
 from xnai.resilience.events import Listeners, ProbeEnded, ProbeResult, ProbeStarted
 from xnai.resilience.store import Result
+from xnai.resilience.tasks import end, seen
 
 T = TypeVar("T")
 
@@ -16,16 +16,15 @@ T = TypeVar("T")
 class Probe:
     """A ticket, and who holds it: ``shared`` tickets are leased from the store.
 
-    ``begun``: its stream has shown something. ``settled``: its result was told or is void.
+    ``settled``: its result was told or is void.
     """
 
-    __slots__ = ("begun", "epoch", "holding", "settled", "shared", "ticket")
+    __slots__ = ("epoch", "holding", "settled", "shared", "ticket")
 
     def __init__(self, ticket: str, epoch: int, *, shared: bool) -> None:
         self.ticket = ticket
         self.epoch = epoch
         self.shared = shared
-        self.begun = False
         self.settled = False
         self.holding: asyncio.Task[None] | None = None
 
@@ -40,11 +39,15 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class ProbeLease:
     """Whether a call is let in, and as which probe."""
 
     probe: Probe | None = None
     refused: bool = False
+
+
+ORDINARY = ProbeLease()
+REFUSED = ProbeLease(refused=True)
 
 
 class Probes:
@@ -66,7 +69,7 @@ class Probes:
     ) -> None:
         self._name = name
         self._config = config
-        self._tell = listeners.tell
+        self._announce = listeners.tell
         self._renew = renew
         self._conclude = conclude
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -74,7 +77,7 @@ class Probes:
 
     def begin(self, probe: Probe) -> Probe:
         """Hold a ticket until its result is told."""
-        self._tell(ProbeStarted(self._name, probe.epoch, probe.ticket))
+        self._announce(ProbeStarted(self._name, probe.epoch, probe.ticket))
         self._held.add(probe)
         probe.holding = self.spawn(self._hold(probe))
         return probe
@@ -84,11 +87,15 @@ class Probes:
         if probe is not None and not probe.settled:
             self.spawn(self._end(probe, "returned", ""))
 
-    async def finish(self, probe: Probe, succeeded: bool, reason: str) -> None:
-        """Tell a probe's result; goes on in the background if the caller is cancelled."""
+    def tell(self, probe: Probe, succeeded: bool, reason: str) -> asyncio.Task[None]:
+        """Tell a probe's result in the background."""
         why = "the probes succeeded" if succeeded else f"a probe failed: {reason}"
         result: Result = "succeeded" if succeeded else "failed"
-        await asyncio.shield(self.spawn(self._end(probe, result, why)))
+        return self.spawn(self._end(probe, result, why))
+
+    async def finish(self, probe: Probe, succeeded: bool, reason: str) -> None:
+        """Tell a probe's result; goes on in the background if the caller is cancelled."""
+        await asyncio.shield(self.tell(probe, succeeded, reason))
 
     async def close(self) -> None:
         """Tell the results that are on their way, and give back what is held."""
@@ -99,7 +106,7 @@ class Probes:
         await end(list(self._tasks))
 
     async def _hold(self, probe: Probe) -> None:
-        """Renew the lease as long as the probe may last; then judge it by what it has shown."""
+        """Renew the lease as long as the probe may last; then it has failed."""
         clock = asyncio.get_running_loop().time
         limit = clock() + self._config.probe_limit
         while (left := limit - clock()) > 0:
@@ -107,13 +114,10 @@ class Probes:
             if probe.shared and not await self._renew(probe):
                 if probe.settle():
                     self._held.discard(probe)
-                    self._tell(ProbeEnded(self._name, probe.epoch, probe.ticket, "lost"))
+                    self._announce(ProbeEnded(self._name, probe.epoch, probe.ticket, "lost"))
                 return
-        if probe.begun:
-            await self._end(probe, "succeeded", "the probes succeeded")
-        else:
-            words = f"a probe took longer than {self._config.probe_limit:g} s"
-            await self._end(probe, "failed", words)
+        words = f"a probe took longer than {self._config.probe_limit:g} s"
+        await self._end(probe, "failed", words)
 
     async def _end(self, probe: Probe, result: Result, reason: str) -> None:
         if not probe.settle():
@@ -121,11 +125,12 @@ class Probes:
         self._held.discard(probe)
         held = await self._conclude(probe, result, reason)
         told: ProbeResult = result if held else "lost"
-        self._tell(ProbeEnded(self._name, probe.epoch, probe.ticket, told))
+        self._announce(ProbeEnded(self._name, probe.epoch, probe.ticket, told))
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run something that ends before ``close`` returns."""
-        task = asyncio.create_task(work)
+        """Run something that ends before ``close`` returns, and whose failure is logged."""
+        task = asyncio.create_task(work, name=f"breaker {self._name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(seen)
         return task

@@ -15,7 +15,6 @@ class State(StrEnum):
     METRICS_ONLY = "metrics_only"  # lets it through and counts it, but never opens
 
 
-MANUAL = frozenset({State.FORCED_OPEN, State.DISABLED, State.METRICS_ONLY})
 TRIPPED = frozenset({State.OPEN, State.HALF_OPEN})
 
 
@@ -25,7 +24,8 @@ class Snapshot:
 
     ``revision`` grows with every change, ``epoch`` with every transition; the pair orders
     snapshots. ``free`` probes may be taken at once, and a further one at ``free_at`` when the
-    lease of one that is out may run out (0: none is out).
+    lease of one that is out may run out (0: none is out). ``commanded`` is when an operator spoke
+    last (0: never), so that an older word never comes after a newer one.
     """
 
     state: State = State.CLOSED
@@ -37,6 +37,7 @@ class Snapshot:
     free_at: float = 0.0
     since: float = 0.0
     reason: str = ""
+    commanded: float = 0.0
 
     @property
     def order(self) -> tuple[int, int]:

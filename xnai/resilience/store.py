@@ -1,6 +1,5 @@
 """What a breaker asks of the store that its replicas share."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -15,7 +14,7 @@ class StoreAwayError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StoredBreaker:
     """What a replica saw of an epoch within the window: totals, so that a lost reply is harmless.
 
     ``running`` calls have not ended. ``vote``: its own circuit is not closed; ``edge``: since the
@@ -34,15 +33,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What an operation found; ``ticket`` is "" if none was given, ``held`` False if it is void.
+class StoreReply:
+    """What an operation found; ``tickets`` that were given, ``held`` False if one is void.
 
     ``empty``: the store knew nothing of this breaker. ``asked``: the others were asked, and the
     row is to be posted once more.
     """
 
     snapshot: Snapshot
-    ticket: str = ""
+    tickets: tuple[str, ...] = ()
     held: bool = False
     empty: bool = False
     asked: bool = False
@@ -59,47 +58,61 @@ class Store(Protocol):
         """Whether it cannot be asked at the moment."""
         ...
 
-    async def post(self, known: Snapshot, row: Row) -> Reply:
+    async def post(self, known: Snapshot, row: StoredBreaker) -> StoreReply:
         """Tell what this replica saw, and learn the fleet's state."""
         ...
 
-    async def acquire(self, known: Snapshot) -> Reply:
-        """Ask for a probe."""
+    async def acquire(self, known: Snapshot, want: int) -> StoreReply:
+        """Ask for so many probes."""
         ...
 
-    async def renew(self, known: Snapshot, ticket: str) -> Reply:
+    async def renew(self, known: Snapshot, ticket: str) -> StoreReply:
         """Go on holding a probe."""
         ...
 
-    async def release(self, known: Snapshot, ticket: str, result: Result, reason: str) -> Reply:
+    async def release(
+        self, known: Snapshot, ticket: str, result: Result, reason: str
+    ) -> StoreReply:
         """Give a probe back with its result."""
         ...
 
     async def set_state(
-        self, known: Snapshot, state: State, reason: str, *, clear: bool = False
-    ) -> Reply:
-        """Put the fleet into a state; ``clear`` forgets what the replicas saw."""
+        self, known: Snapshot, state: State, reason: str, *, clear: bool = False, age: float = 0.0
+    ) -> StoreReply:
+        """Put the fleet into a state; ``clear`` forgets what the replicas saw.
+
+        ``age``: seconds since an operator said so. What another has said since then holds.
+        """
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ears:
-    """What a breaker wants to hear from its store.
+class StoreListener(Protocol):
+    """Who hears what happens at the store."""
 
-    ``snapshot``: the fleet's state changed. ``question``: a replica found the store empty and asks
-    who knows more. ``back``: the store can be reached again; it is served once all have returned.
-    ``moved``: it came back or was lost.
-    """
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        """Take note of the fleet's state, which has changed."""
+        ...
 
-    snapshot: Callable[[Snapshot], None]
-    question: Callable[[], None]
-    back: Callable[[], Awaitable[None]]
-    moved: Callable[[], None]
+    def on_question(self) -> None:
+        """Tell what one knows: a replica found the store empty, or wants to know who is sick."""
+        ...
+
+    async def on_connected(self) -> None:
+        """Sync with a store that can be reached again; it is served once all have returned."""
+        ...
+
+    def on_moved(self) -> None:
+        """Take note that the store came back or was lost."""
+        ...
+
+    def on_unreachable(self) -> None:
+        """Take note that an attempt to reach it has failed."""
+        ...
 
 
 class Stores(Protocol):
     """Where breakers get their stores from."""
 
-    def store(self, name: str, config: Config, ears: Ears) -> Store:
+    def store(self, name: str, config: Config, listener: StoreListener) -> Store:
         """The store of one breaker."""
         ...

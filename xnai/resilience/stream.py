@@ -3,22 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar, cast
 
-if TYPE_CHECKING:
-    from xnai.resilience.breaker import Breaker
+from xnai.resilience.calls import CallGuard
+from xnai.resilience.errors import StreamTimeoutError
 
 T = TypeVar("T")
 
-
-class StreamTimeoutError(TimeoutError):
-    """A stream did not begin, or did not go on, within its limit."""
-
-    def __init__(self, limit: float, *, first: bool) -> None:
-        self.limit = limit
-        self.first = first
-        what = "did not begin" if first else "fell silent"
-        super().__init__(f"the stream {what} within {limit:g} s")
+_AGAIN_SECONDS = 0.5  # after which a producer that does not end is cancelled again
 
 
 class Watchdog:
@@ -35,7 +27,7 @@ class Watchdog:
         self._since: float | None = None
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.fired = False
+        self.fired = 0
 
     def wait(self) -> None:
         """An item is being waited for by the current task."""
@@ -58,12 +50,27 @@ class Watchdog:
             self._timer.cancel()
             self._timer = None
 
-    def timeout(self, *, first: bool) -> StreamTimeoutError | None:
-        """What the watchdog's own cancellation means; None if it was somebody else's."""
+    def check(self, exc: BaseException | None, *, first: bool) -> None:
+        """Say what the watchdog's own cancellation means, if there was one.
+
+        It is taken off the task here, whatever the producer has made of it: an item, an end, an
+        error of its own (``exc``).
+
+        Raises:
+            StreamTimeoutError: the stream has broken its limit.
+            asyncio.CancelledError: somebody else wants the task to end as well.
+
+        """
         task = asyncio.current_task()
-        if not self.fired or task is None or task.uncancel() > 0:
-            return None
-        return StreamTimeoutError(self._limit or 0.0, first=first)
+        if not self.fired or task is None:
+            return
+        others = task.cancelling() - self.fired
+        while self.fired:
+            task.uncancel()
+            self.fired -= 1
+        if others > 0:
+            raise asyncio.CancelledError
+        raise StreamTimeoutError(self._limit or 0.0, first=first) from exc
 
     def _look(self) -> None:
         self._timer = None
@@ -73,17 +80,19 @@ class Watchdog:
         if self._loop.time() < due:
             self._timer = self._loop.call_at(due, self._look)
         elif self._task is not None:
-            self.fired = True
+            # Again and again: a producer may take a cancellation for one of its own limits.
+            self.fired += 1
             self._task.cancel()
+            self._timer = self._loop.call_later(max(self._limit, _AGAIN_SECONDS), self._look)
 
 
 async def guard_stream(
-    breaker: "Breaker", open_stream: Callable[[], AsyncIterator[T]]
+    breaker: CallGuard, open_stream: Callable[[], AsyncIterator[T]]
 ) -> AsyncGenerator[T, None]:
     """Pass on a stream's items, see ``Breaker.stream``."""
     entry = await breaker.enter()
     watchdog = Watchdog(breaker.config.first_item, breaker.config.between_items)
-    first = True
+    first, ended = True, False
     try:
         async with AsyncExitStack() as stack:
             stack.callback(watchdog.stop)
@@ -95,18 +104,18 @@ async def guard_stream(
                 try:
                     item = await anext(items)
                 except StopAsyncIteration:
-                    break
+                    item, ended = None, True
+                except BaseException as exc:
+                    watchdog.check(exc, first=first)
+                    raise
+                watchdog.check(None, first=first)
                 watchdog.arrived(first=first)
+                if ended:
+                    break
                 if first:
                     first = False
                     breaker.has_begun(entry)
-                yield item
-    except asyncio.CancelledError as exc:
-        timeout = watchdog.timeout(first=first)
-        await breaker.leave(entry, timeout or exc)
-        if timeout is None:
-            raise
-        raise timeout from exc
+                yield cast("T", item)
     except BaseException as exc:
         await breaker.leave(entry, exc)
         raise

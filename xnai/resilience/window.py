@@ -3,6 +3,8 @@
 from collections import deque
 from typing import NamedTuple
 
+from xnai.resilience.config import Config
+
 _SLICES = 10
 
 
@@ -74,3 +76,45 @@ class Window:
     def _since_mark(self) -> tuple[int, int]:
         _, failures, slow = self._marks[0]
         return self.failures - failures, self.slow - slow
+
+
+class CallCounts:
+    """Plain integers, so that counting costs next to nothing; read them whenever you like.
+
+    Slow calls are among the succeeded and failed ones.
+    """
+
+    __slots__ = ("cancelled", "failed", "ignored", "rejected", "slow", "succeeded")
+
+    def __init__(self) -> None:
+        self.succeeded = self.failed = self.ignored = self.cancelled = 0
+        self.rejected = self.slow = 0
+
+    def ended(self, *, failed: bool) -> None:
+        """Count the end of a call that was judged."""
+        self.failed += failed
+        self.succeeded += not failed
+
+    def by_outcome(self) -> dict[str, int]:
+        """The counts by their names."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def should_open(config: Config, window: Window, now: float, why: str) -> str:
+    """The reason to open, in words; "" if there is none.
+
+    ``why`` says how the last call failed.
+    """
+    calls, failures, slow = window.totals(now)
+    last = f", the last: {why}" if why else ""
+    if config.streak and window.streak >= config.streak:
+        plural = "" if window.streak == 1 else "s"
+        return f"{window.streak} call{plural} in a row failed{last}"
+    if calls < config.min_calls:
+        return ""
+    within = f"of {calls} calls within {config.window:g} s"
+    if failures / calls >= config.failure_rate:
+        return f"{failures} {within} failed{last}"
+    if slow / calls >= config.slow_rate:
+        return f"{slow} {within} took longer than {config.slow_call:g} s"
+    return ""

@@ -11,7 +11,12 @@ import numpy as np
 import structlog
 
 from xnai.errors import SEARCH_DOWN, XnaiError
-from xnai.retrieval.model_folder import ModelFolder, load_session, load_tokenizer, read_folder
+from xnai.retrieval.embedding.model_folder import (
+    ModelFolder,
+    load_session,
+    load_tokenizer,
+    read_folder,
+)
 from xnai.settings import Settings
 from xnai.types import Passage
 

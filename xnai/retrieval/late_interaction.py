@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from xnai.retrieval.protocol import Asked, QuestionEmbedder, TokenVectors, Vectors
-from xnai.retrieval.sentences import in_context
-from xnai.retrieval.token_codes import decode
+from xnai.retrieval.binary_codes import decode
+from xnai.retrieval.protocol import QuestionEmbedder, SearchQuery, TokenVectors, Vectors
+from xnai.text.sentences import in_context
 from xnai.types import Passage, Sentence
 
 # Whole passages rank by both: the sentence alone forgets what the passage is about.
@@ -27,7 +27,7 @@ EMBEDDED_NOW = 10  # passages without codes whose tokens are embedded for the qu
 
 async def rerank(
     embedder: QuestionEmbedder,
-    asked: Asked,
+    asked: SearchQuery,
     passages: Sequence[Passage],
     codes: Mapping[int, bytes],
 ) -> list[Passage]:
@@ -44,7 +44,7 @@ async def rerank(
 
 
 def _ranked(
-    asked: Asked,
+    asked: SearchQuery,
     passages: list[Passage],
     codes: Mapping[int, bytes],
     embedded: Mapping[int, TokenVectors],
@@ -60,7 +60,7 @@ def _ranked(
     return [passage for _, passage in sorted(ranked, key=lambda entry: -entry[0])]
 
 
-def _scored(asked: Asked, tokens: TokenVectors, passage: Passage) -> Passage:
+def _scored(asked: SearchQuery, tokens: TokenVectors, passage: Passage) -> Passage:
     if not len(asked.tokens.vectors) or not len(tokens.vectors):
         return replace(passage, score=0.0)
     similarity = asked.tokens.vectors @ tokens.vectors.T

@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xnai.types import Chunk, Document, Page, Passage, Scope
+from xnai.retrieval.index.sqlite.damage import Damage
+from xnai.types import Chunk, Document, Page, PageTexts, Passage, PlacedWord, Scope
 
 Vectors = NDArray[np.float32]  # shape (n, dimensions), unit length
 
@@ -25,7 +26,7 @@ class TokenVectors:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SearchQuery:
     """A question as it is searched for.
 
     ``vector`` has shape (dimensions,); ``weights`` say how much each token tells (they sum to 1;
@@ -48,10 +49,31 @@ class Embedded:
     codes: tuple[bytes, ...]
 
 
+NO_MODEL = ""  # the model of an index that has no vectors
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedBy:
+    """The model whose vectors an index holds; ``folder`` is empty for the bundled one."""
+
+    model: str
+    folder: str
+    dimensions: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkTexts:
+    """A document's chunks, whose ids count on from ``first``."""
+
+    document_id: str
+    first: int
+    texts: tuple[str, ...]
+
+
 class QuestionEmbedder(Protocol):
     """What a search needs of an embedder; runs off the event loop."""
 
-    async def embed_question(self, text: str) -> Asked:
+    async def embed_question(self, text: str) -> SearchQuery:
         """A question's vector and those of its tokens."""
         ...
 
@@ -60,16 +82,20 @@ class QuestionEmbedder(Protocol):
         ...
 
 
-class Embedder(QuestionEmbedder, Protocol):
+class ChunkEmbedder(Protocol):
+    """What reading a document needs of an embedder."""
+
+    async def embed_chunks(self, texts: Sequence[str]) -> Embedded:
+        """What is stored of each chunk."""
+        ...
+
+
+class Embedder(QuestionEmbedder, ChunkEmbedder, Protocol):
     """Turns texts into unit vectors."""
 
     @property
     def dimensions(self) -> int:
         """Length of a vector."""
-        ...
-
-    async def embed_chunks(self, texts: Sequence[str]) -> Embedded:
-        """What is stored of each chunk."""
         ...
 
 
@@ -114,6 +140,15 @@ class Index(Protocol):
     best first; scores of the two searches are not comparable with each other.
     """
 
+    @property
+    def damage(self) -> Damage:
+        """What of it cannot be read."""
+        ...
+
+    async def change(self, document: Document, was: str) -> bool:
+        """Set status and error of a record that has the status ``was``; False if it has not."""
+        ...
+
     async def put_document(self, document: Document) -> None:
         """Insert or replace the record of a document, without its chunks."""
         ...
@@ -136,12 +171,20 @@ class Index(Protocol):
         """The record of one document."""
         ...
 
-    async def documents(self, owner: str | None = None) -> list[Document]:
-        """The records of an owner (None: of all), oldest first."""
+    async def documents(
+        self, owner: str | None = None, collection: str | None = None
+    ) -> list[Document]:
+        """The records of an owner or of a collection (None: of all), oldest first."""
         ...
 
     async def page_text(self, document_id: str, page: int | None) -> str | None:
         """The stored text of one page."""
+        ...
+
+    async def page_places(
+        self, document_id: str, page: int | None
+    ) -> tuple[int | None, tuple[PlacedWord, ...]]:
+        """How many characters a PDF's page has for itself (None: all), and words with places."""
         ...
 
     async def search_vectors(
@@ -166,10 +209,50 @@ class Index(Protocol):
         """The first chunks in scope in the order of documents and their texts."""
         ...
 
+    async def pages(self, scope: Scope, limit: int) -> PageTexts:
+        """All pages in scope, in the order of documents, unless they have more characters."""
+        ...
+
     async def count(self, scope: Scope | None = None) -> int:
         """Number of chunks."""
         ...
 
     async def close(self) -> None:
         """Finish what is being written and close the files."""
+        ...
+
+
+class ReembeddableIndex(Protocol):
+    """What it takes to give an index the vectors of another model while it is in service."""
+
+    async def start(self) -> EmbeddedBy | None:
+        """Open it; returns the model of its vectors, None if there are none."""
+        ...
+
+    async def use(self, by: EmbeddedBy, *, forget: bool = False) -> None:
+        """Take vectors of this model from now on; ``forget`` those of another that is gone."""
+        ...
+
+    async def begin_reembedding(self, by: EmbeddedBy) -> list[str]:
+        """Ids of the documents that need vectors of another model."""
+        ...
+
+    async def texts(self, document_id: str) -> ChunkTexts | None:
+        """The chunks of a document; None if it is gone."""
+        ...
+
+    async def put_next(self, of: ChunkTexts, embedded: Embedded) -> None:
+        """Store vectors and codes of the model that is to follow."""
+        ...
+
+    async def switch(self, by: EmbeddedBy) -> bool:
+        """Put the new vectors into service; False if a document has none yet."""
+        ...
+
+    async def without_codes(self) -> list[str]:
+        """Ids of the documents whose chunks have no codes in the format of now."""
+        ...
+
+    async def put_codes(self, of: ChunkTexts, codes: tuple[bytes, ...]) -> None:
+        """Store the codes that a document lacked, one for each chunk."""
         ...

@@ -1,18 +1,19 @@
 """Hybrid search: by words and by meaning, fused by rank, the best reranked token by token."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from xnai.errors import XnaiError
-from xnai.retrieval.arrange import joined, without_repeats
+from xnai.aio import cancel_and_wait
+from xnai.errors import INDEX_DAMAGED, XnaiError
+from xnai.observability import searching
 from xnai.retrieval.late_interaction import rerank
-from xnai.retrieval.protocol import Asked, QuestionEmbedder, Reranker, Searchable
-from xnai.telemetry import searching
+from xnai.retrieval.postprocess import joined, without_repeats
+from xnai.retrieval.protocol import QuestionEmbedder, Reranker, Searchable, SearchQuery
+from xnai.text.english import shortened
 from xnai.types import Passage, Scope
-from xnai.words import shortened
 
 CANDIDATES = 100  # of each search
 RERANKED = 50  # of the fused ones; measured: more find no more
@@ -69,14 +70,9 @@ class HybridSearch:
         )
         try:
             asked, text_only = await self._asked(query)
-            rankings = []
-            if asked is not None:
-                search = self._index.search_vectors
-                rankings.append(await searching.of("vectors", search, asked.vector, scope, count))
-            rankings.append(await by_words)
+            rankings = await self._rankings(asked, by_words, scope, count)
         finally:
-            by_words.cancel()
-            await asyncio.gather(by_words, return_exceptions=True)
+            await cancel_and_wait(by_words)
         fused = fuse(rankings)[: max(RERANKED, 2 * limit)]
         passages = await searching.of("fetch", self._index.passages, fused)
         if asked is not None:
@@ -89,6 +85,33 @@ class HybridSearch:
         passages = await self._reranked(query, passages)
         return Found(await joined(self._index, passages, limit), text_only)
 
+    async def _rankings(
+        self, asked: SearchQuery | None, by_words: Awaitable[Hits], scope: Scope, count: int
+    ) -> list[Hits]:
+        """What the searches have found; where the index is damaged for one, what the other has.
+
+        Raises:
+            XnaiError: none of them has found anything because of an error.
+
+        """
+        rankings: list[Hits] = []
+        damaged: list[XnaiError] = []
+        searches = [by_words]
+        if asked is not None:
+            search = self._index.search_vectors
+            searches.insert(0, searching.of("vectors", search, asked.vector, scope, count))
+        for search_of_one in searches:
+            try:
+                rankings.append(await search_of_one)
+            except XnaiError as error:
+                if error.kind is not INDEX_DAMAGED:
+                    raise
+                log.warning("search.index_damaged", reason=error.message)
+                damaged.append(error)
+        if not any(rankings) and damaged:
+            raise damaged[0]
+        return rankings
+
     async def _reranked(self, query: str, passages: list[Passage]) -> list[Passage]:
         """The passages in the reranker's order, or as they are without one that works."""
         if self._reranker is None:
@@ -100,13 +123,13 @@ class HybridSearch:
             log.warning("search.not_reranked", code=error.code, reason=error.message)
             return passages
 
-    async def _compared(self, asked: Asked, passages: list[Passage]) -> list[Passage]:
+    async def _compared(self, asked: SearchQuery, passages: list[Passage]) -> list[Passage]:
         """The passages in the order of late interaction."""
         ids = [passage.chunk_id for passage in passages]
         codes = await self._index.token_codes(ids, len(asked.vector))
         return await rerank(self._embedder, asked, passages, codes)
 
-    async def _asked(self, query: str) -> tuple[Asked | None, XnaiError | None]:
+    async def _asked(self, query: str) -> tuple[SearchQuery | None, XnaiError | None]:
         """The query's vectors, or the reason why there are none."""
         try:
             return await searching.of("embed", self._embedder.embed_question, query), None

@@ -1,1 +1,1 @@
-"""What only Chainlit needs: guards, history, sign-in, sessions, the page itself."""
+"""The page: what Chainlit needs to ask questions, show answers and keep conversations."""

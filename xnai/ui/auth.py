@@ -1,66 +1,76 @@
-"""Who may open the page: one local person without keys, the holders of a key with them."""
+"""Access to the page: for the local person without keys, for the holders of a key with them."""
 
-import hashlib
-import hmac
 import os
 import secrets
 import tempfile
-import time
-from collections import deque
 from collections.abc import Callable
-from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import chainlit.auth as chainlit_auth
+import jwt
 import structlog
 from chainlit.auth import get_token_from_cookies
 from chainlit.config import config
 from chainlit.user import User
 from starlette.requests import HTTPConnection
 
-from xnai.audit import acting
+from xnai.accounts import SERVER, People, Principal, acting, may
+from xnai.accounts.protocol import SessionStore
+from xnai.accounts.sqlite.sessions import SqliteSessions
 from xnai.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-LOCAL_USER = "local"
 SECRET_VARIABLE = "CHAINLIT_AUTH_SECRET"  # noqa: S105 - the variable's name, not its value
 SECRET_FILE = "auth_secret"  # noqa: S105 - a file name
+_ALGORITHM = "HS256"
 SECRET_LENGTH = 32  # shortest key RFC 7518 allows for HS256, in bytes
 
-# Whose request or socket is being served; None where the program acts for itself.
-acting_user: ContextVar[str | None] = ContextVar("acting_user", default=None)
+
+class _Gate(NamedTuple):
+    people: People
+    sessions: SessionStore
 
 
-def key_identifier(key: str) -> str:
-    """The user name of a key's holder: a fingerprint, so that the key itself is stored nowhere."""
-    return "key:" + hashlib.sha256(key.encode()).hexdigest()[:16]
+_gate: _Gate | None = None  # a process has one page
 
 
-def install_auth(settings: Settings, data_dir: Path) -> None:
-    """Set Chainlit's sign-in up; call it before the server starts, once.
+def install_auth(settings: Settings, people: People) -> None:
+    """Set up Chainlit's sign-in; call it once, before the server starts.
 
-    Without keys everybody who reaches the page is the user ``local``, signed in without a form.
-    With keys the password is one of them and each key has a history of its own. A token is refused
-    as soon as its key is no longer among the settings.
+    Without keys everybody who reaches the page is the local person, signed in without a form. With
+    keys, one of them is the password, and its holder is the same person as over the API. A token is
+    refused as soon as its session has ended or its key has left the settings.
     """
+    global _gate  # noqa: PLW0603 - Chainlit's own configuration is the process's, too
+    if _gate is not None:
+        _gate.sessions.close()
+    _gate = _Gate(people, SqliteSessions(settings.data_dir))
     if not os.environ.get(SECRET_VARIABLE):
-        os.environ[SECRET_VARIABLE] = load_secret(data_dir)
-    keys = [key.get_secret_value() for key in settings.api_keys]
-    if keys:
-        config.code.header_auth_callback = None
-        config.code.password_auth_callback = _password_callback(keys)
-    else:
-        config.code.password_auth_callback = None
-        config.code.header_auth_callback = _sign_in_locally
-    _watch_tokens(frozenset(map(key_identifier, keys)) or frozenset({LOCAL_USER}))
+        os.environ[SECRET_VARIABLE] = load_secret(settings.data_dir)
+    # Chainlit's page asks whether there is a form; ``sign_in`` has the routes.
+    config.code.password_auth_callback = _unused if people.have_keys else None
+    config.code.header_auth_callback = None if people.have_keys else _unused
+    _watch_tokens()
+
+
+async def _unused(*_: object) -> Any:
+    return None
+
+
+def principal_of(session: Any) -> Principal:
+    """Return the person signed in to a session of the page, or nobody."""
+    if session.user is None or _gate is None:
+        return Principal(str(session.user.identifier if session.user else session.id), "key")
+    return _gate.people.of_id(str(session.user.identifier))
 
 
 def load_secret(data_dir: Path) -> str:
-    """The secret that signs the page's cookies, made at first use and readable by its owner only.
+    """Return the secret that signs the page's cookies; the first use makes it, for its owner only.
 
-    Several processes may start at once: the first one's secret is everybody's.
+    Several processes may start at once: all of them get the secret of the first.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / SECRET_FILE
@@ -72,7 +82,7 @@ def load_secret(data_dir: Path) -> str:
         try:
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_urlsafe(2 * SECRET_LENGTH))
-            # A link appears whole or not at all, and fails if another process was faster.
+            # A hard link appears complete or not at all, and fails if another process was faster.
             os.link(draft, path)
         except FileExistsError:
             pass
@@ -82,40 +92,86 @@ def load_secret(data_dir: Path) -> str:
     return path.read_text().strip()
 
 
-def page_user(request: HTTPConnection) -> bool:
-    """Whether a request carries the cookie of somebody who is signed in to the page."""
-    return page_identifier(request) is not None
-
-
 def page_identifier(request: HTTPConnection) -> str | None:
-    """The name of the user whose cookie a request carries, if it is valid."""
+    """Return the id of the person whose cookie a request carries, if the cookie is valid."""
+    person = page_person(request)
+    return None if person is None else person.person_id
+
+
+def page_person(request: HTTPConnection) -> Principal | None:
+    """Return the person whose cookie a request carries, if the cookie is valid."""
     token = get_token_from_cookies(request.cookies)
     if not token:
         return None
     try:
-        return str(chainlit_auth.decode_jwt(token).identifier)
+        return _principal(str(chainlit_auth.decode_jwt(token).identifier))
     except Exception as exc:  # noqa: BLE001 - whatever a forged token sets off, it is no valid one
         log.info("a cookie was refused", reason=type(exc).__name__)
         return None
 
 
-async def _sign_in_locally(_headers: object) -> Any:
-    return User(identifier=LOCAL_USER)
+def people() -> People:
+    """Return the people who may sign in."""
+    assert _gate is not None
+    return _gate.people
 
 
-def _password_callback(keys: list[str]) -> Callable[[str, str], Any]:
-    async def sign_in(_username: str, password: str) -> Any:
-        # Every key is compared, so that the time taken does not say which one was close.
-        matches = [key for key in keys if hmac.compare_digest(key.encode(), password.encode())]
-        return User(identifier=key_identifier(matches[0])) if matches else None
-
-    return sign_in
+def sessions() -> SessionStore:
+    """Return the sessions of people who are signed in."""
+    assert _gate is not None
+    return _gate.sessions
 
 
-def _watch_tokens(known: frozenset[str]) -> None:
-    """Refuse tokens of users that are gone, and note down for whom a request is served.
+def user_of(person: Principal) -> Any:
+    """Return a person as Chainlit knows one; the page shows the display name."""
+    words = f"Key {person.person_id[:6]}" if person.kind == "key" else "Local"
+    return User(identifier=person.person_id, display_name=words)
 
-    Every way into Chainlit, HTTP or socket, passes these two functions of its ``auth`` module.
+
+def token_of(user: Any, session_id: str, seconds: float) -> str:
+    """Return the token of a session, for the cookie."""
+    now = datetime.now(UTC)
+    claims = {**user.to_dict(), "jti": session_id, "iat": now, "exp": now + timedelta(0, seconds)}
+    return jwt.encode(claims, os.environ[SECRET_VARIABLE], algorithm=_ALGORITHM)
+
+
+def session_of(token: str) -> str | None:
+    """Return the id of the session that a token of ours belongs to."""
+    try:
+        return str(_claims(token)["jti"])
+    except jwt.InvalidTokenError:
+        return None
+
+
+def _claims(token: str) -> dict[str, Any]:
+    return dict(
+        jwt.decode(
+            token,
+            os.environ[SECRET_VARIABLE],
+            algorithms=[_ALGORITHM],
+            options={"require": ["exp", "jti", "identifier"]},
+        )
+    )
+
+
+def _principal(person_id: str) -> Principal:
+    """Return the person whom a token names.
+
+    Raises:
+        PermissionError: the person may not come in any more.
+
+    """
+    principal = people().of_id(person_id)
+    if not may(principal, "use", SERVER):
+        raise PermissionError("the token's person may not come in any more")
+    return principal
+
+
+def _watch_tokens() -> None:
+    """Refuse tokens of people who are gone, and note the person for whom a request is served.
+
+    Every way into Chainlit, by HTTP or by socket, passes these two functions of its ``auth``
+    module.
     """
     decode: Callable[[str], Any] = getattr(
         chainlit_auth.decode_jwt, "original", chainlit_auth.decode_jwt
@@ -125,54 +181,18 @@ def _watch_tokens(known: frozenset[str]) -> None:
     )
 
     def decode_known(token: str) -> Any:
-        user = decode(token)
-        if user.identifier not in known:
-            raise PermissionError("the token's user is not known any more")
-        return user
+        claims = _claims(token)
+        _principal(claims["identifier"])
+        if not sessions().is_open(claims["jti"], claims["identifier"]):
+            raise PermissionError("the token's session has ended")
+        return decode(token)
 
     async def authenticate_and_note(token: str) -> Any:
         user = await authenticate(token)
-        acting_user.set(user.identifier)
-        acting.set(user.identifier)
+        acting.set(_principal(user.identifier))
         return user
 
     decode_known.original = decode  # type: ignore[attr-defined]
     authenticate_and_note.original = authenticate  # type: ignore[attr-defined]
     chainlit_auth.decode_jwt = decode_known
     chainlit_auth.authenticate_user = authenticate_and_note
-
-
-class LoginLimiter:
-    """Counts failed sign-ins of each address; memory is bounded by forgetting the oldest."""
-
-    def __init__(
-        self,
-        failures: int = 10,
-        seconds: float = 60.0,
-        addresses: int = 1024,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._limit = failures
-        self._window = seconds
-        self._addresses = addresses
-        self._clock = clock
-        self._failures: dict[str, deque[float]] = {}
-
-    def wait(self, address: str) -> float:
-        """Seconds until the address may try again; 0.0 if it may now."""
-        times = self._failures.get(address)
-        if times is None or len(times) < self._limit:
-            return 0.0
-        return max(0.0, times[0] + self._window - self._clock())
-
-    def failed(self, address: str) -> None:
-        """Note a failure down."""
-        times = self._failures.pop(address, None) or deque(maxlen=self._limit)
-        times.append(self._clock())
-        self._failures[address] = times
-        if len(self._failures) > self._addresses:
-            del self._failures[next(iter(self._failures))]
-
-    def succeeded(self, address: str) -> None:
-        """Forget an address's failures."""
-        self._failures.pop(address, None)

@@ -1,22 +1,25 @@
-"""The handlers of the chat, each called from a hook in app.py."""
+"""The handlers of the chat, each called by a hook in app.py."""
 
 from typing import Any
 
 import chainlit as cl
 from chainlit.types import ThreadDict
 
-from xnai.audit import acting
-from xnai.reporting import report
+from xnai.accounts import acting
+from xnai.answering.streams import StreamState
+from xnai.observability.error_reports import report
 from xnai.runtime import Runtime
-from xnai.streams import State
-from xnai.ui import conversation, documents, offers, panel
-from xnai.ui.asking import Asking, user_of
-from xnai.ui.rooms import Rooms
-from xnai.ui.telling import toast, told
+from xnai.ui import actions, conversation, documents, settings_panel
+from xnai.ui.auth import principal_of
+from xnai.ui.broadcast import Broadcast
+from xnai.ui.questions import Questions
+from xnai.ui.server_status import ServerStatus
+from xnai.ui.toasts import errors_as_toasts, show_error
 
-DOCUMENTS_MESSAGE = "xnai:documents"  # what the page's own button posts, see public/xnai.js
+DOCUMENTS_MESSAGE = "xnai:documents"  # what the page's own button posts, see public/page/header.js
 
 STARTERS = (
+    ("Try a sample document", documents.SAMPLE_QUESTION),
     ("What can you do?", "What can you do, and where do my documents go?"),
     ("Explain a term", "Explain in two sentences what a circuit breaker in software is."),
     ("Write an e-mail", "Write a short, friendly e-mail that moves a meeting to Friday."),
@@ -24,7 +27,7 @@ STARTERS = (
 
 
 class Chat:
-    """Answers the page.
+    """The page's side of the program: each method handles one event of the page.
 
     Args:
         runtime: everything below the page.
@@ -34,103 +37,113 @@ class Chat:
 
     def __init__(self, runtime: Runtime, sio: Any) -> None:
         self.runtime = runtime
-        self.rooms = Rooms(sio)
-        self.asking = Asking(runtime, self.rooms)
+        self.broadcast = Broadcast(sio)
+        self.questions = Questions(runtime, self.broadcast)
+        self.status = ServerStatus(runtime, sio)
+        self._deleted: set[str] = set()  # threads, by their persons
 
-    @told()
-    async def resumed(self, thread: ThreadDict) -> None:
+    @errors_as_toasts()
+    async def chat_resumed(self, thread: ThreadDict) -> None:
         """Open a chat of the history again."""
         conversation.restore(thread.get("steps") or [])
-        await self.opened()
-        turn = conversation.last()
+        await self.chat_opened()
+        turn = conversation.last_turn()
         if turn is not None and self.runtime.streams.of_thread(thread["id"]) is None:
-            await offers.offer(turn)
+            await actions.show(turn)
 
-    @told()
-    async def opened(self) -> None:
-        """Greet a chat with its settings panel."""
-        await panel.show(self.runtime.settings, self.runtime.model)
+    @errors_as_toasts()
+    async def chat_opened(self) -> None:
+        """Show the settings panel of a chat."""
+        await settings_panel.show(self.runtime.settings, self.runtime.model)
 
-    @told()
-    async def asked(self, message: cl.Message) -> None:
-        """Read the attached files, then answer; every end is shown on the page."""
-        await self.asking.ask(message)
+    @errors_as_toasts()
+    async def message_sent(self, message: cl.Message) -> None:
+        """Read the attached files, then answer; every outcome is shown on the page."""
+        await self.questions.answer(message)
 
-    @told()
-    async def continued(self, action: cl.Action) -> None:
-        """Go on with an answer that was cut off."""
-        self.asking.go_on(action.payload)
+    @errors_as_toasts()
+    async def continue_pressed(self, action: cl.Action) -> None:
+        """Continue an answer that was cut off."""
+        self.questions.continue_last(action.payload)
 
-    @told()
-    async def repeated(self, action: cl.Action) -> None:
+    @errors_as_toasts()
+    async def again_pressed(self, action: cl.Action) -> None:
         """Answer a question once more."""
-        self.asking.again(action.payload)
+        self.questions.repeat_last(action.payload)
 
-    @told()
+    @errors_as_toasts()
     async def settings_changed(self) -> None:
-        """Take over what was chosen in the panel; the model is switched for all chats."""
+        """Apply the settings panel; the model is switched for all chats."""
         values = cl.context.session.chat_settings or {}
         model = self.runtime.model
-        chosen = panel.read(self.runtime.settings, model, values)
+        chosen = settings_panel.read(self.runtime.settings, model, values)
         if chosen.model == model.status.name:
             return
         try:
             await model.use(chosen.model)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the panel shows the former model
-            await toast(report(exc))
-            await panel.show(self.runtime.settings, model)
+            await show_error(report(exc))
+            await settings_panel.show(self.runtime.settings, model)
         else:
-            who = user_of(cl.context.session)
+            who = principal_of(cl.context.session).person_id
             self.runtime.audit.record("model", who=who, name=chosen.model)
             await cl.context.emitter.send_toast(f"Switching to {chosen.model}.", "info")
 
-    @told()
+    @errors_as_toasts()
     async def window_message(self, data: object) -> None:
         """Open the list of documents when the page's button asks for it."""
         if data == DOCUMENTS_MESSAGE:
-            owner = documents.owner_of(cl.context.session.thread_id)
-            await documents.show_list(self.runtime.library, owner)
+            await documents.show_list(
+                self.runtime.library, documents.chat_documents(cl.context.session)
+            )
 
-    @told()
+    @errors_as_toasts()
     async def delete_document(self, action: cl.Action) -> None:
         """Delete one document of this chat."""
-        acting.set(user_of(cl.context.session))
-        owner = documents.owner_of(cl.context.session.thread_id)
-        await documents.delete_from_list(self.runtime.library, owner, action.payload)
+        session = cl.context.session
+        acting.set(principal_of(session))
+        chat = documents.chat_documents(session)
+        await documents.delete_from_list(self.runtime.library, chat, action.payload)
 
     async def thread_deleted(self, thread_id: str) -> None:
         """Delete the documents of a thread that the user deletes."""
-        stream = self.runtime.streams.cancel_thread(thread_id, State.DISCONNECTED)
+        self._deleted.add(thread_id)
+        stream = self.runtime.streams.cancel_thread(thread_id, StreamState.DISCONNECTED)
         if stream is not None:
             await stream.over()
-        self.rooms.forget(thread_id)
-        await self.runtime.library.delete_owner(documents.owner_of(thread_id))
+        self.broadcast.forget(thread_id)
+        await self.runtime.library.delete_collection(documents.collection_of(thread_id))
 
     async def session_deleted(self, thread_id: str, persisted: bool) -> None:
-        """Leave nothing of a chat that is not in the history."""
-        stream = self.runtime.streams.cancel_thread(thread_id, State.DISCONNECTED)
+        """Delete what came into a chat after its person had deleted it.
+
+        A chat can be missing from the history for other reasons: the file was lost, or could not be
+        written. Its documents are kept, since nobody asked to delete them.
+        """
+        stream = self.runtime.streams.cancel_thread(thread_id, StreamState.DISCONNECTED)
         if stream is not None:
             await stream.over()
-        if not persisted:
-            await self.runtime.library.delete_owner(documents.owner_of(thread_id))
+        if not persisted and thread_id in self._deleted:
+            await self.runtime.library.delete_collection(documents.collection_of(thread_id))
 
     def refuse(self) -> None:
-        """Take no more questions."""
+        """Accept no more questions."""
         self.runtime.accepting = False
 
     async def drain(self) -> None:
-        """Let the running answers come to their ends, all of them saved."""
+        """Let the running answers finish and be saved."""
         await self.runtime.drain()
-        await self.asking.finish()
+        await self.questions.wait_until_idle()
 
     async def end_streams(self) -> None:
-        """End the running answers now, with the text they have."""
+        """End the running answers now; the text they have is kept."""
         await self.runtime.streams.close()
-        await self.asking.finish()
+        await self.questions.wait_until_idle()
         await self.runtime.audit.flush()
 
     async def stop(self) -> None:
-        """End the running answers with the text they have, then everything below."""
+        """End the running answers, then everything below."""
         self.refuse()
+        await self.status.stop()
         await self.end_streams()
         await self.runtime.stop()

@@ -1,7 +1,7 @@
 """The turns of a chat as the model is to see them.
 
-Chainlit's own chat_context also holds errors, notices and stopped messages, grows for ever and is
-doubled on a resume; this is a plain list in the user session, so it is saved with the thread.
+Chainlit's own chat_context also holds errors, notices and stopped messages, grows without bound and
+is doubled on a resume. This is a plain list in the user session, so it is saved with the thread.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from chainlit.step import StepDict
 from chainlit.user_session import user_sessions
 
 from xnai.types import Message
-from xnai.ui.render import spoken
+from xnai.ui.markdown import answer_text
 
 END = "end"  # key in a message's metadata: the state its stream ended in
 
@@ -36,29 +36,29 @@ class Turn(TypedDict):
 
 
 def turns() -> list[Turn]:
-    """All turns that are kept, oldest first."""
+    """Return the turns that are kept, oldest first."""
     stored = cl.user_session.get(_KEY)
     return list(stored) if isinstance(stored, list) else []
 
 
-def last() -> Turn | None:
-    """The newest turn."""
+def last_turn() -> Turn | None:
+    """Return the newest turn."""
     kept = turns()
     return kept[-1] if kept else None
 
 
-def before(message_id: str) -> tuple[Message, ...]:
-    """The history for a message; asking an edited message again forgets what came after it."""
+def history_before(message_id: str) -> tuple[Message, ...]:
+    """Return the history before a message; an edited message drops the turns after it."""
     kept = turns()
     ids = [turn["id"] for turn in kept]
     if message_id in ids:
         kept = kept[: ids.index(message_id)]
         cl.user_session.set(_KEY, kept)
-    return history(kept)
+    return as_messages(kept)
 
 
-def history(kept: Iterable[Turn]) -> tuple[Message, ...]:
-    """Turns as messages."""
+def as_messages(kept: Iterable[Turn]) -> tuple[Message, ...]:
+    """Convert turns to messages for the model."""
     messages: list[Message] = []
     for turn in kept:
         messages.append(Message("user", turn["question"]))
@@ -67,9 +67,9 @@ def history(kept: Iterable[Turn]) -> tuple[Message, ...]:
 
 
 def restore(steps: Sequence[StepDict]) -> None:
-    """Take the turns of a thread from its messages, where the session's own were not saved.
+    """Restore the turns of a thread from its messages, if the session's own were not saved.
 
-    They are saved when an answer has ended, which a server that was killed did not see.
+    They are saved when an answer ends; a server that was killed did not come to that.
     """
     read = read_turns(steps)
     kept = turns()
@@ -78,7 +78,7 @@ def restore(steps: Sequence[StepDict]) -> None:
 
 
 def read_turns(steps: Sequence[StepDict]) -> list[Turn]:
-    """The turns that a thread's steps hold; of several answers to a question the newest counts."""
+    """Read the turns from a thread's steps; the newest of several answers counts."""
     question: StepDict | None = None
     found: dict[str, Turn] = {}
     for step in sorted(steps, key=lambda step: step.get("createdAt") or ""):
@@ -89,14 +89,14 @@ def read_turns(steps: Sequence[StepDict]) -> list[Turn]:
             found[question["id"]] = Turn(
                 id=question["id"],
                 question=question["output"],
-                answer=spoken(step["output"]),
+                answer=answer_text(step["output"]),
                 message=step["id"],
                 end=str(metadata.get(END) or "completed"),
             )
     return list(found.values())[-_KEPT:]
 
 
-async def remember(sessions: Iterable[Any], turn: Turn) -> None:
+async def save_turn(sessions: Iterable[Any], turn: Turn) -> None:
     """Keep a turn that got an answer, for every page of the thread and in the history."""
     if not turn["answer"].strip():
         return

@@ -1,4 +1,4 @@
-"""What the side panel shows."""
+"""Elements of the side panel."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ import chainlit as cl
 
 
 def side_element(name: str, props: Mapping[str, Any]) -> cl.CustomElement:
-    """Build an element of the side panel without Chainlit's file of its props.
+    """Build an element of the side panel without the file that Chainlit writes for its props.
 
-    They hold words of documents, and such a file would outlive the documents' deletion.
+    The props hold text of documents, and such a file would outlive the deletion of the documents.
     """
     element = cl.CustomElement(name=name, display="side", props=dict(props))
     # Chainlit writes no file of an element that has the key of one.

@@ -1,4 +1,4 @@
-"""A step of the page whose title tells how far the work is."""
+"""A step of the page whose title says how far the work is."""
 
 import time
 from asyncio import CancelledError
@@ -38,7 +38,7 @@ class ProgressStep:
         await self._close(title, reason)
 
     async def remove(self) -> None:
-        """Take the step off the page: what it told is over."""
+        """Remove the step from the page, since what it said is over."""
         self._closed = True
         await self._step.remove()
 
@@ -52,13 +52,13 @@ class ProgressStep:
 
     @property
     def closed(self) -> bool:
-        """Whether finish(), fail() or remove() was called."""
+        """Whether the step was finished, failed or removed."""
         return self._closed
 
 
 @asynccontextmanager
 async def progress_step(title: str) -> AsyncGenerator[ProgressStep, None]:
-    """Show a step while the block runs; it never stays open, whatever ends the block."""
+    """Show a step while the block runs, and close it whatever ends the block."""
     # cl.Step's own context manager writes the text of an exception into the page.
     step = cl.Step(name=title, type="tool", show_input=False)
     if parent := cl.context.current_step:

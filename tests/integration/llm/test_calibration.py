@@ -1,0 +1,152 @@
+"""Measurements of the bundled model, beside the engine that has it loaded."""
+
+import time
+from contextlib import aclosing
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from rig.waiting import eventually
+from xnai.llm.build.engine_build import EngineBuild
+from xnai.llm.calibration import calibrator, choice, measurements
+from xnai.llm.calibration.choice import FindingsFile
+from xnai.llm.engine.local_engine import LocalEngine
+from xnai.llm.gguf.catalogue import bundled_path
+from xnai.llm.protocol import Completion, TokenText
+from xnai.settings import Settings
+from xnai.types import Message, Sampling
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
+
+PATIENCE = 180
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(data_dir=tmp_path / "data", calibration=True, slots=2, context=1024)
+
+
+@pytest_asyncio.fixture
+async def engine(settings, monkeypatch):
+    """An engine that measures as soon as it is idle."""
+    monkeypatch.setattr(calibrator, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(calibrator, "ROUNDS", 1)
+    made = LocalEngine(settings, EngineBuild(settings))
+    yield made
+    await made.close()
+
+
+def measuring():
+    """The processes that measure, of this process."""
+    found = []
+    for child in psutil.Process().children():
+        try:
+            line = child.cmdline()
+        except psutil.Error:
+            continue
+        if "xnai.llm.probe.measure" in line or (
+            "requantise_to" in " ".join(line) and ('"requantise_to": ""' not in " ".join(line))
+        ):
+            found.append(child)
+    return found
+
+
+def loaded(engine):
+    """The file that the worker has loaded."""
+    line = " ".join(psutil.Process(engine.worker_pid).cmdline())
+    return line.split('"model": "')[1].split('"')[0]
+
+
+def findings(settings):
+    file = FindingsFile(settings.data_dir / "models" / "measured.json")
+    names = list(file._all())
+    return file.read(names[0]) if names else None
+
+
+async def ready(engine):
+    await engine.start()
+    await engine.ensure_ready(time.monotonic() + PATIENCE)
+
+
+@pytest.mark.nightly
+async def test_copies_that_answer_otherwise_are_out_and_gone(engine, settings):
+    await ready(engine)
+    done = await eventually(
+        lambda: (found := findings(settings)) and found.done and found, seconds=PATIENCE
+    )
+
+    assert {"Q8_0", "Q4_0"} == set(done.out)
+    assert "nats" in done.out["Q4_0"]
+    assert done.speed("").read > 0
+    folder = settings.data_dir / "models"
+    assert {"bundled.json", "measured.json"} == {path.name for path in folder.iterdir()}
+    assert loaded(engine).endswith("Q4_1.gguf")
+
+
+@pytest.mark.nightly
+async def test_a_copy_that_is_faster_and_as_good_is_run_from_then_on(engine, settings, monkeypatch):
+    monkeypatch.setattr(calibrator, "COPIES", {"Q8_0": 8.5})
+    monkeypatch.setattr(measurements, "LEAST_SAME", 0.5)
+    # Which copy is faster depends on the machine; what follows from it does not.
+    best = property(lambda found: "Q8_0" if found.done else "")
+    monkeypatch.setattr(choice.Findings, "copy", best)
+    await ready(engine)
+    before = engine.worker_pid
+    await eventually(lambda: (found := findings(settings)) and found.done, seconds=PATIENCE)
+    await eventually(lambda: engine.worker_pid not in {None, before}, seconds=PATIENCE)
+
+    assert loaded(engine).endswith(".Q8_0.gguf")
+    again = LocalEngine(settings, EngineBuild(settings))
+    try:
+        await ready(again)
+        assert loaded(again).endswith(".Q8_0.gguf")
+    finally:
+        await again.close()
+
+
+async def test_a_question_stops_the_measurement_at_once_and_it_is_taken_up_later(
+    engine, settings, monkeypatch
+):
+    monkeypatch.setattr(calibrator, "COPIES", {})
+    await ready(engine)
+    await eventually(measuring, seconds=PATIENCE)
+    monkeypatch.setattr(calibrator, "IDLE_SECONDS", 60.0)
+    sampling = Sampling(max_tokens=16)
+    completion = Completion("r", "u", (Message("user", "Hello"),), sampling, time.monotonic() + 60)
+    seen_beside_text, is_begun = [], False
+    async with aclosing(engine.complete(completion)) as events:
+        async for event in events:
+            if isinstance(event, TokenText) and not is_begun:
+                is_begun = True  # what was killed may still be about to end
+                await eventually(lambda: not measuring(), seconds=PATIENCE)
+            elif isinstance(event, TokenText):
+                seen_beside_text += measuring()
+    assert is_begun
+    assert [] == seen_beside_text
+
+    monkeypatch.setattr(calibrator, "IDLE_SECONDS", 0.2)
+    await eventually(lambda: (found := findings(settings)) and found.done, seconds=PATIENCE)
+
+
+async def test_a_model_of_ones_own_is_measured_too(settings, tmp_path, monkeypatch):
+    """Nothing has made the folder of copies for it yet."""
+    monkeypatch.setattr(calibrator, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(calibrator, "COPIES", {})
+    own = tmp_path / "own.gguf"
+    own.symlink_to(bundled_path())
+    changed = settings.model_copy(update={"model": str(own)})
+    engine = LocalEngine(changed, EngineBuild(changed))
+    try:
+        await ready(engine)
+        await eventually(lambda: (found := findings(changed)) and found.done, seconds=PATIENCE)
+    finally:
+        await engine.close()
+
+
+async def test_closing_ends_the_measurement(engine):
+    await ready(engine)
+    (process, *_) = await eventually(measuring, seconds=PATIENCE)
+    await engine.close()
+
+    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

@@ -1,0 +1,172 @@
+"""Reading ahead: what is read when, and that a question comes first."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+from fakes import ShelfLibrary
+
+from rig.queue_model import QueueModel
+from rig.waiting import eventually
+from xnai.answering.reading import prereading
+from xnai.answering.reading.prereading import WISHES, Prereader
+from xnai.answering.reading.prompt import head
+from xnai.errors import MODEL_CRASHED, XnaiError
+from xnai.llm.protocol import Completion, Finished
+from xnai.types import Passage, Scope, Usage
+
+RENT = "The monthly rent is 4,650 euros."
+
+
+@dataclass
+class AheadModel(QueueModel):
+    """A local model that reads until it is let go."""
+
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+    failing: XnaiError | None = None
+
+    @property
+    def status(self):
+        return replace(super().status, engine=object())
+
+    async def complete(self, completion: Completion):
+        self.asked.append(completion)
+        try:
+            await self.free.wait()
+            if self.failing:
+                raise self.failing
+            yield Finished("length", Usage(1, 1))
+        finally:
+            self.closed += 1
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(prereading, "_PAUSE", 0.01)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    await eventually(condition, pace=0.001)
+
+
+def texts(model: QueueModel) -> list[str]:
+    return [completion.messages[-1].content for completion in model.asked]
+
+
+def shelf() -> ShelfLibrary:
+    return ShelfLibrary([Passage("d", "a.txt", None, 0, len(RENT), RENT, 0.9)])
+
+
+@pytest.fixture
+async def ahead():
+    model = AheadModel()
+    reader = Prereader(shelf(), model)
+    reader.start()
+    yield reader, model
+    await reader.close()
+
+
+async def test_the_head_is_read_once_and_then_what_was_wished(ahead):
+    reader, model = ahead
+    model.free.set()
+    await until(lambda: len(model.asked) == 1)
+    assert model.asked[0].messages[:-1] == head()
+
+    reader.wish(Scope("a"))
+    await until(lambda: len(model.asked) == 2)
+
+    assert RENT in texts(model)[1]
+    assert model.asked[1].messages[: len(head())] == head()
+    assert model.asked[1].sampling.max_tokens == 1
+    await asyncio.sleep(0.05)
+    assert len(model.asked) == 2
+
+
+async def test_a_question_ends_a_reading_which_begins_again_behind_it(ahead):
+    reader, model = ahead
+    await until(lambda: len(model.asked) == 1)
+
+    with reader.asked():
+        await until(lambda: model.closed == 1)
+        reader.wish(Scope("a"))
+        await asyncio.sleep(0.05)
+        assert len(model.asked) == 1
+
+    model.free.set()
+    await until(lambda: len(model.asked) == 3)
+    assert texts(model)[0] == texts(model)[1] == "Question:"
+    assert RENT in texts(model)[2]
+
+
+async def test_of_two_questions_at_once_both_must_have_their_answers(ahead):
+    reader, model = ahead
+    await until(lambda: len(model.asked) == 1)
+    first, second = reader.asked(), reader.asked()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    await until(lambda: model.closed == 1)
+    await asyncio.sleep(0.05)
+    assert len(model.asked) == 1
+
+    second.__exit__(None, None, None)
+
+    await until(lambda: len(model.asked) == 2)
+
+
+async def test_of_very_many_wishes_the_latest_are_kept_and_come_first():
+    model = AheadModel()
+    reader = Prereader(shelf(), model)
+    for number in range(3 * WISHES):
+        reader.wish(Scope(f"o{number}"))
+    reader.wish(Scope("o40"))
+    assert len(reader._wishes) == WISHES
+    assert next(reversed(reader._wishes)) == Scope("o40")
+
+    model.free.set()
+    reader.start()
+    await until(lambda: not reader._wishes)
+    await reader.close()
+
+    assert len(model.asked) == 1 + WISHES
+
+
+@pytest.mark.parametrize(
+    "changes", [{"parameters": 135_000_000}, {"state": "loading"}, {"state": "down"}]
+)
+async def test_a_model_that_cannot_read_is_left_alone(changes):
+    model = AheadModel(**changes)
+    reader = Prereader(shelf(), model)
+    reader.wish(Scope("a"))
+    reader.start()
+    await asyncio.sleep(0.05)
+    await reader.close()
+
+    assert model.asked == []
+
+
+async def test_a_reading_that_fails_is_given_up_and_the_next_one_begins(ahead):
+    reader, model = ahead
+    model.failing = XnaiError(MODEL_CRASHED, reason="killed")
+    model.free.set()
+    reader.wish(Scope("a"))
+
+    await until(lambda: len(model.asked) == 2)
+
+    await until(lambda: not reader._wishes)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_closing_leaves_no_task(begun):
+    before = asyncio.all_tasks()
+    model = AheadModel()
+    reader = Prereader(shelf(), model)
+    reader.start()
+    if begun:
+        await until(lambda: len(model.asked) == 1)
+
+    await reader.close()
+
+    assert asyncio.all_tasks() == before
+    assert model.closed == len(model.asked)

@@ -1,0 +1,170 @@
+import io
+import time
+import tomllib
+import zipfile
+
+import pytest
+from documents_files import docx, ole, pptx, xlsx
+from paths import ROOT
+
+from rig.pdf_files import pdf
+from xnai.documents.parsers import encoding, media_type
+from xnai.documents.parsers.failures import Failure
+
+
+@pytest.fixture
+def kind(tmp_path):
+    """Tell a content's media type, or what the refusal says was found."""
+
+    def tell(content: bytes, name: str = "file") -> str:
+        path = tmp_path / "content"
+        path.write_bytes(content)
+        try:
+            return media_type.media_type(path, name)
+        except Failure as exc:
+            return str(exc.values.get("found", exc.kind.code))
+
+    return tell
+
+
+def archive(**members: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as target:
+        for name, content in members.items():
+            target.writestr(name.replace("__", "/").replace("_dot_", "."), content)
+    return out.getvalue()
+
+
+def test_every_format_is_known_by_its_content_whatever_its_name(kind):
+    expected = [media_type.PDF, media_type.DOCX, media_type.PPTX, media_type.XLSX, media_type.HTML]
+    contents = [
+        pdf([["x"]]),
+        docx(["x"]),
+        pptx([("t", "x")]),
+        xlsx({"s": [[1]]}),
+        b"<!-- hi -->\n<!DOCTYPE html><p>x",
+    ]
+    assert expected == [kind(content, "wrong.txt") for content in contents]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.md", media_type.MARKDOWN),
+        ("a.CSV", media_type.CSV),
+        ("a.txt", media_type.TEXT),
+        ("a.pdf", media_type.TEXT),
+        ("a.html", media_type.TEXT),
+        ("a", media_type.TEXT),
+    ],
+)
+def test_a_name_only_tells_kinds_of_text_apart(kind, name, expected):
+    assert expected == kind(b"just words, no markup", name)
+
+
+def test_markup_in_a_file_called_html_is_html(kind):
+    assert media_type.HTML == kind(b"<p>a fragment</p>", "a.html")
+
+
+def test_a_text_that_speaks_of_pdf_headers_is_text(kind):
+    assert media_type.TEXT == kind(b"Every such file begins with %PDF-1.7 and a line end.")
+
+
+def test_a_pdf_with_noise_before_its_header_is_a_pdf(kind):
+    assert media_type.PDF == kind(b"\r\nHTTP noise\r\n" + pdf([["x"]]))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"GIF89a" + bytes(50), "a GIF image"),
+        (b"{\\rtf1 text}", "an RTF document: save it as DOCX"),
+        (b"MZ\x90\x00" + bytes(range(256)), "a Windows program"),
+        (b"GGUF\x03\0\0\0" + bytes(50), "a GGUF model: put it into the models folder"),
+        (bytes(range(256)) * 4, "binary data of no known kind"),
+        (b"<?xml version='1.0'?><svg xmlns='x'></svg>", "an SVG image"),
+        (archive(a_dot_txt=b"x"), "a ZIP archive: unpack it first"),
+        (b"PK\x03\x04 and no more", "a damaged ZIP archive"),
+        (ole("Workbook"), "an old Excel 97 file: save it as XLSX"),
+        (ole("WordDocument"), "an old Word 97 file: save it as DOCX"),
+        (ole("EncryptedPackage"), "file_encrypted"),
+    ],
+)
+def test_a_refusal_names_what_was_found(kind, content, expected):
+    assert expected == kind(content)
+
+
+def test_a_text_that_begins_like_a_program_is_text(kind):
+    assert media_type.TEXT == kind(b"MZ is how Windows programs begin.")
+
+
+def test_a_truncated_docx_is_still_called_one(kind):
+    assert media_type.DOCX == kind(docx(["word " * 5000])[:-300])
+
+
+def test_an_archive_that_claims_millions_of_members_is_not_opened(kind):
+    content = bytearray(archive(a=b"x"))
+    at = content.rfind(b"PK\x05\x06")
+    content[at + 8 : at + 12] = b"\xff\xff\xff\xff"
+    assert "a ZIP archive of very many files" == kind(bytes(content))
+
+
+def test_thousands_of_comments_before_no_html_take_no_time(kind):
+    began = time.thread_time()
+    assert media_type.TEXT == kind(b"<!-- -->" * 8000)
+    assert time.thread_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("plain ascii", "utf-8"),
+        ("Grüße, naïve façade", "utf-8"),
+        ("with a mark", "utf-8-sig"),
+        ("both orders", "utf-16"),
+        ("without a mark, mostly Latin", "utf-16-le"),
+        ("without a mark, mostly Latin", "utf-16-be"),
+        ("Voilà déjà où ça mène, à la carte près de la forêt.", "cp1252"),
+        ("Grüße aus München, das kostet 5 € und ist schön", "cp1252"),
+        ("名前,年齢,住所\n佐藤太郎,30,東京\n三木英子,40,大阪", "cp932"),
+        ("Привет мир, это документ про погоду", "cp1251"),
+        ("Zażółć gęślą jaźń. Książka leży na półce", "cp1250"),
+    ],
+)
+def test_a_text_comes_out_as_it_went_in(text, codec):
+    data = text.encode(codec)
+    assert text == data.decode(encoding.detect(data) or "ascii")
+
+
+def test_a_sample_that_ends_inside_a_character_is_still_utf8():
+    assert encoding.detect("naïve ü".encode()[:-1]) == "utf-8"
+
+
+def test_the_page_takes_every_kind_of_file_that_is_read():
+    config = tomllib.loads(ROOT.joinpath(".chainlit/config.toml").read_text())
+    accepted = config["features"]["spontaneous_file_upload"]["accept"]
+    kinds = {
+        media_type.PDF, media_type.DOCX, media_type.PPTX, media_type.XLSX, media_type.HTML,
+        media_type.MARKDOWN, media_type.CSV,
+        media_type.TEXT, media_type.MAIL, media_type.EPUB,
+    }  # fmt: skip
+
+    assert kinds <= set(accepted)
+    endings = {ending for known in accepted.values() for ending in known}
+    assert {f".{name}" for name in media_type._BY_EXTENSION} | {".eml", ".epub", ".txt"} <= endings
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"II*\0", "image/tiff"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+    ],
+)
+def test_a_picture_is_a_document(tmp_path, head, kind):
+    path = tmp_path / "content"
+    path.write_bytes(head + bytes(50))
+
+    assert media_type.media_type(path, "scan") == kind

@@ -1,0 +1,441 @@
+"""The scheduler against a reference memory that holds the tokens themselves."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from xnai.llm.worker.prefix_cache import Copy, Drop, PrefixCache, Restore, Save, Trim
+from xnai.llm.worker.scheduler import Scheduler, Sequence
+
+CONTEXT = 1000
+CHUNK = 100
+DOCUMENT = list(range(1000, 1300))
+
+
+class Memory:
+    """What llama.cpp would hold: a list of tokens for each slot and each saved sequence."""
+
+    def __init__(self, slots) -> None:
+        self.slots = {number: [] for number in range(slots)}
+        self.store = {}
+
+    def move(self, moves):
+        for move in moves:
+            match move:
+                case Trim():
+                    assert move.length <= len(self.slots[move.slot])
+                    del self.slots[move.slot][move.length :]
+                case Copy():
+                    assert move.source != move.slot
+                    self.slots[move.slot] = self.slots[move.source][: move.length]
+                case Save():
+                    self.store[move.key] = list(self.slots[move.slot])
+                case Restore():
+                    self.slots[move.slot] = self.store[move.key][: move.length]
+                case Drop():
+                    del self.store[move.key]
+
+    def read(self, chunk):
+        assert len(self.slots[chunk.slot]) == chunk.start
+        self.slots[chunk.slot] += chunk.tokens
+
+    def cut(self, slot, length):
+        del self.slots[slot][length:]
+
+
+def scheduler(slots=4, **options):
+    cache = PrefixCache(slots, **options)
+    return Scheduler(cache, CHUNK), cache, Memory(slots)
+
+
+def make_step(sched, memory, budget=CHUNK, *, draft=False):
+    step = sched.schedule(budget, lambda _: draft)
+    memory.move(step.moves)
+    for chunk in step.chunks:
+        memory.read(chunk)
+    sched.commit(step)
+    return step
+
+
+def test_a_prompt_is_read_in_chunks_and_its_last_token_gives_logits():
+    sched, _, memory = scheduler()
+    sched.add(Sequence(1, list(range(250))))
+    steps = [make_step(sched, memory) for _ in range(3)]
+    assert [100, 100, 50] == [len(step.chunks[0].tokens) for step in steps]
+    assert [False, False, True] == [step.chunks[0].logits for step in steps]
+    assert sched.schedule(CHUNK) is None
+
+
+def test_growing_answers_are_in_every_step_beside_a_long_prompt():
+    sched, _, memory = scheduler()
+    writing = Sequence(1, [1, 2, 3])
+    sched.add(writing)
+    make_step(sched, memory)
+    sched.add(Sequence(2, list(range(500, 900))))
+    for token in range(4):
+        writing.tokens.append(token)
+        step = make_step(sched, memory, budget=40)
+        assert [(1, 1), (2, 40)] == [(c.sequence.id, len(c.tokens)) for c in step.chunks]
+
+
+def test_a_prompt_alone_is_read_in_whole_chunks_whatever_the_budget():
+    sched, _, memory = scheduler()
+    sched.add(Sequence(1, list(range(250))))
+    assert CHUNK == len(make_step(sched, memory, budget=7).chunks[0].tokens)
+
+
+def test_prompts_are_read_in_the_order_of_their_arrival():
+    sched, _, memory = scheduler()
+    for number in (1, 2, 3):
+        sched.add(Sequence(number, [number] * 80))
+    first, second, third = (make_step(sched, memory) for _ in range(3))
+    assert [(1, 80), (2, 20)] == [(c.sequence.id, len(c.tokens)) for c in first.chunks]
+    assert [(2, 60), (3, 40)] == [(c.sequence.id, len(c.tokens)) for c in second.chunks]
+    assert [(3, 40)] == [(c.sequence.id, len(c.tokens)) for c in third.chunks]
+
+
+def test_a_request_more_than_there_are_slots_waits_for_the_first_to_end():
+    sched, _, memory = scheduler(slots=1)
+    first, second = Sequence(1, [1, 2]), Sequence(2, [3, 4])
+    sched.add(first)
+    sched.add(second)
+    assert [1] == [chunk.sequence.id for chunk in make_step(sched, memory).chunks]
+    sched.remove(first)
+    assert [2] == [chunk.sequence.id for chunk in make_step(sched, memory).chunks]
+
+
+def test_a_prompt_waits_for_another_to_read_what_both_begin_with():
+    sched, _, memory = scheduler()
+    sched.add(Sequence(1, [*DOCUMENT, 1, 2, 3]))
+    sched.add(Sequence(2, [*DOCUMENT, 7, 8, 9]))
+    read = [
+        (c.sequence.id, len(c.tokens)) for _ in range(4) for c in make_step(sched, memory).chunks
+    ]
+    assert [(1, 100), (1, 100), (1, 100), (1, 3), (2, 3)] == sorted(read[:3]) + sorted(read[3:])
+
+
+def test_a_prompt_that_waited_for_a_cancelled_one_goes_on_from_what_was_read():
+    sched, _, memory = scheduler()
+    first, second = Sequence(1, [*DOCUMENT, 1, 2, 3]), Sequence(2, [*DOCUMENT, 7, 8, 9])
+    sched.add(first)
+    sched.add(second)
+    make_step(sched, memory)
+    sched.remove(first)
+    make_step(sched, memory)
+    assert 100 == second.reused
+
+
+def test_the_next_turn_of_a_chat_reads_only_what_is_new():
+    sched, _, memory = scheduler()
+    first = Sequence(1, list(range(50)))
+    sched.add(first)
+    make_step(sched, memory)
+    for token in (70, 71):
+        first.tokens.append(token)
+        make_step(sched, memory)
+    sched.remove(first)
+    sched.add(Sequence(2, [*range(50), 70, 71, 80, 81]))
+    assert [80, 81] == make_step(sched, memory).chunks[0].tokens
+
+
+def test_the_same_prompt_again_reads_its_last_token_for_the_logits():
+    sched, _, memory = scheduler()
+    for number in (1, 2):
+        sequence = Sequence(number, list(range(50)))
+        sched.add(sequence)
+        step = make_step(sched, memory)
+        sched.remove(sequence)
+    assert [49] == step.chunks[0].tokens
+
+
+def test_a_reproducible_request_reuses_nothing_and_waits_for_nobody():
+    sched, _, memory = scheduler()
+    sched.add(Sequence(1, [*DOCUMENT, 1]))
+    sched.add(Sequence(2, [*DOCUMENT, 2], reproducible=True))
+    placed = [sequence for _ in range(4) for sequence in make_step(sched, memory).placed]
+    assert {1: 0, 2: 0} == {sequence.id: sequence.reused for sequence in placed}
+
+
+def test_a_prompt_that_a_step_has_no_room_for_shares_what_that_step_reads():
+    sched, _, memory = scheduler()
+    for number in (1, 2):
+        sched.add(Sequence(number, [*range(20), *[number] * 80]))
+    make_step(sched, memory)
+    assert 20 == make_step(sched, memory).placed[0].reused
+
+
+def writing_answers(sched, memory, prompts, **options):
+    """Answers that have each drawn their first token."""
+    sequences = [Sequence(n, list(prompt), **options) for n, prompt in enumerate(prompts)]
+    for sequence in sequences:
+        sched.add(sequence)
+    make_step(sched, memory)
+    for sequence in sequences:
+        sequence.tokens.append(1)
+    return sequences
+
+
+def test_a_draft_is_read_with_the_last_token_if_that_pays():
+    sched, _, memory = scheduler()
+    writing_answers(sched, memory, [[1, 2, 3], [1, 7, 8]])
+    plain, drafted = sched.schedule(CHUNK), sched.schedule(CHUNK, lambda writing: len(writing) == 2)
+    assert [[1], [1]] == [chunk.tokens for chunk in plain.chunks]
+    assert [[1, 2], [1, 7]] == [chunk.tokens for chunk in drafted.chunks]
+    assert [1, 2] == [plain.chunks[0].rows, drafted.chunks[0].rows]
+
+
+def test_a_wrong_draft_is_forgotten():
+    sched, _, memory = scheduler()
+    (sequence,) = writing_answers(sched, memory, [[1, 2, 3]])
+    step = make_step(sched, memory, draft=True)
+    sequence.tokens.append(9)
+    sched.reject(step.chunks[0])
+    memory.cut(step.chunks[0].slot, sequence.computed)
+    assert [9] == make_step(sched, memory).chunks[0].tokens
+
+
+@pytest.mark.parametrize("options", [{"reproducible": True}, {"most_tokens": 5}])
+def test_nothing_is_drafted_that_may_change_the_text_or_is_too_long(options):
+    sched, _, memory = scheduler()
+    writing_answers(sched, memory, [[1, 2, 3]], **options)
+    assert [1] == sched.schedule(CHUNK, lambda _: True).chunks[0].tokens
+
+
+def test_a_recurrent_model_cannot_take_a_draft_back():
+    sched, _, memory = scheduler(partial=False)
+    writing_answers(sched, memory, [[1, 2, 3]])
+    assert [1] == sched.schedule(CHUNK, lambda _: True).chunks[0].tokens
+
+
+def test_a_paused_answer_keeps_its_slot_and_is_not_read():
+    sched, _, memory = scheduler()
+    first, second = Sequence(1, [1, 2]), Sequence(2, [3, 4])
+    sched.add(first)
+    sched.add(second)
+    make_step(sched, memory)
+    first.tokens.append(9)
+    second.tokens.append(9)
+    first.paused = True
+    assert [2] == [chunk.sequence.id for chunk in make_step(sched, memory).chunks]
+    first.paused = False
+    assert [1] == [chunk.sequence.id for chunk in make_step(sched, memory).chunks]
+
+
+def test_a_step_that_was_given_up_is_planned_again():
+    sched, _, memory = scheduler()
+    sched.add(Sequence(1, list(range(50))))
+    step = sched.schedule(CHUNK)
+    memory.move(step.moves)
+    sched.roll_back(step)
+    assert list(range(50)) == make_step(sched, memory).chunks[0].tokens
+
+
+def test_what_a_full_house_must_forget_is_saved_and_restored():
+    sched, _, memory = scheduler(slots=1, store_tokens=1000)
+    chat = list(range(200))
+    for number, tokens in enumerate(([*chat], [5] * 300, [*chat, 900])):
+        sequence = Sequence(number, tokens)
+        sched.add(sequence)
+        while sequence.uncomputed:
+            make_step(sched, memory)
+        sched.remove(sequence)
+    assert 200 == sequence.reused
+
+
+def test_a_recurrent_model_reuses_a_sequence_only_as_a_whole():
+    sched, _, memory = scheduler(slots=1, partial=False)
+    reused = []
+    for number, tokens in enumerate(([1, 2, 3], [1, 2, 3, 4], [1, 2, 9])):
+        sequence = Sequence(number, tokens)
+        sched.add(sequence)
+        make_step(sched, memory)
+        sched.remove(sequence)
+        reused.append(sequence.reused)
+    assert [0, 3, 0] == reused
+
+
+def test_sequences_at_work_are_neighbours_and_in_order():
+    sched, cache, memory = scheduler()
+    sequences = [Sequence(number, [number, 50]) for number in range(4)]
+    for sequence in sequences:
+        sched.add(sequence)
+    make_step(sched, memory)
+    for gone in (0, 2):
+        sched.remove(sequences[gone])
+    for sequence in (sequences[1], sequences[3]):
+        sequence.tokens.append(60)
+    slots = [chunk.slot for chunk in make_step(sched, memory).chunks]
+    assert slots == [slots[0], slots[0] + 1]
+    assert 2 == sum(slot.busy for slot in cache.slots)
+
+
+@pytest.mark.parametrize("age", [0, 3600])
+def test_of_free_slots_the_one_is_given_up_that_is_worth_least(age):
+    now = [0.0]
+    cache = PrefixCache(2, clock=lambda: now[0])
+    sched, memory = Scheduler(cache, CHUNK), Memory(2)
+    long, short = Sequence(1, list(range(90))), Sequence(2, list(range(500, 560)))
+    for sequence in (long, short):
+        sched.add(sequence)
+        while sequence.uncomputed:
+            make_step(sched, memory)
+    sched.remove(long)
+    now[0] = age
+    sched.remove(short)
+    third = Sequence(3, [7] * 10)
+    sched.add(third)
+    make_step(sched, memory)
+    assert (short, long)[bool(age)].tokens != memory.slots[third.slot.number]
+    kept = long if not age else short
+    assert kept.tokens in memory.slots.values()
+
+
+def test_a_long_conversation_makes_room_only_where_it_can_be_saved():
+    """The example of ``PrefixCache._loss``."""
+    for store, given_up in ((0, 2), (10_000, 1)):
+        now = [0.0]
+        cache = PrefixCache(3, store_tokens=store, clock=lambda now=now: now[0])
+        prompts = [[7] * 10, [8] * 2_000, [9] * 300]
+        at_work, resting, newest = (cache.place(prompt).slot for prompt in prompts)
+        for slot in (at_work, resting, newest):
+            slot.length = len(slot.tokens)
+        cache.release(resting)
+        now[0] = 600.0
+        cache.release(newest)
+        assert given_up == cache.place([1, 2, 3]).slot.number
+
+
+class SchedulerMachine(RuleBasedStateMachine):
+    """Random requests, cancels, pauses and aborted steps; the memory must always agree."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cache = PrefixCache(3, store_tokens=400)
+        self.sched = Scheduler(self.cache, CHUNK)
+        self.memory = Memory(3)
+        self.begun = []
+        self.placed = []
+        self.ended = []
+        self.stepped = False
+
+    def pick(self, index):
+        return self.sched.sequences[index % len(self.sched.sequences)]
+
+    @rule(
+        document=st.integers(0, 3),
+        length=st.integers(0, 299),
+        question=st.lists(st.integers(0, 5), min_size=1, max_size=150),
+        reproducible=st.booleans(),
+    )
+    def add(self, document, length, question, reproducible):
+        prefix = [1000 * document + token for token in range(length)]
+        sequence = Sequence(len(self.begun) + 1, [*prefix, *question], reproducible=reproducible)
+        self.begun.append(sequence.id)
+        self.sched.add(sequence)
+
+    @precondition(lambda self: self.sched.sequences)
+    @rule(index=st.integers(0, 50))
+    def remove(self, index):
+        sequence = self.pick(index)
+        self.sched.remove(sequence)
+        self.stepped = False
+        self.ended.append(sequence.id)
+
+    @precondition(lambda self: self.sched.sequences)
+    @rule(index=st.integers(0, 50), paused=st.booleans())
+    def pause(self, index, paused):
+        self.pick(index).paused = paused
+
+    @rule(
+        budget=st.integers(1, 150),
+        token=st.integers(0, 5),
+        aborted=st.booleans(),
+        draft=st.booleans(),
+    )
+    def step(self, budget, token, aborted, draft):
+        waiting = [one.id for one in self.sched.sequences if one.slot is None]
+        step = self.sched.schedule(budget, lambda _: draft)
+        self.stepped = True
+        assert step is None or [chunk.slot for chunk in step.chunks] == sorted(
+            chunk.slot for chunk in step.chunks
+        )
+        if step is None:
+            assert all(
+                sequence.paused or sequence.slot is None for sequence in self.sched.sequences
+            )
+            return
+        self.memory.move(step.moves)
+        order = [sequence.id for sequence in step.placed]
+        assert order == [sequence_id for sequence_id in waiting if sequence_id in order]
+        if aborted:
+            self.sched.roll_back(step)
+            return
+        prefill = sum(len(chunk.tokens) for chunk in step.prefills if len(chunk.tokens) > 2)
+        assert prefill <= CHUNK
+        for chunk in step.chunks:
+            self.memory.read(chunk)
+        self.sched.commit(step)
+        for chunk in step.chunks:
+            if chunk.logits:
+                self.draw(chunk, token)
+
+    def draw(self, chunk, token):
+        assert chunk.sequence.uncomputed == -chunk.drafted
+        chunk.sequence.tokens.append(token)
+        if chunk.drafted and token == chunk.tokens[-1]:
+            chunk.sequence.tokens.append(token)
+        elif chunk.drafted:
+            self.sched.reject(chunk)
+            self.memory.cut(chunk.slot, chunk.sequence.computed)
+
+    @rule()
+    def run_dry(self):
+        """With nobody paused every request gets to its first token, without anybody's help."""
+        for sequence in self.sched.sequences:
+            sequence.paused = False
+        for _ in range(200):
+            finished = [one for one in self.sched.sequences if len(one.tokens) > one.prompt_tokens]
+            for sequence in finished:
+                self.sched.remove(sequence)
+                self.stepped = False
+                self.ended.append(sequence.id)
+            if not self.sched.sequences:
+                return
+            step = self.sched.schedule(50)
+            self.memory.move(step.moves)
+            for chunk in step.chunks:
+                self.memory.read(chunk)
+            self.sched.commit(step)
+            for chunk in step.chunks:
+                if chunk.logits:
+                    chunk.sequence.tokens.append(3)
+        raise AssertionError("requests starve")
+
+    @invariant()
+    def memory_holds_what_the_books_say(self):
+        for slot in self.cache.slots:
+            assert self.memory.slots[slot.number] == slot.tokens[: slot.length]
+        assert {key: saved.tokens for key, saved in self.cache.saved.items()} == self.memory.store
+
+    @invariant()
+    def a_slot_has_one_sequence_and_no_slot_is_lost(self):
+        taken = [one.slot.number for one in self.sched.sequences if one.slot is not None]
+        assert len(taken) == len(set(taken))
+        assert sorted(taken) == [slot.number for slot in self.cache.slots if slot.busy]
+
+        if self.stepped:
+            assert not taken or max(taken) - min(taken) + 1 == len(taken)
+
+    @invariant()
+    def the_store_is_bounded(self):
+        assert sum(map(len, self.memory.store.values())) <= 400
+
+    @invariant()
+    def every_request_is_there_or_has_ended_once(self):
+        assert sorted([*(one.id for one in self.sched.sequences), *self.ended]) == self.begun
+
+
+TestSchedulerMachine = SchedulerMachine.TestCase
+TestSchedulerMachine.settings = settings(stateful_step_count=40)
+TestSchedulerMachine.pytestmark = [pytest.mark.slow]

@@ -1,0 +1,60 @@
+"""What stands beside asyncio."""
+
+import asyncio
+import time
+
+import pytest
+
+from xnai.aio import Background, Deadline, cancel_and_wait
+
+
+def test_a_deadline_that_has_passed_leaves_nothing():
+    late = Deadline(time.monotonic() - 1)
+    assert (late.left, late.is_over) == (0.0, True)
+
+
+async def test_nobody_waits_past_a_deadline():
+    with pytest.raises(TimeoutError):
+        async with Deadline.after(0).timeout():
+            await asyncio.Event().wait()
+
+
+def test_a_deadline_that_is_to_come_is_not_over():
+    soon = Deadline.after(3600)
+    assert 3500 < soon.left <= 3600
+    assert not soon.is_over
+
+
+async def test_tasks_have_ended_when_they_were_cancelled_and_waited_for():
+    ended = []
+
+    async def slow_to_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append(True)
+
+    tasks = [asyncio.create_task(slow_to_end()) for _ in range(2)]
+    await asyncio.sleep(0)
+    await cancel_and_wait(None, *tasks)
+    assert (ended, [task.cancelled() for task in tasks]) == ([True, True], [True, True])
+
+
+async def test_work_in_the_background_begins_once_and_can_begin_again():
+    begun = []
+
+    async def work() -> None:
+        begun.append(asyncio.current_task().get_name())
+        await asyncio.Event().wait()
+
+    background = Background(work, "a name")
+    for _ in range(2):
+        background.start()
+        background.start()
+        await asyncio.sleep(0)
+        assert background.runs
+        await background.stop()
+        await background.stop()
+        assert not background.runs
+    assert begun == ["a name", "a name"]

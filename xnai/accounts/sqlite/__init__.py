@@ -1,0 +1,1 @@
+"""What accounts keep in SQLite, and what they read there."""

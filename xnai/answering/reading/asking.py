@@ -1,0 +1,182 @@
+"""What the model is asked for one question, and how its stream becomes what is told."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from xnai.answering.events import Event, Reading, Token, Waiting
+from xnai.answering.reading import second_look
+from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
+from xnai.answering.reading.prompt import reading_messages
+from xnai.answering.reading.reply import STOPS, ModelReply
+from xnai.answering.reading.telling import Telling
+from xnai.answering.run import AnswerRun
+from xnai.llm.protocol import (
+    Completion,
+    CompletionEvent,
+    Finished,
+    FinishReason,
+    Prefill,
+    Queued,
+    TokenText,
+)
+from xnai.observability import spanned
+from xnai.types import Message, Sampling, Usage
+
+SOURCE_TOKENS = 256  # beside the answer's own, for the lines that are quoted
+BEGINNINGS = 8  # tokens that the model could have begun its source with
+_NARROWED = 12  # lines of a file that are kept to be compared
+_STOP = "\nAnswer:"
+_QUERY_TOKENS = 96
+_QUOTE_TOKENS = 120  # of the lines that one file is asked for
+
+
+class Count:
+    """The tokens of all that was asked for one question; ``reason`` is why its text ended."""
+
+    def __init__(self) -> None:
+        self.usage = Usage()
+        self.reason: FinishReason = "stop"
+        self.written = 0  # texts of the completion that runs
+
+    def add(self, more: Usage) -> None:
+        """Count what one completion has used."""
+        before, self.written = self.usage, 0
+        self.usage = Usage(
+            before.prompt_tokens + more.prompt_tokens,
+            before.completion_tokens + more.completion_tokens,
+            before.reused_tokens + more.reused_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The prompts of one question; ``history`` holds the turns before that go with it."""
+
+    run: AnswerRun
+    history: tuple[Message, ...]
+    count: Count
+
+    @spanned("prompt")
+    async def completion(self, sheet: Sheet) -> tuple[Completion, int]:
+        """Put the question over numbered lines; returns how many tokens that has, too."""
+        messages, sampling = self._messages(sheet), self._sampling()
+        tokens = await self.run.model.count_prompt(messages)
+        room = max(1, self.run.model.context_tokens - tokens)
+        sampling = replace(sampling, max_tokens=min(sampling.max_tokens, room))
+        return self._completion(messages, sampling), tokens
+
+    def is_over(self, event: CompletionEvent, telling: Telling, tokens: int) -> bool:
+        """Count an event of a completion over so many tokens; tell whether no answer will come."""
+        self.count.written += isinstance(event, TokenText)
+        if isinstance(event, Finished):
+            self.count.add(event.usage)
+            self.count.reason = event.reason
+        elif telling.is_refused or telling.quotes_too_much:
+            # It is ended here, and tells no usage: a text is a token or a few.
+            self.count.add(Usage(tokens, self.count.written))
+            return True
+        return False
+
+    async def look_again(self, telling: Telling) -> None:
+        """Ask yes or no a second time, if that is what was told and the model can be asked so."""
+        if telling.asks_again and self.run.model.capabilities.logprobs:
+            telling.correct(await self._second_look(telling.quoted))
+
+    async def quoted(self, sheet: Sheet) -> list[NumberedLine]:
+        """The lines that are quoted for the question, without an answer."""
+        sampling = replace(self._sampling(), max_tokens=_QUOTE_TOKENS, logprobs=None)
+        sampling = replace(sampling, stop=(*sampling.stop, _STOP))
+        reply = ModelReply()
+        reply.feed(await self._written(self._messages(sheet), sampling))
+        reply.finish()
+        return quoted_lines(reply.source, sheet)[:_NARROWED]
+
+    async def query(self, messages: tuple[Message, ...], grammar: str) -> str:
+        """A query over a table, held to its grammar where the model can be."""
+        sampling = Sampling(
+            max_tokens=_QUERY_TOKENS,
+            temperature=0.0,
+            repeat_penalty=1.0,
+            seed=self.run.question.sampling.seed,
+            stop=("\n",),
+            grammar=grammar if self.run.model.capabilities.grammars else None,
+        )
+        return await self._written(messages, sampling)
+
+    async def _written(self, messages: tuple[Message, ...], sampling: Sampling) -> str:
+        """All that is written to a prompt of our own; nobody sees it grow."""
+        written = ""
+        async with aclosing(
+            self.run.model.complete(self._completion(messages, sampling))
+        ) as stream:
+            async for event in stream:
+                if isinstance(event, TokenText):
+                    written += event.text
+                elif isinstance(event, Finished):
+                    self.count.add(event.usage)
+        return written
+
+    async def _second_look(self, quoted: Sequence[NumberedLine]) -> float | None:
+        """How likely "Yes" is from the quoted lines alone; None if that cannot be told."""
+        question = self.run.question
+        messages = second_look.messages([line.text for line in quoted], question.text)
+        completion = self._completion(messages, second_look.sampling(question.sampling))
+        first = None
+        async with aclosing(self.run.model.complete(completion)) as stream:
+            async for event in stream:
+                if isinstance(event, TokenText) and first is None:
+                    first = second_look.probability_of_yes(event.logprobs)
+                elif isinstance(event, Finished):
+                    self.count.add(event.usage)
+        return first
+
+    def _messages(self, sheet: Sheet) -> tuple[Message, ...]:
+        return reading_messages(sheet.text, self.history, self.run.question.text)
+
+    def _sampling(self) -> Sampling:
+        sampling = self.run.question.sampling
+        return replace(
+            sampling,
+            max_tokens=sampling.max_tokens + SOURCE_TOKENS,
+            temperature=0.0,
+            repeat_penalty=1.0,
+            presence_penalty=0.0,
+            frequency_penalty=0.0,
+            stop=(*sampling.stop, *STOPS),
+            # Not every server gives them, and a refusal would cost the answer.
+            logprobs=BEGINNINGS if self.run.model.capabilities.logprobs else None,
+        )
+
+    def _completion(self, messages: tuple[Message, ...], sampling: Sampling) -> Completion:
+        question, deadline = self.run.question, self.run.deadline.at
+        return Completion(
+            question.request_id,
+            question.user,
+            messages,
+            sampling,
+            deadline,
+            allowed=question.timeout,
+        )
+
+
+def cited(telling: Telling, texts: Iterable[str]) -> Iterator[Token]:
+    """Texts of an answer with what they cite for the first time, in case that it is cut."""
+    before = len(telling.citations)
+    for text in texts:
+        after = len(telling.citations)
+        yield Token(text, citations=tuple(telling.citations[before:after]))
+        before = after
+
+
+def shown_of(event: CompletionEvent, telling: Telling) -> Iterator[Event]:
+    """What an event of the model's stream means for whoever follows the answer."""
+    match event:
+        case Queued():
+            yield Waiting(event.position, event.eta_seconds)
+        case Prefill():
+            yield Reading(event.done, event.total)
+        case TokenText():
+            yield from cited(telling, telling.feed(event.text, event.logprobs))
+        case Finished():
+            pass

@@ -1,0 +1,213 @@
+"""The text of documents as numbered lines, under the names of their files and pages.
+
+A model that quotes the number of a line before it answers says itself what its answer stands on.
+So nothing in a document may look like a number of a line: "[12]" is shown as "(12)".
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from xnai.answering.citations import words_of
+from xnai.text.raw_lines import raw_lines
+from xnai.text.sentences import STOPS, sentences
+from xnai.types import Citation, PageText
+
+LONGEST = 320  # characters of a line; a longer one is cut at its sentences
+_ENDS = re.compile(rf"[{STOPS}:;|\u2026]['\")\]»”]*$")
+# What begins a line of its own, though the line before has not ended: an item, a number, a cell.
+_BEGINS = re.compile(r"\W|\d|[ivxlc]{1,4}[.)]|[a-z][.)]", re.IGNORECASE)
+_BRACKETED = re.compile(r"\[([\d\s,;\-\u2013]{1,40})\]")
+_CARRYING = 12  # rows that are looked up for a line that was calculated
+_TO_BE_JOINED = 40  # characters; a shorter line that ends without a stop is a label or a heading
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlace:
+    """A stretch of a page."""
+
+    document_id: str
+    page: int | None
+    start: int
+    end: int
+
+    def holds(self, line: "NumberedLine") -> bool:
+        """Whether a line of the document stands here."""
+        source = line.source
+        here = (source.document_id, source.page) == (self.document_id, self.page)
+        return here and not line.stands_on and self.start <= line.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedLine:
+    """A numbered line; ``start`` and ``end`` are offsets in the text of its page.
+
+    ``stands_on`` are the rows of a line that was calculated, as places on their pages; its own
+    place is that of the first.
+    """
+
+    number: int
+    source: PageText
+    start: int
+    end: int
+    text: str
+    stands_on: tuple[RowPlace, ...] = ()
+
+    def citation(self, index: int) -> Citation:
+        """What ``[index]`` in an answer refers to, if it stands on this line."""
+        source = self.source
+        return Citation(
+            index=index,
+            document_id=source.document_id,
+            file_name=source.file_name,
+            page=source.page,
+            start=self.start,
+            end=self.end,
+            quote=source.text[self.start - source.start : self.end - source.start],
+            score=source.score,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Numbered lines, and the text in which a model gets them."""
+
+    lines: tuple[NumberedLine, ...]
+    text: str
+
+    @property
+    def told(self) -> str:
+        """All that the lines and headers say, without the numbers of lines."""
+        return re.sub(r"(?m)^\[\d+\] ", "", self.text)
+
+    def line(self, number: int) -> NumberedLine | None:
+        """The line with a number; None if there is none."""
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else None
+
+
+def make_sheet(pages: Iterable[PageText]) -> Sheet:
+    """Number the lines of pages, which come in the order of their documents."""
+    return of_lines(
+        NumberedLine(
+            0, page, page.start + start, page.start + end, " ".join(page.text[start:end].split())
+        )
+        for page in pages
+        for start, end in _spans(page.text)
+    )
+
+
+def of_lines(chosen: Iterable[NumberedLine]) -> Sheet:
+    """Number lines anew, which come in the order of their documents and pages."""
+    lines: list[NumberedLine] = []
+    shown: list[str] = []
+    document, page = "", None
+    for line in chosen:
+        source = line.source
+        if source.document_id != document:
+            document, page = source.document_id, None
+            count = f" ({source.page_count} pages)" if source.page_count > 1 else ""
+            shown.append(f"=== File: {_plain(source.file_name)}{count} ===")
+        if source.page is not None and source.page != page and source.page_count != 1:
+            page = source.page
+            shown.append(f"--- Page {page} ---")
+        lines.append(replace(line, number=len(lines) + 1))
+        shown.append(f"[{len(lines)}] {_plain(line.text)}")
+    return Sheet(tuple(lines), "\n".join(shown))
+
+
+def carrying(lines: Iterable[NumberedLine], sheet: Sheet) -> list[NumberedLine]:
+    """The lines of documents that carry quoted ones: the rows, where one was calculated."""
+    found: dict[NumberedLine, None] = {}
+    for line in lines:
+        rows = [row for place in line.stands_on for row in sheet.lines if place.holds(row)][
+            :_CARRYING
+        ]
+        found.update(dict.fromkeys(rows or [line]))
+    return list(found)
+
+
+def _plain(text: str) -> str:
+    """A text in which no number stands in brackets as those of lines do."""
+    return _BRACKETED.sub(r"(\1)", text)
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    """The lines of a text: those that a page's width has broken are whole again."""
+    open_span: tuple[int, int] | None = None
+    for start, end in raw_lines(text):
+        if open_span and _goes_on(text[slice(*open_span)], text[start:end]):
+            open_span = (open_span[0], end)
+            continue
+        if open_span:
+            yield from _cut(text, *open_span)
+        open_span = (start, end)
+    if open_span:
+        yield from _cut(text, *open_span)
+
+
+def _goes_on(line: str, following: str) -> bool:
+    """Whether a line was only broken by the width of its page."""
+    broken = len(line) >= _TO_BE_JOINED and not _ENDS.search(line)
+    return broken and not _BEGINS.match(following) and following[:1].islower()
+
+
+def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut what is too long for one line at the ends of its sentences."""
+    if end - start <= LONGEST:
+        yield start, end
+        return
+    first = start
+    last = start
+    for _, sentence_end in sentences(text[start:end]) or [(0, end - start)]:
+        if last > first and start + sentence_end - first > LONGEST:
+            yield first, last
+            first = last
+        last = start + sentence_end
+    if first < end:
+        yield first, end
+
+
+_QUOTE = re.compile(r"((?:\[\d{1,5}\]\s?)+)([^\[]{0,400})")
+_SAME = 0.6  # of the words of a quote that stand on the line that it is of
+_LEAST_QUOTED = 3  # words that tell one line from another
+
+
+def quoted_lines(source: str, sheet: Sheet) -> list[NumberedLine]:
+    """The lines that a source quotes, each once, in its order.
+
+    A model copies the words of a line more reliably than its number: where the two do not agree,
+    the line is the one that has the words.
+    """
+    found = {number: sheet.line(number) for number in quoted_numbers(source)}
+    for match in _QUOTE.finditer(source):
+        numbers, words = quoted_numbers(match[1]), words_of(match[2])
+        if len(numbers) != 1 or len(words) < _LEAST_QUOTED:
+            continue
+        named = found.get(numbers[0])
+        if named is not None and _share(words, named) >= _SAME:
+            continue
+        best = max(sheet.lines, key=lambda line: _share(words, line), default=None)
+        if best is not None and _share(words, best) >= _SAME:
+            found[numbers[0]] = best
+    return list(dict.fromkeys(line for line in found.values() if line is not None))
+
+
+def _share(words: frozenset[str], line: NumberedLine) -> float:
+    return len(words & words_of(line.text)) / len(words)
+
+
+def quoted_numbers(text: str) -> list[int]:
+    """The numbers of lines that a text names as ``[12]`` or ``[3, 4]``, each once, in order."""
+    found: dict[int, None] = {}
+    for group in re.findall(r"\[(\d{1,5}(?:\s?[,;\-\u2013]\s?\d{1,5})*)\]", text):
+        for number in _numbers(group):
+            found[number] = None
+    return list(found)
+
+
+def _numbers(group: str) -> Sequence[int]:
+    first, *rest = re.split(r"\s?[\-\u2013]\s?", group)
+    if rest and first.isdigit() and rest[-1].isdigit():
+        begin, end = int(first), int(rest[-1])
+        return range(begin, min(end, begin + 40) + 1)
+    return [int(number) for number in re.findall(r"\d+", group)]

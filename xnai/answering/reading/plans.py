@@ -1,0 +1,76 @@
+"""In which readings a question is answered: one over all lines, or one over each file.
+
+A plan is a generator: it yields what is to be told of the next reading, and goes on when that is
+over. So it decides by what was told, and takes no part in the stream itself.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from xnai.answering.events import Outcome, Token
+from xnai.answering.evidence import NOT_FOUND
+from xnai.answering.reading.asking import cited
+from xnai.answering.reading.files import by_file
+from xnai.answering.reading.lines import Sheet
+from xnai.answering.reading.telling import Telling
+from xnai.types import Citation
+
+
+class Told:
+    """What was told over all readings of a question; ``holds``: nothing is shown before its end."""
+
+    def __init__(self) -> None:
+        self.outcome: Outcome = "not_found"
+        self.citations: list[Citation] = []
+        self.holds = False
+        self._held: list[str] = []
+        self._ready: list[Token] = []
+
+    def hold(self, token: Token) -> None:
+        """Keep text of a reading until it is over."""
+        self._held.append(token.text)
+
+    def held(self) -> str:
+        """Take the text that was kept."""
+        text, self._held = "".join(self._held), []
+        return text
+
+    def say(self, tokens: Sequence[Token]) -> None:
+        """Have something shown as soon as the plan gives way."""
+        self._ready += tokens
+
+    def drain(self) -> list[Token]:
+        """Take what is to be shown now."""
+        ready, self._ready = self._ready, []
+        return ready
+
+
+def over_all(question: str, sheet: Sheet, told: Told) -> Iterator[Telling]:
+    """Read all lines at once; where many are quoted and no answer comes, read these."""
+    telling = Telling(question, sheet)
+    yield telling
+    if (less := telling.narrower()) is not None:
+        telling = Telling(question, less)
+        yield telling
+    told.say(list(cited(telling, telling.finish())))
+    told.outcome, told.citations = telling.outcome, list(telling.citations)
+
+
+def over_each(question: str, sheet: Sheet, told: Told) -> Iterator[Telling]:
+    """Read each file by itself, and name those that answer."""
+    told.holds = True
+    files = by_file(sheet)
+    for one in files:
+        telling = Telling(question, one.sheet, len(told.citations) + 1)
+        yield telling
+        text = told.held() + "".join(telling.finish())
+        if telling.outcome == "chat" and one is files[0]:
+            told.say([Token(text)])
+            told.outcome = "chat"
+            return
+        if telling.outcome in {"answered", "quoted"}:
+            told.citations += telling.citations
+            told.outcome = "answered" if "answered" in {told.outcome, telling.outcome} else "quoted"
+            shown = f"{one.name}: {text.strip()}\n\n"
+            told.say([Token(shown, citations=tuple(telling.citations))])
+    if told.outcome == "not_found":
+        told.say([Token(NOT_FOUND)])

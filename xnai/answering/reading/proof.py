@@ -1,0 +1,115 @@
+"""What proves a sentence of an answer: the lines that the model quoted, if they can carry it.
+
+A sentence is cited only where every figure in it stands in the text that was read, in the question,
+or was worked out by the program from figures that do. That a figure stands there does not make the
+sentence true, but one that stands nowhere was invented.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from xnai.answering.citations import words_of
+from xnai.answering.reading.lines import NumberedLine
+from xnai.types import Citation
+
+MOST_MARKS = 3  # behind one sentence
+_FIGURE = re.compile(r"\d+(?:[.,'\u00a0\u202f:/-]\d+)*")
+_SEPARATORS = re.compile(r"[,'\u00a0\u202f](?=\d{3}(?!\d))")
+_ENDINGS = re.compile(r"\.0{1,2}$")
+
+
+def figures_of(text: str) -> frozenset[str]:
+    """The figures of a text, without the signs between their thousands: "1,250.00" is "1250"."""
+    return frozenset(
+        _ENDINGS.sub("", _SEPARATORS.sub("", figure)) for figure in _FIGURE.findall(text)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A sentence with the numbers of its citations; without any nothing proves it."""
+
+    text: str
+    marks: tuple[int, ...]
+
+
+class Proof:
+    """Gives the sentences of one answer the citations that carry them.
+
+    Citations are numbered in the order in which sentences use them.
+
+    Args:
+        lines: those that the model quoted.
+        known: texts whose figures need no quoted line: the question, all that was read.
+        first: the number of the first citation.
+        least: the share of a sentence's words that its lines must have; 0 for lines that the model
+            has quoted itself, for a translated answer shares no word with them.
+
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[NumberedLine],
+        known: Iterable[str],
+        *,
+        least: float = 0.0,
+        first: int = 1,
+    ) -> None:
+        self._least = least
+        self._first = first
+        self._lines = tuple(lines)
+        self._words = [words_of(line.text) for line in self._lines]
+        self._figures = [figures_of(line.text) for line in self._lines]
+        self._known = figures_of("\n".join(known))
+        self._numbers: dict[int, int] = {}  # of a citation, by the number of its line
+        self.citations: list[Citation] = []
+
+    def prove(self, sentence: str, computed: frozenset[str] = frozenset()) -> Proven:
+        """Find what carries a sentence.
+
+        Args:
+            sentence: one sentence, or one item of a list.
+            computed: results that the program has worked out in it.
+
+        """
+        figures = figures_of(sentence)
+        on_lines = frozenset().union(*self._figures)
+        results = figures_of(" ".join(computed))
+        if not self._lines or not figures <= on_lines | self._known | results:
+            return Proven(sentence, ())
+        return Proven(sentence, tuple(self._number(at) for at in self._carrying(sentence, figures)))
+
+    def cite(self, line: NumberedLine) -> int:
+        """Cite a quoted line as it is; returns the number of its citation."""
+        return self._number(self._lines.index(line))
+
+    def _carrying(self, sentence: str, figures: frozenset[str]) -> list[int]:
+        """The lines that cover the words and figures of a sentence, the best first, then in order.
+
+        A translated answer may share no word with its line; then all quoted lines carry it.
+        """
+        wanted = set(words_of(sentence)) | {f"#{figure}" for figure in figures}
+        left = set(wanted)
+        chosen: list[int] = []
+        while left and len(chosen) < MOST_MARKS:
+            gains = [len(left & self._signs(at)) for at in range(len(self._lines))]
+            best = max(range(len(gains)), key=lambda at: (gains[at], -at))
+            if not gains[best] or (chosen and gains[best] < max(1, len(wanted) // 5)):
+                break
+            chosen.append(best)
+            left -= self._signs(best)
+        if self._least:
+            return sorted(chosen) if len(left) <= (1 - self._least) * len(wanted) else []
+        return sorted(chosen) or list(range(min(MOST_MARKS, len(self._lines))))
+
+    def _signs(self, at: int) -> set[str]:
+        return set(self._words[at]) | {f"#{figure}" for figure in self._figures[at]}
+
+    def _number(self, at: int) -> int:
+        line = self._lines[at]
+        number = self._numbers.get(line.number)
+        if number is None:
+            number = self._numbers[line.number] = self._first + len(self._numbers)
+            self.citations.append(line.citation(number))
+        return number

@@ -1,0 +1,142 @@
+"""Answers a question from the text of its documents: read, quote, answer, prove.
+
+The model gets the documents as numbered lines, quotes those that answer, and then answers. What it
+writes is shown a sentence at a time, each only after its proof; the first one decides whether it
+is shown as an answer at all.
+"""
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from xnai.answering.events import Calculated, Done, Event, Prompted, Token
+from xnai.answering.evidence import evidence
+from xnai.answering.reading.asking import SOURCE_TOKENS, Asking, Count, shown_of
+from xnai.answering.reading.files import Over, asked_over, by_file
+from xnai.answering.reading.gather import Gathered, Gatherer
+from xnai.answering.reading.lines import Sheet, of_lines
+from xnai.answering.reading.plans import Told, over_all, over_each
+from xnai.answering.reading.tabled import calculation_for, texts_of, with_calculation
+from xnai.answering.run import AnswerRun
+from xnai.answering.tables.calculation import Calculation
+from xnai.documents.protocol import DocumentLibrary
+from xnai.types import Message
+
+_LEAST_ROOM = 200  # tokens for documents, however little a model has
+_HEAD_TOKENS = 1300  # of the system text and its examples
+LEAST_CONTEXT = 2048  # tokens; with fewer there is no room for documents behind the examples
+_ANSWER_SHARE = 3  # of which at most one part of the context is kept for the answer
+_MARKS = re.compile(r"\s?\[(?:\d{1,3}|\?)\]")
+_TURNS = 6  # messages of the history that are kept
+_TURN_CHARACTERS = 600  # of each
+
+
+class Reader:
+    """Answers from the documents in a question's scope, by a model that can read."""
+
+    def __init__(self, library: DocumentLibrary) -> None:
+        self._library = library
+        self._gatherer = Gatherer(library)
+
+    async def answer(self, run: AnswerRun) -> AsyncGenerator[Event, None]:
+        """Stream an answer, each of its sentences behind its proof.
+
+        Raises:
+            XnaiError: it cannot be answered, or not in time.
+
+        """
+        asking, told = Asking(run, _recent(run.question.history), Count()), Told()
+        calculation = await run.within(calculation_for(run, asking, self._library))
+        gathered = await run.within(self._gathered(asking, calculation))
+        sheet = gathered.sheet
+        if calculation is not None:
+            yield Calculated(calculation.text, calculation.query)
+            sheet = with_calculation(sheet, calculation)
+        over = asked_over(sheet, run.question.text, summary=run.whole is not None)
+        sheet = await _narrowed(asking, sheet, over)
+        plan = over_each if over == "each" else over_all
+        for telling in plan(run.question.text, sheet, told):
+            for token in told.drain():
+                yield token
+            if not telling.sheet.lines:
+                continue
+            completion, tokens = await run.within(asking.completion(telling.sheet))
+            yield Prompted(tokens, run.model.context_tokens, ())
+            async with aclosing(run.model.complete(completion)) as stream:
+                async for event in stream:
+                    for shown in shown_of(event, telling):
+                        if told.holds and isinstance(shown, Token):
+                            told.hold(shown)
+                        else:
+                            yield shown
+                    if asking.is_over(event, telling, tokens):
+                        break
+            await asking.look_again(telling)
+        for token in told.drain():
+            yield token
+        missing = told.outcome == "not_found"
+        yield Done(
+            asking.count.reason,
+            asking.count.usage,
+            tuple(told.citations),
+            run.seconds,
+            evidence=evidence(run.passages) if missing else (),
+            found=not missing,
+            outcome=told.outcome,
+            route=_route(run, over, calculation),
+            read_share=gathered.share,
+        )
+
+    async def reads_whole(self, run: AnswerRun) -> bool:
+        """Whether the model is given all of the documents for a question.
+
+        Raises:
+            XnaiError: it cannot be told, or not in time.
+
+        """
+        return await run.within(self._fits(run))
+
+    async def _fits(self, run: AnswerRun) -> bool:
+        room = await _room(run, _recent(run.question.history))
+        return await self._gatherer.fits(run, room)
+
+    async def _gathered(self, asking: Asking, calculation: Calculation | None) -> Gathered:
+        """What is answered from, with room for a calculation behind it."""
+        run = asking.run
+        room = await _room(run, asking.history)
+        if calculation is not None:
+            room -= sum(await run.model.count_tokens(texts_of(calculation)))
+        return await self._gatherer.gather(run, max(_LEAST_ROOM, room))
+
+
+def _route(run: AnswerRun, over: Over, calculation: Calculation | None) -> str:
+    if run.whole:
+        return "summary"
+    return f"read {over}, calculated" if calculation else f"read {over}"
+
+
+async def _room(run: AnswerRun, history: Sequence[Message]) -> int:
+    """How many tokens of documents fit into the prompt."""
+    question, model = run.question, run.model
+    spoken = await model.count_tokens([*(m.content for m in history), question.text])
+    context = model.context_tokens
+    answer = min(question.sampling.max_tokens + SOURCE_TOKENS, context // _ANSWER_SHARE)
+    return max(_LEAST_ROOM, context - _HEAD_TOKENS - answer - sum(spoken))
+
+
+async def _narrowed(asking: Asking, sheet: Sheet, over: Over) -> Sheet:
+    """The lines that each file has for what is compared, if any has; else all."""
+    if over != "compared":
+        return sheet
+    kept = [line for one in by_file(sheet) for line in await asking.quoted(one.sheet)]
+    return of_lines(kept) if kept else sheet
+
+
+def _recent(history: Sequence[Message]) -> tuple[Message, ...]:
+    """The last turns, without citation marks, each cut to what can still matter."""
+    turns = [message for message in history if message.role != "system"][-_TURNS:]
+    while turns and turns[0].role != "user":
+        turns = turns[1:]
+    return tuple(
+        Message(turn.role, _MARKS.sub("", turn.content)[:_TURN_CHARACTERS]) for turn in turns
+    )

@@ -1,0 +1,101 @@
+"""Yes or no, asked a second time of the quoted lines alone.
+
+The first answer was given with the whole text before it, where a model leans to "Yes". The second
+has nothing but the lines that it quoted itself; it is believed against the first only where it is
+sure.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+
+from xnai.types import Message, Sampling, TokenLogprob
+
+SURE = 0.7  # probability of the other word beyond which the second look is believed
+_SYSTEM = "Answer the question with Yes or No, from the text alone."
+_EXAMPLES = (
+    ("Films are lent to members only.", "Does everybody get films?", "No"),
+    ("Children may come alone from the age of eight.", "May a child of nine come alone?", "Yes"),
+    ("Dogs must not enter the hall, guide dogs excepted.", "May I bring my dog?", "No"),
+    ("Dogs must not enter the hall, guide dogs excepted.", "Are guide dogs allowed?", "Yes"),
+    ("Both partners sign the form.", "Is one signature enough?", "No"),
+    ("Electricity wanted: yes", "Is electricity wanted?", "Yes"),
+    ("Insurance: none", "Is there an insurance?", "No"),
+    ("The fee is not refunded once the course has begun.", "Do I get the fee back later?", "No"),
+    ("Parking is free on Sundays.", "Does parking cost something on Sundays?", "No"),
+    ("The gate is open from six to ten.", "Is the gate open at eight?", "Yes"),
+)
+_OPPOSITES = (
+    ("yes", "no"),
+    ("ja", "nein"),
+    ("oui", "non"),
+    ("sí", "no"),
+    ("si", "no"),
+    ("да", "нет"),
+    ("はい", "いいえ"),
+)
+_WORDS = {word: yes for pair in _OPPOSITES for word, yes in zip(pair, (True, False), strict=True)}
+_OTHER = {no: yes.title() for yes, no in reversed(_OPPOSITES)} | {
+    yes: no.title() for yes, no in _OPPOSITES
+}
+_FIRST = re.compile(r"\W*(\w+)")
+_ENGLISH = re.compile(
+    r"\b(?:is|are|was|were|do|does|did|can|may|must|has|have|had|will|would|should|the|any)\b",
+    re.IGNORECASE,
+)
+
+
+def said(answer: str) -> bool | None:
+    """Whether an answer begins with yes (True) or no (False); None if with neither."""
+    match = _FIRST.match(answer)
+    return _WORDS.get(match[1].casefold()) if match else None
+
+
+def messages(lines: Sequence[str], question: str) -> tuple[Message, ...]:
+    """The prompt of the second look."""
+    turns = [
+        message
+        for text, asked, answer in _EXAMPLES
+        for message in (
+            Message("user", f"Text: {text}\nQuestion: {asked}"),
+            Message("assistant", answer),
+        )
+    ]
+    text = " ".join(lines)
+    return (
+        Message("system", _SYSTEM),
+        *turns,
+        Message("user", f"Text: {text}\nQuestion: {question}"),
+    )
+
+
+def sampling(base: Sampling) -> Sampling:
+    """One token with its alternatives."""
+    return Sampling(max_tokens=1, temperature=0.0, repeat_penalty=1.0, seed=base.seed, logprobs=10)
+
+
+def probability_of_yes(logprobs: Sequence[TokenLogprob]) -> float | None:
+    """How likely "Yes" is beside "No" as the first token; None if neither was considered."""
+    if not logprobs:
+        return None
+    weights = {True: 0.0, False: 0.0}
+    for token in {one.token: one for one in (logprobs[0], *logprobs[0].alternatives)}.values():
+        word = {"yes": True, "no": False}.get(token.token.strip().casefold())
+        if word is not None:
+            weights[word] += math.exp(token.logprob)
+    total = weights[True] + weights[False]
+    return weights[True] / total if total else None
+
+
+def corrected(answer: str, yes: float | None, question: str) -> str:
+    """The answer, its first word exchanged where the second look is sure of the other one.
+
+    What else it says goes then, for it argues for the wrong word.
+    """
+    match, first = _FIRST.match(answer), said(answer)
+    if match is None or first is None or yes is None or (yes if not first else 1 - yes) < SURE:
+        return answer
+    word = match[1].casefold()
+    if word == "no" and not _ENGLISH.search(question):
+        return answer  # it is Spanish or Italian as well
+    return f"{_OTHER[word]}."

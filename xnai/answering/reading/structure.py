@@ -1,0 +1,82 @@
+"""What a question says of the structure of a document: a section, a clause, a page, a file.
+
+"What does section 4.2 say" names a line that begins with a number; "which clause is about
+insurance" asks for the number of the line that answers.
+"""
+
+import re
+from collections.abc import Sequence
+
+from xnai.answering.reading.lines import NumberedLine
+from xnai.types import PageText
+
+_NUMBER = r"(\d{1,3}(?:\.\d{1,3}){0,4})"
+_PART = (
+    r"(?:section|clause|article|paragraph|item|chapter|rule|§|art\.?|abschnitt|ziffer|artikel|"
+    r"paragraf|absatz|kapitel|punkt|article|clause|chapitre|alinéa|sección|cláusula|artículo|"
+    r"capítulo|punto)"
+)
+_NAMED = re.compile(rf"(?:\b{_PART}|§)\s*(?:no\.?\s*)?\.?{_NUMBER}\b", re.IGNORECASE)
+_DOTTED = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{1,3}){1,4})(?!\d|\s?%|[.,]\d)")
+_PAGE = re.compile(r"\b(?:page|slide|seite|folie|página|p\.|s\.)\s*(\d{1,4})\b", re.IGNORECASE)
+_WHICH = re.compile(
+    r"\b(?:which|what|in which|welche[rsmn]?|quelle?|qué|cuál)\s+"
+    r"(section|clause|article|paragraph|item|chapter|rule|page|slide|file|document|"
+    r"abschnitt|ziffer|artikel|absatz|kapitel|seite|datei|dokument)\b",
+    re.IGNORECASE,
+)
+_LEADING = re.compile(rf"\W{{0,3}}(?:{_PART}\s*)?{_NUMBER}\.?(?=\s|$|:)", re.IGNORECASE)
+_PAGES = {"page", "slide", "seite"}
+_FILES = {"file", "document", "datei", "dokument"}
+
+
+def asked_numbers(question: str) -> frozenset[str]:
+    """The numbers of sections that a question names: of "clause 7.1" and of "6.2"."""
+    return frozenset(_NAMED.findall(question)) | frozenset(_DOTTED.findall(question))
+
+
+def asked_pages(question: str) -> frozenset[int]:
+    """The numbers of pages that a question names."""
+    return frozenset(int(number) for number in _PAGE.findall(question))
+
+
+def leading_number(line: str) -> str:
+    """The number that a line begins with, as sections and clauses do; empty without one."""
+    match = _LEADING.match(line)
+    return match[1] if match else ""
+
+
+def stretches(pages: Sequence[PageText], numbers: frozenset[str]) -> list[tuple[PageText, int]]:
+    """Where the sections of those numbers begin: pages, with the offsets in their texts."""
+    found = []
+    for page in pages:
+        at = 0
+        for line in page.text.splitlines(keepends=True):
+            if leading_number(line) in numbers:
+                found.append((page, at))
+            at += len(line)
+    return found
+
+
+def named_place(question: str, answer: str, line: NumberedLine) -> str:
+    """The place that a question asks for, if its answer does not say it; empty otherwise.
+
+    Args:
+        question: such as "Which clause is about insurance?".
+        answer: what the model has answered.
+        line: the line it quoted first.
+
+    """
+    match = _WHICH.search(question)
+    if not match:
+        return ""
+    part = match[1].casefold()
+    if part in _FILES:
+        place = line.source.file_name
+    elif part in _PAGES:
+        place = "" if line.source.page is None else str(line.source.page)
+    else:
+        place = leading_number(line.text)
+    if not place or re.search(rf"(?<![\d.]){re.escape(place)}(?!\d)", answer):
+        return ""
+    return place if part in _FILES else f"{match[1].capitalize()} {place}"

@@ -1,0 +1,115 @@
+"""Calculations over the tables of documents, as a line more of what a question is answered from.
+
+A small model adds up wrong and overlooks rows; it writes a query well. So the model is asked what
+is to be looked up or calculated, the program does it, and the result is put behind the documents
+as a line that can be quoted like any other. Nothing is taken away: where there is no result, or
+the model finds it beside the point, the question is answered from the lines as ever.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from xnai.answering.query import leant_on
+from xnai.answering.reading.asking import Asking
+from xnai.answering.reading.lines import NumberedLine, RowPlace, Sheet, of_lines
+from xnai.answering.run import AnswerRun
+from xnai.answering.tables import writing
+from xnai.answering.tables.calculation import Calculation, calculated, missing
+from xnai.answering.tables.columns import QueryTable
+from xnai.answering.tables.intent import asks_for_calculation, best_table
+from xnai.answering.tables.query import (
+    counts_what_is_asked,
+    missing_name,
+    read_query,
+    with_all_named,
+)
+from xnai.answering.tables.records import Row, tables_of
+from xnai.documents.protocol import DocumentLibrary
+from xnai.errors import GRAMMAR_INVALID, XnaiError
+from xnai.types import Message, PageText
+
+_CHARACTERS = 2_000_000  # of documents in which tables are looked for
+_ROWS = 6  # that are added to what a search has found
+_ROW = 400  # characters of one
+
+_log = structlog.get_logger(__name__)
+
+
+async def calculation_for(
+    run: AnswerRun, asking: Asking, library: DocumentLibrary
+) -> Calculation | None:
+    """What can be calculated for a question; None if nothing, or nothing was asked for.
+
+    Raises:
+        XnaiError: it cannot be told, or not in time.
+
+    """
+    question, scope = run.question, run.question.scope
+    if scope is None or run.whole is not None or not asks_for_calculation(question.text):
+        return None
+    pages = (await library.pages(scope, _CHARACTERS)).pages
+    asked = "\n".join([*(before.content for before in leant_on(question)), question.text])
+    prepared = await asyncio.to_thread(_prepared, pages, asked) if pages else None
+    if prepared is None:
+        return None
+    table, messages, grammar = prepared
+    try:
+        written = await asking.query(messages, grammar)
+    except XnaiError as exc:
+        if exc.kind is not GRAMMAR_INVALID:
+            raise
+        _log.warning("a table's grammar was refused", columns=len(table.columns))
+        return None
+    return await asyncio.to_thread(_worked_out, written, table, asked)
+
+
+def texts_of(calculation: Calculation) -> list[str]:
+    """What a calculation adds to a prompt at most."""
+    return [calculation.text, *map(_text, calculation.rows[:_ROWS])]
+
+
+def _prepared(
+    pages: Sequence[PageText], asked: str
+) -> tuple[QueryTable, tuple[Message, ...], str] | None:
+    """The table that a question is about, with prompt and grammar; a large one takes seconds."""
+    table = best_table(tables_of(pages), asked)
+    if table is None:
+        return None
+    return table, writing.messages(table, asked), writing.grammar(table)
+
+
+def _worked_out(written: str, table: QueryTable, asked: str) -> Calculation | None:
+    if (name := missing_name(written, table, asked)) is not None:
+        return missing(name, table, written)
+    query = read_query(written, table)
+    if query is None or not counts_what_is_asked(query, asked):
+        return None
+    return calculated(with_all_named(query, asked), written)
+
+
+def with_calculation(sheet: Sheet, calculation: Calculation) -> Sheet:
+    """The lines of a sheet with those rows that it has not, and the result behind them."""
+    rows = [one for row in calculation.rows for one in (row, *row.joined)]
+    lines = list(sheet.lines)
+    if not rows:
+        return sheet
+    places = tuple(_place(row) for row in rows)
+    added = [
+        NumberedLine(0, row.page, row.start, row.end, _text(row))
+        for row, place in zip(rows[:_ROWS], places, strict=False)
+        if not any(place.holds(line) for line in lines)
+    ]
+    first, stands_on = rows[0], () if calculation.is_missing else places
+    result = NumberedLine(0, first.page, first.start, first.end, calculation.text, stands_on)
+    return of_lines([*lines, *added, result])
+
+
+def _place(row: Row) -> RowPlace:
+    return RowPlace(row.page.document_id, row.page.page, row.start, row.end)
+
+
+def _text(row: Row) -> str:
+    begin = row.start - row.page.start
+    return " ".join(row.page.text[begin : begin + min(_ROW, row.end - row.start)].split())

@@ -1,0 +1,252 @@
+"""How a reply becomes what is shown: its sentences one after the other, each with its proof.
+
+::
+
+    reading the source --none--> not_found
+            |
+        the answer begins
+            |-- no source quoted ------------> chat (nothing of the documents is said)
+            |-- first sentence proven -------> answered
+            `-- not proven, or doubtful -----> quoted (the lines themselves, and no statement)
+
+A sentence is held until it is complete. An answer that begins with yes or no is held whole, for a
+second look may turn it round.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+
+from xnai.answering.events import Outcome
+from xnai.answering.evidence import HEDGE, NOT_FOUND
+from xnai.answering.reading import second_look
+from xnai.answering.reading.lines import NumberedLine, Sheet, carrying, of_lines, quoted_lines
+from xnai.answering.reading.proof import Proof, figures_of
+from xnai.answering.reading.reply import ModelReply, is_none
+from xnai.answering.reading.structure import named_place
+from xnai.answering.reading.sums import worked_out
+from xnai.text.sentences import STOPS
+from xnai.types import Citation, TokenLogprob
+
+_UNQUOTED_SHARE = 0.5  # of a sentence's words that lines must have which the model has not named
+_LONGEST_SOURCE = 1200  # characters that are quoted before an answer
+_LINES_AGAIN = 16  # of them that the model is asked again of
+SHOWN = 3  # lines that are quoted in place of an answer
+DOUBT = 0.35  # probability that there is no source, beyond which a quoted one is not believed
+_UNPROVEN = " [?]"
+# The numbers of lines, as a model may repeat them in an answer.
+_MARK = re.compile(r"[ \t]?(?<![\w\])])\[\d{1,5}(?:[,;\-\u2013] ?\d{1,5}){0,40}\]")
+_LABELS = frozenset({"", "source", "sources"})
+_SENTENCE = re.compile(rf"\s*+[^\n]+?(?:[{STOPS}][\"')\]»”]*+(?=\s|$)|\n|$)\s*+")
+_FENCE = re.compile(r"\s*(?:```|~~~)")  # begins and ends a block of code
+# What does not end a sentence: "Art. 5", "3. March".
+_OPEN = re.compile(
+    r"(?:\b(?:[^\W\d]|[Nn]os?|[Nn]r|[Aa]rt|[Aa]bs|[Ss]ec|[Ff]ig|[Vv]ol|pp?|St|Dr|Mr|Mrs|Ms|vs|"
+    r"approx|e\.g|i\.e|z\.B)|(?<!\d)\d{1,2})\.[ \t]*$"
+)
+_REFUSED = re.compile(
+    r"\bnot in (?:your|the) documents?\b|"
+    r"\b(?:is|are|was|were) not (?:specified|mentioned|stated|given|provided|included|said)\b|"
+    r"\b(?:does|do|did) not (?:specify|mention|state|say|contain)\b|"
+    r"\bno (?:information|mention)\b",
+    re.IGNORECASE,
+)
+_FIRST_LONGEST = 300  # characters of an answer that can be a refusal
+
+
+class Telling:
+    """One answer while it is told.
+
+    Args:
+        question: what was asked.
+        sheet: the lines that the model has.
+        first: the number of its first citation.
+
+    """
+
+    def __init__(self, question: str, sheet: Sheet, first: int = 1) -> None:
+        self._question = question
+        self._first = first
+        self.sheet = sheet
+        self._reply = ModelReply()
+        self._proof: Proof | None = None
+        self._held = ""
+        self._shown = 0  # sentences
+        self._none = 0.0  # probability that there is no source
+        self._source_begun = False
+        self._is_sure = False  # whether it quotes what the program has worked out
+        self._code = ""  # the block of code that is being shown
+        self.quoted: tuple[NumberedLine, ...] = ()
+        self.outcome: Outcome = "answered"
+
+    @property
+    def citations(self) -> Sequence[Citation]:
+        """What the sentences cite, by number."""
+        return self._proof.citations if self._proof else ()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the model has said that no line answers; what it adds is not needed."""
+        return self._reply.quotes_nothing and bool(self._reply.source)
+
+    @property
+    def quotes_too_much(self) -> bool:
+        """Whether the model goes on quoting and comes to no answer."""
+        return not self._reply.in_answer and len(self._reply.quoting) > _LONGEST_SOURCE
+
+    def narrower(self) -> Sheet | None:
+        """End the reply; return the lines that it quoted without an answer, to be asked again.
+
+        They are fewer than those of the sheet, else nothing would be won. None if there are none.
+        """
+        self._held += self._reply.finish()
+        if self._shown or self._held.strip() or self.is_refused:
+            return None
+        lines = quoted_lines(self._reply.quoting, self.sheet)[:_LINES_AGAIN]
+        return of_lines(lines) if 0 < len(lines) < len(self.sheet.lines) else None
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether the answer is a yes or no that is still held, with lines to look at again."""
+        return not self._shown and bool(self.quoted) and second_look.said(self._held) is not None
+
+    def correct(self, yes: float | None) -> None:
+        """Take the result of the second look."""
+        self._held = second_look.corrected(self._held, yes, self._question)
+
+    def feed(self, text: str, logprobs: Sequence[TokenLogprob] = ()) -> Iterator[str]:
+        """Take text of the model; give what may be shown."""
+        self._weigh(logprobs)
+        self._held += self._reply.feed(text)
+        if not self._reply.in_answer or self.is_refused:
+            return
+        self._begin()
+        if second_look.said(self._held) is not None and not self._shown and self.quoted:
+            return
+        for sentence in self._complete(final=False):
+            yield from self._show(sentence)
+
+    def _weigh(self, logprobs: Sequence[TokenLogprob]) -> None:
+        """Note how likely it was that no source is named, at the token that begins it.
+
+        Of those behind it a line may have the same word: "Insurance: none".
+        """
+        for token in logprobs:
+            if not self._source_begun and token.token.strip(" *:\n").casefold() not in _LABELS:
+                self._source_begun = True
+                self._none = _probability_of_none(token)
+
+    def finish(self) -> Iterator[str]:
+        """Give the rest, or what is said in place of an answer."""
+        self._held += self._reply.finish()
+        self._begin()
+        answer = self._held.strip()
+        if not self._shown and (self.is_refused or _refuses(answer) or not answer):
+            self.outcome = "not_found"
+            self._held = ""
+            yield NOT_FOUND
+            return
+        for sentence in self._complete(final=True):
+            yield from self._show(sentence)
+
+    def _begin(self) -> None:
+        """Look up the quoted lines, once the source is whole."""
+        if self._proof is not None:
+            return
+        named = quoted_lines(self._reply.source, self.sheet)
+        # What the program has worked out is there, however much the model wavered before it.
+        self._is_sure = any(line.stands_on for line in named)
+        self.quoted = tuple(carrying(named, self.sheet))
+        known = [self._question, self.sheet.told]
+        if self.quoted:
+            self._proof = Proof(self.quoted, known, first=self._first)
+        else:
+            lines, least = self.sheet.lines, _UNQUOTED_SHARE
+            self._proof = Proof(lines, known, least=least, first=self._first)
+
+    def _complete(self, *, final: bool) -> Iterator[str]:
+        """Take the complete sentences out of what is held."""
+        end = 0
+        while match := _SENTENCE.match(self._held, end):
+            end = match.end()
+            if end == len(self._held) and not final:
+                return
+            if end < len(self._held) and _OPEN.search(match[0]):
+                continue  # it goes on behind the stop
+            sentence, self._held, end = self._held[:end], self._held[end:], 0
+            yield sentence
+
+    def _show(self, sentence: str) -> Iterator[str]:
+        """Show a sentence with its marks; the first may turn out to be no answer."""
+        assert self._proof is not None
+        body = sentence.rstrip()
+        space = sentence[len(body) :]
+        # The numbers of lines that a model adds are none of the citations that a reader sees.
+        body, computed = worked_out(_MARK.sub("", body))
+        if self.outcome == "quoted":
+            return
+        if self._code or (_FENCE.match(sentence) and (self._shown or not self.quoted)):
+            yield sentence + self._of_code(sentence)
+            return
+        if not self.quoted:
+            yield self._unquoted(body) + space
+            return
+        proven = self._proof.prove(body, computed)
+        if not self._shown:
+            doubtful = self._none >= DOUBT and not self._is_sure
+            if doubtful or not proven.marks or _FENCE.match(sentence):
+                yield from self._quote()
+                return
+            if place := named_place(self._question, body, self.quoted[0]):
+                body = f"{place}: {body}"
+        self._shown += 1
+        marks = "".join(f" [{number}]" for number in proven.marks) or _UNPROVEN
+        yield f"{body}{marks}{space}" if body else space
+
+    def _of_code(self, line: str) -> str:
+        """Return the marks of a block of code behind its last line; inside, they would be code."""
+        assert self._proof is not None
+        ends = bool(self._code) and _FENCE.match(line) is not None
+        self._code += line
+        if not self._shown:
+            self.outcome = "chat"
+        self._shown += 1
+        if not ends:
+            return ""
+        code, self._code = self._code, ""
+        marks = "".join(f" [{number}]" for number in self._proof.prove(code).marks)
+        said = marks or (_UNPROVEN if self.quoted else "")
+        return f"\n{said.strip()}\n\n" if said else ""
+
+    def _unquoted(self, sentence: str) -> str:
+        """A sentence of a model that has named no source, with the lines that carry it.
+
+        Small talk needs none; a figure does.
+        """
+        assert self._proof is not None
+        marks = self._proof.prove(sentence).marks
+        if not self._shown or marks:
+            self.outcome = "answered" if marks else "chat"
+        self._shown += 1
+        shown = "".join(f" [{number}]" for number in marks)
+        return f"{sentence}{shown or (_UNPROVEN if figures_of(sentence) else '')}"
+
+    def _quote(self) -> Iterator[str]:
+        """Show the quoted lines in place of an answer that nothing proves."""
+        assert self._proof is not None
+        self.outcome = "quoted"
+        self._held = ""
+        cite = self._proof.cite
+        quotes = [f"> {line.text} [{cite(line)}]" for line in self.quoted[:SHOWN]]
+        yield "\n\n".join([HEDGE, *quotes])
+
+
+def _refuses(answer: str) -> bool:
+    """Whether a short answer says that the documents do not say."""
+    return len(answer) <= _FIRST_LONGEST and bool(_REFUSED.search(answer))
+
+
+def _probability_of_none(token: TokenLogprob) -> float:
+    """How likely a token was to be the word that there is no source."""
+    options = {one.token: one.logprob for one in (*token.alternatives, token)}
+    return sum(math.exp(logprob) for text, logprob in options.items() if is_none(text))

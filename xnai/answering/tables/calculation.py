@@ -1,0 +1,217 @@
+"""The result of a query in words, with the calculation and the rows it stands on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+
+from xnai.answering.tables.columns import QueryTable
+from xnai.answering.tables.numbers import decimals_of
+from xnai.answering.tables.query import MissingName, Query, Term
+from xnai.answering.tables.records import Row
+
+_DIGITS = 80  # of a result: cells have 30 at most
+_LONGEST = 1000  # characters that are told: rows may hold whole paragraphs
+_MOST_CITED = 12  # rows, the first, that a result is cited with
+_MOST_TERMS = 12  # of a sum that are written out
+_MOST_ROWS = 8  # that are told one by one
+_FEW_ROWS = 2  # that are told beside what was counted or added up over them
+_MOST_CELLS = 12  # of a row that is told
+_MOST_GROUPS = 3  # beyond those that were asked for, where they have an order
+_PLACES = 2  # of a quotient, at least
+_WORDS = {"SUM": "sum", "AVG": "average", "MIN": "lowest", "MAX": "highest", "COUNT": "number"}
+
+
+@dataclass(frozen=True, slots=True)
+class Calculation:
+    """What was worked out: a sentence, the query it answers, and the rows it stands on.
+
+    ``is_missing``: it says that the table has no such row; ``rows`` has the first one then.
+    """
+
+    text: str
+    query: str
+    rows: tuple[Row, ...]
+    is_missing: bool = False
+
+
+def calculated(query: Query, written: str) -> Calculation | None:
+    """Work out a query; None where it gives nothing."""
+    rows = query.chosen()
+    with localcontext(prec=_DIGITS):
+        told, used = _told(query, rows)
+    if not told:
+        return None
+    text = f"Calculated over {_counted(query, len(rows))}: {told}"
+    return Calculation(text[:_LONGEST], written, used[:_MOST_CITED])
+
+
+def missing(name: MissingName, table: QueryTable, written: str) -> Calculation:
+    """Say that a table has no row of the name that a question asks for."""
+    text = (
+        f"This is not in the documents: no row of the table in {table.file_name} has "
+        f"{name.column.label}: {name.word}"
+    )
+    return Calculation(text, written, table.rows[:1], is_missing=True)
+
+
+def _told(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:
+    """What a query gives, and the rows that it stands on."""
+    if query.group is not None:
+        return _by_group(query, rows)
+    if any(term.function or term.column is None for term in query.terms):
+        return _over_all(query, rows)
+    return _row_by_row(query, rows)
+
+
+def _counted(query: Query, count: int) -> str:
+    """Over what a query is: which rows of which table."""
+    table = query.table
+    everything = f"the {len(table.rows)} rows of the table in {table.file_name}"
+    if not query.conditions:
+        return f"all of {everything}"
+    joiner = " or " if query.any_of else " and "
+    where = joiner.join(f"{one.column.label}: {one.told}" for one in query.conditions)
+    return f"{count} of {everything}, those with {where}"
+
+
+def _over_all(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:
+    """Functions over all rows; the lowest and the highest come with their row."""
+    told: list[str] = []
+    used: list[Row] = []
+    for term in query.terms:
+        if not term.function and term.column is not None:
+            continue  # beside a function a column tells the row, which comes with it anyway
+        number = term.over(rows)
+        if number is None:
+            return "", ()
+        if term.function in {"MIN", "MAX"} and term.column is not None:
+            best = next(row for row in rows if term.column.number(row) == number)
+            used.append(best)
+            told.append(f"{_name(term)} = {_cell(term, best)}, in the row {_cells(best, 3)}")
+        else:
+            told.append(f"{_name(term)} = {_written_out(term, rows)}{_shown(number, term)}")
+    if len(rows) <= _FEW_ROWS and not used:
+        told += [f"the row: {_cells(row)}" for row in rows]
+    # Where there are no such rows, that is said of the table.
+    return "; ".join(told), tuple(used or rows or query.table.rows[:1])
+
+
+def _row_by_row(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:
+    """The rows themselves, in the order that was asked for."""
+    kept = _ordered(query, rows)
+    labels = [term.column.label for term in query.terms if term.column is not None]
+    if query.order is not None and query.order.column is not None:
+        labels.append(query.order.column.label)
+    told = [
+        ", ".join(f"{label}: {row.cells.get(label, '-')}" for label in dict.fromkeys(labels))
+        for row in kept[:_MOST_ROWS]
+    ]
+    if not told:
+        return "", ()
+    more = f" and {len(kept) - _MOST_ROWS} more" if len(kept) > _MOST_ROWS else ""
+    way = ""
+    if query.order is not None and query.order.column is not None:
+        way = f"the {'highest' if query.descending else 'lowest'} {query.order.column.label}: "
+    return f"{way}{' | '.join(told)}{more}{_together(query, kept)}", tuple(kept)
+
+
+def _by_group(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:
+    """Functions over each group of rows."""
+    group = query.group
+    assert group is not None
+    groups = list(query.groups(rows))
+    order = query.order
+    if order is not None and order.column is not None and not order.function:
+        order = replace(order, function="SUM")  # of a group a column alone has many values
+    if order is not None:
+        groups.sort(key=lambda one: order.over(one[1]) or Decimal(0), reverse=query.descending)
+    terms = [term for term in query.terms if term.function or term.column is None]
+    if order is not None and not terms:
+        terms = [order]
+    told = [
+        f"{group.label} {value}: "
+        + ", ".join(
+            f"{_name(term)} = {_written_out(term, found)}{_shown(number, term)}"
+            for term in terms
+            if (number := term.over(found)) is not None
+        )
+        for value, found in groups[: max(query.limit, _MOST_GROUPS) if order else _MOST_ROWS]
+    ]
+    first = groups[: query.limit or _MOST_ROWS]
+    way = ""
+    if order is not None and told:
+        way = f"{_name(order)}, the {'highest' if query.descending else 'lowest'} first: "
+    return way + " | ".join(told), tuple(row for _, found in first for row in found)
+
+
+def _ordered(query: Query, rows: list[Row]) -> list[Row]:
+    order = query.order
+    if order is None or order.column is None:
+        return rows
+    column = order.column
+    if column.numbers is None:
+        kept = sorted(rows, key=lambda row: row.cells.get(column.label, "").casefold())
+    else:
+        kept = [row for row in rows if column.number(row) is not None]
+        kept.sort(key=lambda row: column.number(row) or Decimal(0))
+    if query.descending:
+        kept.reverse()
+    return kept[: query.limit]
+
+
+def _together(query: Query, rows: Sequence[Row]) -> str:
+    """Sum and difference of two numbers that were asked for by name: two rows', or one row's."""
+    named = {condition.column.name for condition in query.conditions}
+    terms = [
+        term
+        for term in query.terms
+        if term.column is not None and term.column.numbers and term.column.name not in named
+    ]
+    if len(rows) * len(terms) != 2 or query.order is not None:  # noqa: PLR2004 - a pair
+        return ""
+    numbers = [t.column.number(row) for row in rows for t in terms if t.column is not None]
+    if None in numbers:
+        return ""
+    one, other = (number or Decimal(0) for number in numbers)
+    high, low = max(one, other), min(one, other)
+    return (
+        f"; together {one:f} + {other:f} = {_shown(one + other, terms[0])}"
+        f"; difference {high:f} - {low:f} = {_shown(high - low, terms[0])}"
+    )
+
+
+def _name(term: Term) -> str:
+    if term.column is None:
+        return "number of rows"
+    if term.function == "COUNT":
+        return f"number of {'different ' if term.distinct else ''}{term.column.label}"
+    return f"{_WORDS.get(term.function, '')} {term.column.label}".strip()
+
+
+def _written_out(term: Term, rows: Sequence[Row]) -> str:
+    if term.function != "SUM" or term.column is None:
+        return ""
+    numbers = [number for row in rows if (number := term.column.number(row)) is not None]
+    if not 1 < len(numbers) <= _MOST_TERMS:
+        return ""
+    return f"{' + '.join(f'{number:f}' for number in numbers)} = ".replace("+ -", "- ")
+
+
+def _shown(number: Decimal, term: Term) -> str:
+    if term.column is None or term.function == "COUNT" or term.column.numbers is None:
+        return f"{number:f}"
+    places = term.column.numbers.decimals
+    if term.function == "AVG":
+        places = max(places, _PLACES)
+    if decimals_of(number) > places:
+        number = number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+    return f"{number:f} {term.column.unit}".strip()
+
+
+def _cell(term: Term, row: Row) -> str:
+    return row.cells.get(term.column.label, "") if term.column is not None else ""
+
+
+def _cells(row: Row, most: int = _MOST_CELLS) -> str:
+    """The first cells of a row, which tell it from others."""
+    return ", ".join(f"{label}: {cell}" for label, cell in list(row.cells.items())[:most])

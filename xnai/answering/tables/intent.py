@@ -1,0 +1,50 @@
+"""Which questions ask for a calculation, and over which of the tables.
+
+The words only decide whether the model is asked for a query, which costs a second or two; it may
+still say that there is nothing to calculate, and what it gives adds a line to the text.
+"""
+
+import re
+from collections.abc import Sequence
+
+from xnai.answering.citations import words_of
+from xnai.answering.tables.columns import QueryTable, query_table
+from xnai.answering.tables.records import Records
+
+_MOST_COLUMNS = 40
+_ASKS = re.compile(
+    r"\b(?:how (?:many|much|often|high|large)|number of|count|total\w*|sum|sums|altogether|"
+    r"together|combined|overall|average|median|highest|lowest|largest|biggest|smallest|"
+    r"greatest|most|least|fewest|cheapest|dearest|longest|shortest|earliest|latest|"
+    r"maximum|minimum|max|min|more than|less than|fewer than|at least|at most|difference|higher|"
+    r"lower|rise|rose|fall|fell|grow|grew|increase\w*|decrease\w*|"
+    r"wie ?viele?|anzahl|summe|insgesamt|gesamt\w*|zusammen|durchschnitt\w*|höchste\w*|"
+    r"niedrigste\w*|größte\w*|kleinste\w*|meisten|wenigsten|teuerste\w*|billigste\w*|mehr als|"
+    r"weniger als|unterschied|differenz|höher|niedriger|gestiegen|gesunken|"
+    r"combien|nombre|somme|totaux|moyen\w*|plus|moins|maximum|minimum|différence|"
+    r"cuánt[oa]s?|número|suma|promedio|media|mayor|menor|más|menos|diferencia|"
+    r"quant[oiae]s?|somma|soma|totale|maggiore|maior|più|mais|meno|"
+    r"сколько|сумм\w+|всего|итого|средн\w+|больше|меньше|наиб\w+|наим\w+|разниц\w+)\b"
+    r"|几|多少|总|共|平均|最|合计|差|いくつ|何(?:件|個|人|回|枚|台)|合計|平均|最も|最大|最小|全部|كم|مجموع|أكبر|أعلى|أقل",
+    re.IGNORECASE,
+)
+_NEVER = re.compile(r"\b(?:pages?|seiten?|pages|páginas?|pagine|страниц\w*)\b", re.IGNORECASE)
+
+
+def asks_for_calculation(question: str) -> bool:
+    """Whether a question may ask for something that is worked out over rows."""
+    return bool(_ASKS.search(question)) and not _NEVER.search(question)
+
+
+def best_table(tables: Sequence[Records], question: str) -> QueryTable | None:
+    """The table whose columns and values a question names most; of equals the largest."""
+    asked = words_of(question)
+    if not tables:
+        return None
+
+    def fits(table: Records) -> tuple[int, int]:
+        labels = words_of(" ".join((*table.columns, table.file_name)))
+        cells = words_of(" ".join(cell for row in table.rows for cell in row.cells.values()))
+        return 2 * len(asked & labels) + len(asked & cells), len(table.rows)
+
+    return query_table(max(tables, key=fits), _MOST_COLUMNS)

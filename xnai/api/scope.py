@@ -1,0 +1,81 @@
+"""The documents that a request may be answered from."""
+
+from typing import Literal
+
+from xnai.accounts import Action, Principal, may
+from xnai.api.chat_request import Retrieval
+from xnai.api.errors import require_search
+from xnai.api.protocol import ApiRuntime
+from xnai.errors import (
+    DOCUMENT_BUSY,
+    DOCUMENT_FAILED,
+    DOCUMENT_MISSING,
+    NOT_FOUND,
+    XnaiError,
+)
+from xnai.types import Document, Scope
+
+_BUSY_SECONDS = 2.0
+
+
+async def scope_of(
+    runtime: ApiRuntime, caller: Principal, retrieval: Retrieval | Literal[False] | None
+) -> Scope | None:
+    """Return the documents named, or all files of the caller; None means a plain chat.
+
+    Raises:
+        XnaiError: SEARCH_DOWN; NOT_FOUND, DOCUMENT_BUSY or DOCUMENT_FAILED for a document named.
+
+    """
+    if retrieval is False:
+        return None
+    require_search(runtime)
+    if retrieval is not None and retrieval.document_ids is not None:
+        ids = tuple(dict.fromkeys(retrieval.document_ids))
+        for document_id in ids:
+            require_processed(await allowed(runtime, caller, "see", document_id))
+        return Scope(caller.person_id, ids)
+    documents = await runtime.library.documents(caller.person_id)
+    if not any(document.is_searchable for document in documents):
+        return None
+    return Scope(caller.person_id, collection="")
+
+
+async def allowed(
+    runtime: ApiRuntime, caller: Principal, action: Action, document_id: str
+) -> Document:
+    """Return a document that somebody may see or change.
+
+    Raises:
+        XnaiError: SEARCH_DOWN; NOT_FOUND, also for somebody else's.
+
+    """
+    require_search(runtime)
+    document = await runtime.library.get(document_id)
+    if document is None or not may(caller, action, document):
+        raise XnaiError(NOT_FOUND, what="document", name=document_id[:100])
+    return document
+
+
+def require_processed(document: Document) -> None:
+    """Refuse a document without text.
+
+    Raises:
+        XnaiError: DOCUMENT_BUSY, DOCUMENT_FAILED, DOCUMENT_MISSING.
+
+    """
+    if document.status == "error":
+        reason = document.error_message or "nobody knows why"
+        if repr(document.file_name) not in reason:
+            reason = f"{document.file_name!r}: {reason}"
+        raise XnaiError(DOCUMENT_FAILED, reason=reason)
+    if document.status == "missing" and not document.is_searchable:
+        raise missing(document)
+    if not document.is_searchable:
+        raise XnaiError(DOCUMENT_BUSY, retry_after=_BUSY_SECONDS, name=document.file_name)
+
+
+def missing(document: Document) -> XnaiError:
+    """Return the error of a document whose original file is missing."""
+    reason = document.error_message.partition("is missing: ")[2].rstrip(".") or "it is not there"
+    return XnaiError(DOCUMENT_MISSING, name=document.file_name, reason=reason)

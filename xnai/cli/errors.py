@@ -1,0 +1,30 @@
+"""The message of a command that fails."""
+
+import traceback
+from pathlib import Path
+
+from xnai.errors import COMMAND_FAILED, FILE_UNREADABLE, XnaiError
+
+FAILED = 2  # exit code
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def catalogued(exc: Exception) -> XnaiError:
+    """Return the catalogued error for whatever a command raises.
+
+    Of an unforeseen exception its class and place are shown, which a report needs, and never its
+    text, which may quote a document or a key.
+    """
+    if isinstance(exc, XnaiError):
+        return exc
+    if isinstance(exc, OSError) and exc.filename is not None:
+        path, reason = exc.filename, exc.strerror or "it cannot be opened"
+        return XnaiError(FILE_UNREADABLE, path=path, reason=reason)
+    return XnaiError(COMMAND_FAILED, fault=type(exc).__name__, where=_location(exc))
+
+
+def _location(exc: Exception) -> str:
+    """Return the last line of our own code that the exception passed."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    own = [f for f in frames if Path(f.filename).is_relative_to(_ROOT / "xnai")] or frames
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "an unknown place"

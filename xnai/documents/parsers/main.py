@@ -1,0 +1,297 @@
+"""The process that opens strangers' files: ``python -m xnai.documents.parsers.main``.
+
+It is given one task and answers as it goes on, so that embedding can begin with the first page
+(``xnai.documents.parsers.frames``). The parent is ``xnai.documents.parsers.process``.
+"""
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from io import RawIOBase
+from pathlib import Path
+from typing import BinaryIO
+
+from xnai.documents.parsers.failures import Failure
+from xnai.documents.parsers.frames import (
+    REPORT_CHARACTERS,
+    REPORT_LINES,
+    TO_PARSER,
+    FromParser,
+    MediaType,
+    Notes,
+    PageCount,
+    PagePart,
+    Parse,
+    Picture,
+    Reader,
+    Recognise,
+    Recognised,
+    Render,
+    Sniff,
+    Start,
+    Stumbled,
+    Task,
+    ToParser,
+    Tried,
+    TryEscapes,
+    Words,
+    line,
+)
+from xnai.documents.parsers.registry import pages
+from xnai.documents.parsers.seen import ATTACHED, Seen
+from xnai.errors import (
+    FILE_DAMAGED,
+    FILE_EMPTY,
+    FILE_NO_TEXT,
+    FILE_TEXT_TOO_LONG,
+    FILE_TOO_EXPENSIVE,
+)
+from xnai.processes.frames import FrameError
+from xnai.processes.sandbox import profiles
+from xnai.processes.sandbox.confine import be_killed_with_parent, confine
+from xnai.processes.sandbox.limits import limit
+from xnai.types import Page, ReadingReport
+
+PART_CHARACTERS = 32_000  # of one line, so that the parent's event loop decodes it in no time
+PART_WORDS = 1_000  # of one line, for the same reason
+_NOTE_PAGES = 20  # named in a note
+_RESERVE = 4 * 2**20  # bytes kept for saying that memory has run out
+
+_MARKED_UP = {"text/html", "message/rfc822", "application/epub+zip"}
+
+Send = Callable[[FromParser], None]
+
+
+class Parent:
+    """The other end of the pipes, with which we end."""
+
+    def __init__(self, answers: RawIOBase, output: BinaryIO) -> None:
+        self._answers = answers
+        self._output = output
+        self._received: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def listen(self) -> None:
+        """Take answers from now on; where the system does not end us with it, the pipe does."""
+        threading.Thread(target=self._listen, name="parent", daemon=True).start()
+
+    def _listen(self) -> None:
+        for answer in self._answers:
+            self._received.put(answer)
+        os._exit(1)
+
+    def read(self) -> ToParser:
+        """Wait for a frame, before it is listened to."""
+        return TO_PARSER.decode(self._answers.readline() or b"")
+
+    def send(self, frame: FromParser, data: bytes = b"") -> None:
+        """Write a frame, and the bytes that follow it."""
+        self._output.write(line(frame))
+        self._output.write(data)
+        self._output.flush()
+
+    def recognise(self, picture: bytes, by: Reader) -> str:
+        """Have the text of a picture read, or asked how it has to be turned."""
+        self.send(Recognise(len(picture), by), picture)
+        answer = TO_PARSER.decode(self._received.get())
+        if not isinstance(answer, Recognised):
+            raise FrameError("a picture was to be read")
+        return answer.text
+
+
+def _load_libraries(media_type: str) -> None:
+    """Import what a request needs before the limits count, as it is the same for every file.
+
+    What is imported here may keep its bytecode; afterwards nothing can be written.
+    """
+    if not media_type:
+        from xnai.documents.parsers import media_type as sniff  # noqa: F401, PLC0415
+    elif media_type.endswith("/pdf"):
+        import xnai.documents.pdf.reader  # noqa: PLC0415
+    elif media_type.startswith("image/"):
+        import xnai.documents.parsers.photo  # noqa: PLC0415
+    elif media_type.endswith(".sheet"):
+        import openpyxl  # type: ignore[import-untyped]  # noqa: F401, PLC0415
+
+        import xnai.documents.parsers.office  # noqa: PLC0415
+    elif media_type.endswith(".document"):
+        import xnai.documents.parsers.office  # noqa: PLC0415
+        import xnai.documents.parsers.word.document  # noqa: PLC0415
+    elif media_type in _MARKED_UP or "officedocument" in media_type:
+        import markitdown  # noqa: F401, PLC0415
+
+        import xnai.documents.parsers.epub  # noqa: PLC0415
+        import xnai.documents.parsers.mail  # noqa: PLC0415
+        import xnai.documents.parsers.office  # noqa: PLC0415
+    else:
+        import xnai.documents.parsers.plain  # noqa: F401, PLC0415
+
+
+def _send_page(page: Page, send: Send) -> None:
+    for start in range(0, len(page.words), PART_WORDS):
+        send(Words(page.words[start : start + PART_WORDS]))
+    for start in range(0, max(len(page.text), 1), PART_CHARACTERS):
+        end = start + PART_CHARACTERS
+        more = end < len(page.text)
+        send(PagePart(page.number, page.text[start:end], more, page.native))
+
+
+def _listed(numbers: Sequence[int | str]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:_NOTE_PAGES])
+    rest = len(numbers) - _NOTE_PAGES
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def _notes(empty: list[int], seen: Seen) -> list[str]:
+    notes = []
+    if seen.recognised:
+        where = _listed(seen.recognised)
+        notes.append(f"Page {where} is a picture; its text was recognised (OCR).")
+    if seen.doubtful:
+        where = _listed(seen.doubtful)
+        notes.append(f"Page {where} is hard to read; check what is quoted from it.")
+    if seen.pictures:
+        where = _listed(sorted(set(seen.pictures)))
+        notes.append(f"Page {where} has pictures with text, which was recognised (OCR).")
+    if seen.pictures_unread:
+        notes.append(f"Pictures whose text could not be read: {seen.pictures_unread}.")
+    if seen.hidden:
+        notes.append(f"Hidden, and read all the same: {_listed(seen.hidden)}.")
+    notes += seen.warnings[:_NOTE_PAGES]
+    if empty:
+        notes.append(f"No text was found on page {_listed(empty)} (pictures only?).")
+    if seen.unreadable:
+        notes.append(f"Page {_listed(seen.unreadable)} is damaged and could not be read.")
+    if seen.left_out:
+        notes.append(f"Not read of what is attached: {_listed(seen.left_out)}.")
+    return notes
+
+
+def _report(pages_read: int, seen: Seen) -> ReadingReport:
+    return ReadingReport(
+        pages_read - len(seen.unreadable),
+        len(seen.recognised),
+        seen.pictures_unread,
+        seen.tables,
+        seen.forms,
+        _shortened(seen.hidden),
+        _shortened(seen.removed),
+        _shortened(seen.warnings),
+    )
+
+
+def _shortened(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(line[:REPORT_CHARACTERS] for line in lines[:REPORT_LINES])
+
+
+def _parse(task: Parse, parent: Parent, able: tuple[str, ...]) -> None:
+    limit, characters, count = task.characters, 0, 0
+    send = parent.send
+    empty: list[int] = []
+    seen = Seen(
+        tell_total=lambda total: send(PageCount(total)),
+        recognise=parent.recognise if able else None,
+        able=able,
+    )
+    for page in pages(Path(task.path), task.media_type, limit, seen):
+        count += 1
+        characters += len(page.text)
+        if characters > limit:
+            raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
+        if page.number is not None and not page.text.strip():
+            empty.append(page.number)
+        elif not page.text.strip():
+            characters -= len(page.text)
+        _send_page(page, send)
+    if len(seen.unreadable) == count and count:
+        raise Failure(FILE_DAMAGED, reason="none of its pages can be read")
+    if len(empty) == count or not characters:
+        text_only = task.media_type.startswith(("text/", "message/"))
+        raise Failure(FILE_EMPTY if text_only else FILE_NO_TEXT)
+    empty = [number for number in empty if number not in seen.unreadable]
+    send(Notes(tuple(_notes(empty, seen)), _report(count - len(empty), seen)))
+
+
+def _render(task: Render, parent: Parent) -> None:
+    from xnai.documents.parsers import photo  # noqa: PLC0415
+    from xnai.documents.pdf import marked  # noqa: PLC0415
+
+    kind = photo if task.media_type.startswith("image/") else marked
+    range_ = (task.start, task.end)
+    wish = marked.Wish(task.page, range_, task.characters, task.width, task.boxes)
+    picture = kind.picture(Path(task.path), wish)
+    parent.send(Picture(None if picture is None else len(picture)), picture or b"")
+
+
+def _probe(task: TryEscapes, parent: Parent, *, alone: bool) -> None:
+    from xnai.processes.sandbox import probe  # noqa: PLC0415
+
+    for told in probe.attempts(task.targets, alone=alone):
+        parent.send(Tried(**told))
+
+
+def _sniff(task: Sniff, parent: Parent) -> None:
+    from xnai.documents.parsers import media_type as sniff  # noqa: PLC0415
+
+    parent.send(MediaType(sniff.media_type(Path(task.path), task.name)))
+
+
+def _attempt(task: Task, parent: Parent, able: tuple[str, ...], *, alone: bool) -> None:
+    """Do what is asked; whatever a reader stumbles over becomes a Failure."""
+    try:
+        match task:
+            case Parse():
+                _parse(task, parent, able)
+            case Render():
+                _render(task, parent)
+            case Sniff():
+                _sniff(task, parent)
+            case TryEscapes():
+                _probe(task, parent, alone=alone)
+    except (Failure, MemoryError):
+        raise
+    except RecursionError as exc:
+        raise Failure(FILE_DAMAGED, reason="its content is nested too deeply") from exc
+    except Exception as exc:
+        parent.send(Stumbled(type(exc).__name__))
+        raise Failure(FILE_DAMAGED, reason="its content cannot be made sense of") from exc
+
+
+def _answer(start: Start, task: Task, parent: Parent, output: BinaryIO, *, alone: bool) -> None:
+    # Made now: when memory has run out there is none to say so with.
+    allowed = f"{start.memory_mb:,} MB"
+    out_of_memory = line(Failure(FILE_TOO_EXPENSIVE, resource="memory", limit=allowed).frame)
+    reserve = bytearray(_RESERVE)
+    try:
+        _attempt(task, parent, start.recognises, alone=alone)
+    except MemoryError:
+        reserve.clear()
+        os.write(output.fileno(), out_of_memory)
+        os._exit(0)
+    except Failure as failure:
+        output.write(line(failure.frame))
+
+
+def main() -> None:
+    """Do the task on standard input."""
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print must not get between the frames
+    # Unbuffered: a buffer's lock, held by the thread that listens, would abort an ordinary exit.
+    parent = Parent(os.fdopen(0, "rb", buffering=0), output)
+    start, task = parent.read(), parent.read()
+    if not isinstance(start, Start) or not isinstance(task, Task):
+        raise FrameError("a start and a task were expected")
+    be_killed_with_parent(start.parent)
+    _load_libraries(start.media_type)
+    alone = confine(profiles.parser(start.descriptors))
+    parent.listen()  # a thread: Landlock does not hold those that were there before it
+    # What is attached to a message is read as a file, which lies in memory.
+    written = ATTACHED if start.media_type == "message/rfc822" else 0
+    limit(start.memory_mb, start.seconds, written)
+    _answer(start, task, parent, output, alone=alone)
+    output.flush()
+    os._exit(0)  # libraries' own cleaning up has nothing to save, and may crash
+
+
+if __name__ == "__main__":
+    main()

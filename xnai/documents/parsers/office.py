@@ -1,0 +1,172 @@
+"""DOCX, PPTX and XLSX; used in the worker process only."""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime, time
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from xnai.documents.parsers import sheet_marks, zip_archive
+from xnai.documents.parsers.failures import Failure
+from xnai.documents.parsers.plain import tidy
+from xnai.documents.parsers.seen import Seen
+from xnai.documents.parsers.table import linearized, linearized_markdown
+from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG, FILE_TOO_EXPENSIVE
+from xnai.types import Page
+
+_SLIDE = re.compile(r"^<!-- Slide number: (\d+) -->$", re.MULTILINE)
+# No part of it can hold the beginning of another, so that none is read more than twice.
+_PICTURE = re.compile(r"!\[([^\[\]\n]*(?:(?<!!)\[[^\[\]\n]*)*)\]\((?:data:[^()\[\]\n]*|\w*\.jpg)\)")
+_NAMELESS = re.compile(r"(?:Picture|Grafik|Image|Content Placeholder|Google Shape;)\W*+[\d;\w]*+")
+_BLANKS = re.compile(r"\n{3,}")
+
+
+def _parts(path: Path) -> BytesIO:
+    """Return the archive's XML parts, checked."""
+    try:
+        return zip_archive.xml_parts(path)
+    except zip_archive.ArchiveTooLargeError as exc:
+        resource, limit = exc.args
+        raise Failure(FILE_TOO_EXPENSIVE, resource=resource, limit=limit) from exc
+    except zip_archive.ArchiveUnsafeError as exc:
+        reason = "it defines XML entities, which no Office program writes"
+        raise Failure(FILE_DAMAGED, reason=reason) from exc
+    except (zipfile.BadZipFile, EOFError, zipfile.LargeZipFile) as exc:
+        raise Failure(FILE_DAMAGED, reason="its archive is not whole") from exc
+
+
+def _alternative_text(match: re.Match[str]) -> str:
+    return "" if _NAMELESS.fullmatch(match[1].strip()) else match[1]
+
+
+def _markdown(text: str) -> str:
+    return linearized_markdown(
+        _BLANKS.sub("\n\n", tidy(_PICTURE.sub(_alternative_text, text))).strip()
+    )
+
+
+def docx_page(path: Path, seen: Seen) -> Page:
+    """Read a DOCX as one page, since its pages are made by the printer."""
+    from xnai.documents.parsers.word.document import WordFile  # noqa: PLC0415
+
+    return Page(None, WordFile(_parts(path), seen).text())
+
+
+def pptx_pages(path: Path, seen: Seen) -> list[Page]:
+    """Convert a PPTX to Markdown, one page for each slide."""
+    from markitdown import StreamInfo  # noqa: PLC0415 - slow to import
+    from markitdown.converters import PptxConverter  # noqa: PLC0415
+    from pptx import Presentation  # noqa: PLC0415 - slow to import
+
+    parts = _parts(path)
+    hidden = {
+        number
+        for number, slide in enumerate(Presentation(parts).slides, start=1)
+        if slide.element.get("show") in {"0", "false"}
+    }
+    seen.hidden += [f"slide {number}" for number in sorted(hidden)]
+    parts.seek(0)
+    text = PptxConverter().convert(parts, StreamInfo(extension=".pptx")).markdown
+    return [
+        Page(number, _markdown(part) + ("\n\n(hidden slide)" if number in hidden else ""))
+        for number, part in _split_slides(text)
+    ]
+
+
+def _split_slides(text: str) -> Iterator[tuple[int, str]]:
+    number, start = 0, 0
+    for match in _SLIDE.finditer(text):
+        # A comment out of turn is the slide's own text.
+        if int(match[1]) == number + 1:
+            if number:
+                yield number, text[start : match.start()]
+            number, start = number + 1, match.end()
+    if number:
+        yield number, text[start:]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, datetime) and value.time() == time.min:
+        value = value.date()
+    return str(value)
+
+
+def xlsx_pages(path: Path, limit: int, seen: Seen) -> Iterator[Page]:
+    """Read a workbook row by row, one page for each sheet.
+
+    markitdown makes HTML of the whole workbook first, which needs gigabytes for a large one, and
+    writes ``NaN`` into empty cells.
+    """
+    import openpyxl  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to import
+
+    parts = _parts(path)
+    book = openpyxl.load_workbook(parts, read_only=True, data_only=True, keep_links=False)
+    for number, sheet in enumerate(book.worksheets, start=1):
+        sheet.reset_dimensions()  # what a file says of its own size may be wrong
+        title = f"## {sheet.title}"
+        if sheet.sheet_state != "visible":
+            seen.hidden.append(f"sheet {sheet.title}")
+            title += " (hidden sheet)"
+        marks = _marks(parts, sheet)
+        if marks.hidden:
+            seen.hidden.append(f"{len(marks.hidden)} rows of sheet {sheet.title}")
+        if marks.formulas:
+            seen.warnings.append(
+                f"{len(marks.formulas)} formulas of sheet {sheet.title} have no stored result."
+            )
+        lines, length = [f"{title}\n"], 0
+        for line in linearized(_rows(sheet, marks)):
+            lines.append(line)
+            length += len(line) + 1
+            if length > limit:
+                raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
+        seen.tables += bool(length)
+        yield Page(number, tidy("\n".join(lines)) if length else "")
+
+
+def _marks(parts: BytesIO, sheet: Any) -> sheet_marks.SheetMarks:
+    path = str(getattr(sheet, "_worksheet_path", "")).lstrip("/")
+    with zipfile.ZipFile(parts) as archive:
+        if path not in archive.namelist():
+            return sheet_marks.SheetMarks()
+        with archive.open(path) as file:
+            return sheet_marks.of_sheet(file)  # type: ignore[arg-type]
+
+
+def _rows(sheet: Any, marks: sheet_marks.SheetMarks) -> Iterator[list[str]]:
+    """The rows of a sheet; what reaches down stands in each of its rows."""
+    reaching: dict[int, tuple[int, str]] = {}  # by column: last row and text
+    is_marked = bool(marks.down or marks.formulas or marks.hidden)
+    for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+        cells = [_cell(value) for value in row]
+        if is_marked:
+            _complete(cells, number, marks, reaching)
+        yield cells
+
+
+def _complete(
+    cells: list[str],
+    number: int,
+    marks: sheet_marks.SheetMarks,
+    reaching: dict[int, tuple[int, str]],
+) -> None:
+    has_content = any(cells)
+    for column, (last, text) in list(reaching.items()):
+        if number > last:
+            del reaching[column]
+        elif has_content:
+            cells += [""] * (column - len(cells))
+            cells[column - 1] = cells[column - 1] or text
+    for at, cell in enumerate(cells, start=1):
+        if (last := marks.down.get((number, at), 0)) and cell:
+            reaching[at] = (last, cell)
+        if not cell and (formula := marks.formulas.get((number, at))) is not None:
+            cells[at - 1] = f"(not calculated: ={formula})" if formula else "(not calculated)"
+    if number in marks.hidden and has_content:
+        cells.append("(hidden row)")

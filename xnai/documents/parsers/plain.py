@@ -1,0 +1,166 @@
+"""Plain text, Markdown, CSV and HTML; used in the worker process only."""
+
+import codecs
+import csv
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xnai.documents.parsers import delimited, encoding, html_tables
+from xnai.documents.parsers.failures import Failure
+from xnai.documents.parsers.seen import Seen
+from xnai.documents.parsers.table import linearized
+from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG
+from xnai.types import Page
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup
+
+HTML = "text/html"
+_BLOCK = 2**20
+_LONGEST_CHARACTER = 4  # bytes, in every encoding that is detected
+# All but tab and newline: what a terminal obeys, NUL, and the marks at either end of a text.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
+_NOT_CONTENT = (
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "nav",
+    "header",
+    "footer",
+    "svg",
+    "input",
+    "button",
+    "select",
+    "textarea",
+)
+_AROUND = (
+    "[role=navigation], [role=banner], [role=contentinfo], [role=search], [hidden], "
+    "[aria-hidden=true]"
+)
+_ESCAPED = re.compile(r"\\([_*])")  # what Markdown may take for emphasis
+_CONTENT = "main, [role=main]:not(main)"
+_MOST_OF_IT = 0.3  # of a page's text that stands in what calls itself its content
+
+
+def tidy(text: str) -> str:
+    """Return a text with line feeds for all line ends and without control characters."""
+    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n"))
+
+
+def _decode(path: Path, limit: int, seen: Seen) -> str:
+    if path.stat().st_size > limit * _LONGEST_CHARACTER + _BLOCK:
+        raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
+    codec = encoding.of_file(path)
+    if codec is None:
+        raise Failure(FILE_DAMAGED, reason="it is not text")
+    if codec.lost:
+        seen.warnings.append(f"{codec.lost} characters are damaged and could not be read.")
+    with path.open("rb") as file:
+        decoder = codecs.getincrementaldecoder(codec.name)(errors="replace")
+        parts, length = [], 0
+        while block := file.read(_BLOCK):
+            parts.append(decoder.decode(block))
+            length += len(parts[-1])
+            if length > limit:
+                raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
+        parts.append(decoder.decode(b"", final=True))
+    return "".join(parts)
+
+
+def text_page(path: Path, limit: int, seen: Seen) -> Page:
+    """Read a text file as one page.
+
+    Raises:
+        Failure: FILE_TEXT_TOO_LONG beyond ``limit`` characters, FILE_DAMAGED if it is not text.
+
+    """
+    return Page(None, tidy(_decode(path, limit, seen)))
+
+
+def _without_furniture(soup: "BeautifulSoup") -> "BeautifulSoup":
+    """The content of a page: of one that says which it is, that alone; no way to other pages."""
+    for element in soup.find_all(_NOT_CONTENT):
+        # The header of an article is its title.
+        if element.name != "header" or element.find_parent(("article", "main")) is None:
+            element.extract()
+    for element in soup.select(_AROUND):
+        element.extract()
+    _leave_out_languages(soup)
+    content = soup.select(_CONTENT)
+    if len(content) == 1 and soup.body is not None:
+        whole = len(soup.body.get_text())
+        if len(content[0].get_text()) >= _MOST_OF_IT * whole:
+            kept = content[0].extract()
+            soup.body.clear()
+            soup.body.append(kept)
+    for image in soup.find_all("img"):
+        image.replace_with(str(image.get("alt") or ""))
+    for link in soup.find_all("a"):
+        # Addresses within the site the page was saved from lead nowhere, and are many tokens.
+        if not str(link.get("href") or "").startswith(("http://", "https://", "mailto:")):
+            link.unwrap()
+    return soup
+
+
+def _leave_out_languages(soup: "BeautifulSoup") -> None:
+    """Take out the list of links to the same page in other languages."""
+    for link in soup.find_all("a", hreflang=True):
+        if link.parent is not None and link.parent.name == "li":
+            link.parent.extract()
+
+
+def html_page(path: Path, limit: int, seen: Seen) -> Page:
+    """Convert an HTML file to Markdown as one page; nothing it refers to is fetched.
+
+    Raises:
+        Failure: as ``text_page``.
+
+    """
+    return Page(None, html_text(_decode(path, limit, seen), seen))
+
+
+def html_text(html: str, seen: Seen | None = None) -> str:
+    """Convert HTML to Markdown, without what surrounds a page's content."""
+    from bs4 import BeautifulSoup  # noqa: PLC0415 - takes half a second that a text file saves
+    from markitdown import StreamInfo  # noqa: PLC0415
+    from markitdown.converters import HtmlConverter  # noqa: PLC0415
+
+    soup = _without_furniture(BeautifulSoup(html, "html.parser"))
+    tables = html_tables.taken_out(soup)
+    if seen is not None:
+        seen.tables += len(tables)
+    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    result = HtmlConverter().convert(
+        BytesIO(str(soup).encode("utf-8", "replace")), StreamInfo(mimetype=HTML, charset="utf-8")
+    )
+    plain = _ESCAPED.sub(r"\1", result.markdown)
+    body = tidy(html_tables.put_back(plain, tables))
+    return body if not title or title in body[:2000] else f"# {title}\n\n{body}"
+
+
+def csv_page(path: Path, limit: int, seen: Seen) -> Page:
+    """Read a table as one page, its headings repeated with every group of rows.
+
+    Raises:
+        Failure: as ``text_page``.
+
+    """
+    text = _decode(path, limit, seen)
+    form = delimited.form_of(text)
+    if form is None:
+        return Page(None, tidy(text))
+    lines: list[str] = []
+    room = limit
+    try:
+        for line in linearized(delimited.rows(text, form)):
+            lines.append(line)
+            room -= len(line) + 1
+            if room < 0:
+                raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
+    except csv.Error:  # a cell that is longer than any table's
+        return Page(None, tidy(text))
+    seen.tables += 1
+    return Page(None, tidy("\n".join(lines)))

@@ -1,0 +1,1 @@
+"""DOCX: what Word shows, numbers, notes, comments and changes included."""

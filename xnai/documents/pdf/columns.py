@@ -1,0 +1,281 @@
+"""Tables without ruled cells: words that stand in columns, row after row.
+
+Columns are what the gaps between words leave open through all rows (the projection profile of
+document analysis); columns of prose beside each other are told by their full lines.
+"""
+
+import re
+from bisect import bisect, bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+
+from xnai.documents.pdf.grid import Band, Cell, Row, Table
+from xnai.documents.pdf.rules import Edge
+from xnai.documents.pdf.words import TextLine, Word, lines
+from xnai.documents.pdf.wrapped_rows import unwrapped
+
+_GAP = 0.55  # of a word's height; a wider one may part two cells
+_LEAST_ROWS = 3
+_APART = 2.6  # heights between the lines of two rows; more is another table
+_CROSSED = 0.1  # of the rows may have words where columns are parted
+_ONE_MAY_CROSS = 4  # rows of which one may, as headings are wide
+_NEAR = 2.0  # points
+_NARROWEST = 0.4  # heights between two columns
+_FILLED = 0.5  # of the cells
+_SEVERAL = 0.6  # of the rows have more than one cell filled
+_PROSE_WORDS = 5  # in a line of a column, on average
+_FULL = 0.85  # of the column's width that a line of prose has
+_FULL_LINES = 0.6  # of the lines of prose are full
+_ZONE_LINES = 5  # of prose in a column of the page at least
+_ZONE_CROSSED = 0.25  # of them may be as wide as the page
+_WORDY = 8  # words in a cell on average; in two columns that is no table
+_CAPTION_WORDS = 5
+_NUMERIC = 0.5  # of the cells under the headings
+_MARKER = re.compile(
+    r"[•▪◦‣●○*\-\u2013\u2014]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxlcIVXLC]{1,4})[.)]|\[\d+\]"
+)
+_FIGURE = re.compile(r"[\d€$£¥(+\-\u2212\u2013\u2014.%]")  # what a cell of figures begins with
+_DIGIT = re.compile(r"\d")
+
+Font = Callable[[Word], str]
+Visual = list[TextLine]
+
+
+def aligned(words: Sequence[Word], rules: Sequence[Edge], font: Font) -> list[Table]:
+    """The tables of a page.
+
+    Args:
+        words: those in no other table, in pdfium's order.
+        rules: lines across the page, which may set headings apart.
+        font: the font of a word, in which headings may differ.
+
+    """
+    found = lines(words, _GAP)
+    tables = list(_tables(found, rules, font))
+    taken = {word.first for table in tables for word in table.words}
+    left = [line for line in found if line.words[0].first not in taken]
+    for zone in _zones(left):
+        if len(zone) < len(left):
+            tables += _tables(zone, rules, font)
+    return tables
+
+
+def _tables(found: Sequence[TextLine], rules: Sequence[Edge], font: Font) -> Iterator[Table]:
+    for run in _runs(_visual_rows(found)):
+        bands = _bands(run)
+        if len(bands) > 1 and not _has_prose(run, bands):
+            table = _table(run, bands, rules, font)
+            if table is not None:
+                yield table
+
+
+def _zones(found: Sequence[TextLine]) -> list[list[TextLine]]:
+    """The lines of each column of a page that is set in columns."""
+    best, cut = _ZONE_LINES - 1, 0.0
+    prose = [line for line in found if len(line.words) >= _PROSE_WORDS]
+    lefts, rights = sorted(line.left for line in prose), sorted(line.right for line in prose)
+    for x in sorted({round(right) + 1 for right in rights}):
+        left = bisect(rights, x)
+        right = len(lefts) - bisect_left(lefts, x)
+        crossing = len(prose) - left - right
+        if min(left, right) > best and crossing <= _ZONE_CROSSED * len(prose):
+            best, cut = min(left, right), float(x)
+    if not cut:
+        return [list(found)]
+    sides = ([line for line in found if line.x <= cut], [line for line in found if line.x > cut])
+    return [zone for side in sides for zone in _zones(side)]
+
+
+def _visual_rows(found: Sequence[TextLine]) -> list[Visual]:
+    rows: list[Visual] = []
+    top = 0.0  # of the row, that of its first line
+    for y, line in sorted(((line.y, line) for line in found), key=lambda one: -one[0]):
+        if rows and top - y < line.height / 2:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+            top = y
+    return [sorted(row, key=lambda line: line.left) for row in rows]
+
+
+def _runs(rows: Sequence[Visual]) -> Iterator[list[Visual]]:
+    """Rows of several lines below each other; between them one may have a single short line."""
+    run: list[Visual] = []
+    for row in rows:
+        apart = run and run[-1][0].y - row[0].y > _APART * row[0].height
+        single = len(row) == 1
+        ends = single and not (run and _may_belong(run[-1], row[0]))
+        if apart or ends:
+            yield from _whole(run)
+            run = []
+        if not ends and not (single and not run):
+            run.append(row)
+    yield from _whole(run)
+
+
+def _may_belong(row: Visual, line: TextLine) -> bool:
+    """Whether a line without a wide gap may go on with the table that a row is of.
+
+    It is a label, or goes on with a cell that is not the first, or has a word where one begins or
+    ends.
+    """
+    if len(row) > 1 and len(line.words) < _CAPTION_WORDS:
+        return True
+    for cell, following in zip(row[1:], [*row[2:], None], strict=False):
+        if cell.left - _NEAR <= line.left and (not following or line.right < following.left):
+            return True
+    lefts = sorted(cell.left for cell in row[1:])
+    rights = sorted(cell.right for cell in row[1:])
+    return any(
+        word.left - before.right > _NARROWEST * word.height
+        and (_has_near(lefts, word.left) or _has_near(rights, word.right))
+        for before, word in pairwise(line.words)
+    )
+
+
+def _has_near(places: Sequence[float], x: float) -> bool:
+    """Whether one of the places, which are in order, is near."""
+    at = bisect(places, x - _NEAR)
+    return at < len(places) and places[at] < x + _NEAR
+
+
+def _whole(run: list[Visual]) -> Iterator[list[Visual]]:
+    while run and len(run[-1]) == 1:
+        run.pop()
+    if sum(len(row) > 1 for row in run) >= _LEAST_ROWS:
+        yield run
+
+
+def _bands(run: Sequence[Visual]) -> list[Band]:
+    """The columns: where more than a few rows have words."""
+    ends = sorted(
+        (x, step)
+        for row in run
+        if len(row) > 1
+        for line in row
+        for x, step in ((line.left, 1), (line.right, -1))
+    )
+    several = sum(len(row) > 1 for row in run)
+    allowed = max(_CROSSED * several, several >= _ONE_MAY_CROSS)
+    height = run[0][0].height
+    bands: list[Band] = []
+    depth, start = 0, 0.0
+    for x, step in ends:
+        before, depth = depth, depth + step
+        if before <= allowed < depth:
+            start = x
+        elif depth <= allowed < before:
+            if bands and start - bands[-1][1] < _NARROWEST * height:
+                start = bands.pop()[0]
+            bands.append((start, x))
+    return bands
+
+
+def _has_prose(run: Sequence[Visual], bands: Sequence[Band]) -> bool:
+    starts = [start for start, _ in bands]
+    columns: list[list[TextLine]] = [[] for _ in bands]
+    for row in run:
+        for line in row:
+            place = bisect(starts, line.x) - 1
+            if place >= 0 and line.x <= bands[place][1]:
+                columns[place].append(line)
+    return any(map(_is_prose, columns, bands))
+
+
+def _is_prose(own: Sequence[TextLine], band: Band) -> bool:
+    if not own or sum(len(line.words) for line in own) < _PROSE_WORDS * len(own):
+        return False
+    width = _FULL * (band[1] - band[0])
+    return sum(line.right - line.left >= width for line in own) >= _FULL_LINES * len(own)
+
+
+def _table(
+    run: Sequence[Visual], bands: Sequence[Band], rules: Sequence[Edge], font: Font
+) -> Table | None:
+    borders = [(before[1] + after[0]) / 2 for before, after in pairwise(bands)]
+    rows = [_row(visual, borders) for visual in run]
+    if not _is_table(rows):
+        return None
+    heads = _heads(run, rows, rules) or int(_is_set_otherwise(rows, font))
+    head = tuple(
+        tuple(word for row in rows[:heads] for word in row[column]) for column in range(len(bands))
+    )
+    body = tuple(unwrapped(rows[heads:]))
+    return Table(tuple(bands), (), head if heads else (), body, is_headed=bool(heads))
+
+
+def _row(visual: Visual, borders: Sequence[float]) -> Row:
+    cells: list[list[Word]] = [[] for _ in range(len(borders) + 1)]
+    for line in visual:
+        for word in line.words:
+            cells[bisect_left(borders, word.x)].append(word)
+    return tuple(map(tuple, cells))
+
+
+def _is_table(rows: Sequence[Row]) -> bool:
+    columns = len(rows[0])
+    cells = [cell for row in rows for cell in row if cell]
+    several = sum(sum(map(bool, row)) > 1 for row in rows)
+    if len(cells) < _FILLED * columns * len(rows) or several < _SEVERAL * len(rows):
+        return False
+    mean = [_mean_words([row[column] for row in rows]) for column in range(columns)]
+    is_list = all(_MARKER.fullmatch(_text(row[0])) for row in rows if row[0])
+    if columns == 2 and (is_list or max(mean) > _WORDY):  # noqa: PLR2004
+        return False
+    if sum(words > _PROSE_WORDS for words in mean) > 1:
+        return False
+    return _is_written_in_rows(rows) or _has_figures(rows)
+
+
+def _mean_words(cells: Sequence[Cell]) -> float:
+    filled = [len(cell) for cell in cells if cell]
+    return sum(filled) / len(filled) if filled else 0.0
+
+
+def _is_written_in_rows(rows: Sequence[Row]) -> bool:
+    """Whether the file has row after row; lists beside each other come one after the other."""
+    firsts = [min(word.first for cell in row for word in cell) for row in rows if any(row)]
+    lasts = [max(word.first for cell in row for word in cell) for row in rows if any(row)]
+    in_turn = sum(last < first for last, first in zip(lasts, firsts[1:], strict=False))
+    return in_turn >= (len(firsts) - 1) / 2
+
+
+def _has_figures(rows: Sequence[Row]) -> bool:
+    below = rows[1:]
+    return any(
+        sum(bool(_FIGURE.match(_text(row[c]))) for row in below if row[c])
+        >= _NUMERIC * sum(bool(row[c]) for row in below)
+        for c in range(1, len(rows[0]))
+        if any(row[c] for row in below)
+    )
+
+
+def _text(cell: Cell) -> str:
+    return " ".join(word.text for word in cell)
+
+
+def _heads(run: Sequence[Visual], rows: Sequence[Row], rules: Sequence[Edge]) -> int:
+    """How many rows are headings: what a line sets apart, or the first above figures."""
+    left, right = run[0][0].left, max(row[-1].right for row in run)
+    for count in (1, 2):
+        above, below = run[count - 1][0].y, run[count][0].y
+        if (
+            any(
+                below < rule.at < above
+                and min(rule.end, right) - max(rule.start, left) > (right - left) / 2
+                for rule in rules
+            )
+            and count < len(rows) - 1
+        ):
+            return count
+    first, below_it = rows[0], rows[1:]
+    if not first[0] and all(first[1:]):
+        return 1
+    has_none = not any(_DIGIT.search(_text(cell)) for cell in first)
+    return int(has_none and all(first[1:]) and _has_figures([first, *below_it]))
+
+
+def _is_set_otherwise(rows: Sequence[Row], font: Font) -> bool:
+    """Whether the first row is in another font than the second, as bold headings are."""
+    first, second = ({font(word) for cell in row for word in cell} for row in rows[:2])
+    return all(rows[0]) and not first & second

@@ -1,1 +1,0 @@
-"""What the program puts behind circuit breakers, and which errors count against whom."""

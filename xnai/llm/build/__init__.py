@@ -1,0 +1,1 @@
+"""Compiling the engine: inputs, the compiler under a reaper, its log."""

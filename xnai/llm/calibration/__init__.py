@@ -1,0 +1,1 @@
+"""Choosing by measurement how a model is run on this machine."""

@@ -1,0 +1,1 @@
+"""The server's side of the local engine: admission, supervisor, attempts. It computes nothing."""

@@ -1,0 +1,150 @@
+"""From a model's file to a worker that has it loaded."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from xnai.errors import XnaiError
+from xnai.llm.build.record import read_installed
+from xnai.llm.calibration.choice import ORIGINAL, Speed, copy_path, key, known_findings
+from xnai.llm.engine.launch import WorkerOptions
+from xnai.llm.engine.process import WorkerProcess
+from xnai.llm.engine.request import Request
+from xnai.llm.gguf.catalogue import CheckedModel, ModelFile, ModelFiles
+from xnai.llm.gguf.header import NotGgufError, TruncatedError, read_header
+from xnai.llm.hardware import usable_cores
+from xnai.llm.ipc import Figures, WorkerConfig
+from xnai.llm.protocol import EngineStatus
+from xnai.settings import Settings
+
+SPARE_MEMORY = 1_000_000_000  # bytes a worker may allocate beyond twice its estimate
+
+
+class BuildSource(Protocol):
+    """Makes sure that the engine is installed (``xnai.llm.build.engine_build``)."""
+
+    @property
+    def installed(self) -> bool:
+        """Whether llama_cpp can be imported."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """What is going on, for people."""
+        ...
+
+    @property
+    def progress(self) -> float | None:
+        """How much is done, 0 to 1."""
+        ...
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """How long it still takes."""
+        ...
+
+    @property
+    def error(self) -> XnaiError | None:
+        """Why it failed."""
+        ...
+
+    @property
+    def status(self) -> EngineStatus:
+        """Which build there is, and how its self-test went."""
+        ...
+
+    async def run(self) -> None:
+        """Build; raises ENGINE_BUILD_FAILED."""
+        ...
+
+    async def replace(self, *, certain: bool) -> bool:
+        """Test the build whose worker crashed, and have the next if it fails; whether it did."""
+        ...
+
+
+class Loader:
+    """Checks files and starts workers.
+
+    Args:
+        settings: threads, slots, drafting.
+        files: what checks a file, and where its measured copies are kept.
+        options: how workers are started and watched.
+
+    """
+
+    def __init__(self, settings: Settings, files: ModelFiles, options: WorkerOptions) -> None:
+        self._settings = settings
+        self._files = files
+        self._options = options
+        self.speed: Speed | None = None  # of the copy that was loaded last
+
+    async def load(
+        self,
+        file: ModelFile,
+        on_progress: Callable[[float], None],
+        on_figures: Callable[[Request, Figures], None],
+    ) -> WorkerProcess:
+        """Check the file, start a worker and wait until it has loaded.
+
+        Raises:
+            XnaiError: the file is missing, no model, or does not fit.
+            WorkerDiedError: the worker ended.
+            OSError: no process can be started.
+
+        """
+        checked = await asyncio.to_thread(self._files.check, file)
+        worker = await WorkerProcess.spawn(
+            await self._configure(checked),
+            self._options,
+            on_progress=on_progress,
+            on_figures=on_figures,
+        )
+        try:
+            await worker.wait_ready(file.name)
+        except BaseException:
+            await worker.stop("it was stopped while it loaded")
+            raise
+        return worker
+
+    async def _configure(self, checked: CheckedModel) -> WorkerConfig:
+        """How the worker is to run, as measurements have shown it to be best."""
+        path, self.speed = await asyncio.to_thread(self._best_copy, checked.file)
+        return WorkerConfig(
+            parent=os.getpid(),
+            model=str(path),
+            context=checked.context,
+            threads=self._settings.threads or usable_cores(),
+            memory_limit=2 * checked.needed_bytes + SPARE_MEMORY,
+            slots=checked.capacity.slots,
+            store_bytes=checked.capacity.store_bytes,
+            drafting=self._settings.drafting,
+            gpu_layers=gpu_layers(self._settings.gpu_layers),
+        )
+
+    def _best_copy(self, file: ModelFile) -> tuple[Path, Speed | None]:
+        """The copy of a model to load, and how fast it was measured to be; blocks."""
+        known = read_installed()
+        if known is None:
+            return file.path, None
+        findings = known_findings(self._files, file.path)
+        name = key(file.path, known.build + known.variant)
+        path = copy_path(self._files, name, findings.copy)
+        if findings.copy != ORIGINAL and is_whole(path):
+            return path, findings.speed(findings.copy)
+        return file.path, findings.speed(ORIGINAL)
+
+
+def gpu_layers(wanted: str) -> int:
+    """The number that ``XNAI_GPU_LAYERS`` names; -1 for ``auto``."""
+    return -1 if wanted == "auto" else int(wanted)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a GGUF is there and complete; blocks."""
+    try:
+        read_header(path)
+    except (OSError, NotGgufError, TruncatedError):
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The self-test's process: what an engine computes, compared with what a plain build computed."""

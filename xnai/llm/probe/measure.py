@@ -1,0 +1,110 @@
+"""``python -m xnai.llm.probe.measure JSON``: one measurement of one copy of a model.
+
+The argument has ``parent`` (process id), ``model``, ``threads`` and ``what``: ``speed`` reads 512
+tokens in one batch and writes 128 (tokens a second of each); ``keep`` stores what the model expects
+after each of 512 given tokens in the file ``notes``; ``compare`` tells how far another copy is from
+that: the mean Kullback-Leibler divergence in nats, and the share of tokens of which both find the
+same one likeliest. The outcome is a line of JSON on standard output.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import llama_cpp.llama_cpp as lib
+import numpy as np
+from numpy.typing import NDArray
+
+from xnai.llm.probe.reading import LogitReading, Logits
+from xnai.llm.worker.lifetime import die_with_parent
+from xnai.llm.worker.llama import load_backends
+from xnai.llm.worker.tokenizer import NativeError
+from xnai.processes.sandbox import profiles
+from xnai.processes.sandbox.confine import confine
+
+READ, WRITTEN = 512, 128
+PASSAGE = Path(__file__).with_name("passage.txt")
+SLICE = 64  # tokens whose logits are in memory at once
+KEPT = np.float16  # of a log probability; its rounding is a hundredth of the divergence that counts
+
+
+def main() -> int:
+    """Measure; returns the exit status."""
+    task = json.loads(sys.argv[1])
+    die_with_parent(int(task["parent"]))
+    model, notes = task["model"], Path(task["notes"])
+    # The model may be hostile; only what is kept for the comparison is written.
+    writes = task["what"] != "speed"
+    confine(profiles.requantise(model, str(notes.parent)) if writes else profiles.model(model))
+    log = lib.llama_log_callback(lambda *_: None)
+    lib.llama_log_set(log, None)
+    try:
+        load_backends()
+        with LogitReading(Path(model), READ + WRITTEN, int(task["threads"])) as reading:
+            found = _measure(reading, task["what"], notes)
+    except (NativeError, OSError, ValueError) as exc:
+        found = {"failed": str(exc) or type(exc).__name__}
+    sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.flush()
+    return "failed" in found
+
+
+def _measure(reading: LogitReading, what: str, notes: Path) -> dict[str, object]:
+    tokens = reading.tokens(PASSAGE.read_text("utf-8"))
+    tokens = (tokens * -(-READ // len(tokens)))[:READ]
+    if what == "speed":
+        return _speed(reading, tokens)
+    if what == "keep":
+        with notes.open("wb") as file:
+            for rows in _expected(reading, tokens):
+                file.write(rows.tobytes())
+        return {}
+    return _compare(reading, tokens, notes)
+
+
+def _speed(reading: LogitReading, tokens: list[int]) -> dict[str, object]:
+    reading.read(tokens[:2], [1])  # brings the weights into memory
+    reading.forget()
+    began = time.perf_counter()
+    (last,) = reading.read(tokens, [READ - 1])
+    read = time.perf_counter()
+    for _ in range(WRITTEN):
+        (last,) = reading.read([int(last.argmax())], [0])
+    written = time.perf_counter()
+    return {"read": READ / (read - began), "write": WRITTEN / (written - read)}
+
+
+def _expected(reading: LogitReading, tokens: list[int]) -> Iterator[NDArray[KEPT]]:
+    """Log probabilities after each token, in slices of rows."""
+    for start in range(0, READ, SLICE):
+        part = tokens[start : start + SLICE]
+        rows = np.stack(reading.read(part, range(len(part))))
+        if not np.isfinite(rows).all():
+            raise NativeError("some of its logits are not numbers")
+        yield _log_probabilities(rows).astype(KEPT)
+
+
+def _log_probabilities(rows: Logits) -> Logits:
+    shifted = rows - rows.max(axis=1, keepdims=True)
+    summed: Logits = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return summed
+
+
+def _compare(reading: LogitReading, tokens: list[int], notes: Path) -> dict[str, object]:
+    original = np.memmap(notes, KEPT, "r").reshape(READ, -1)
+    divergence, same, done = 0.0, 0, 0
+    for rows in _expected(reading, tokens):
+        before = original[done : done + len(rows)].astype(np.float32)
+        after = rows.astype(np.float32)
+        divergence += float((np.exp(before) * (before - after)).sum())
+        same += int((before.argmax(axis=1) == after.argmax(axis=1)).sum())
+        done += len(rows)
+    return {"divergence": divergence / READ, "same": same / READ}
+
+
+if __name__ == "__main__":
+    status = main()
+    os._exit(status)

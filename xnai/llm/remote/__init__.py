@@ -1,0 +1,1 @@
+"""OpenAI-compatible endpoints, and who of them is asked."""

@@ -1,0 +1,1 @@
+"""The child process that computes: loop, scheduler, prefix cache, sampler."""

@@ -1,0 +1,191 @@
+"""The process that owns llama.cpp: ``python -m xnai.llm.worker.main``, started by the server.
+
+Frames come in on standard input and go out on standard output (``xnai.llm.ipc``); log lines
+are JSON on standard error. The process ends with its parent, whatever happens to that.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import llama_cpp.llama_cpp as lib
+
+from xnai.llm import ipc
+from xnai.llm.ipc import BEAT_SECONDS, Beat, Failed, Ready, WorkerConfig
+from xnai.llm.worker.chat_template import TemplateRefusedError
+from xnai.llm.worker.context import Context
+from xnai.llm.worker.incoming import Requests, count, prepare
+from xnai.llm.worker.lifetime import die_with_parent
+from xnai.llm.worker.llama import AbortFlag, Model, requantise
+from xnai.llm.worker.loop import Serving
+from xnai.llm.worker.outbox import NativeLog, Outbox, ReadProgress, log_line
+from xnai.llm.worker.prefix_cache import PrefixCache
+from xnai.llm.worker.sequence import Prompter
+from xnai.llm.worker.tokenizer import NativeError
+from xnai.processes.frames import FrameError
+from xnai.processes.sandbox import probe, profiles
+from xnai.processes.sandbox.confine import confine
+
+EXIT_REQUANTISE_FAILED = 3
+TEMPLATE_SECONDS = 5.0
+OOM_SCORE = "500"  # short of memory, the system ends this process before the server
+
+
+def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
+    """Load the model, then answer until the server closes the pipe."""
+    abort = AbortFlag()
+    log = NativeLog(abort)
+    requests = Requests()
+    _thread(_read, inbox, requests)
+    pulse = _Pulse(outbox)
+    _thread(pulse.run)
+    try:
+        model, context = _load(config, outbox, abort)
+        with _template_limit(outbox):
+            prompter = Prompter(model)
+    except NativeError as exc:
+        reason = f"{exc} ({log.first_error})" if log.first_error else str(exc)
+        outbox.send(Failed(reason))
+        return
+    except TemplateRefusedError as exc:
+        outbox.send(Failed(f"its chat template cannot be used: {exc}"))
+        return
+    store = config.store_bytes // context.token_bytes
+    cache = PrefixCache(config.slots, store_tokens=store, partial=context.partial)
+    serving = Serving(context, cache, abort, outbox.send, drafting=config.drafting)
+    pulse.serving = requests.serving = serving
+    _thread(prepare, requests, model, prompter, serving, outbox)
+    _thread(count, requests, prompter, context.context, outbox)
+    outbox.send(Ready(context.context, model.parameters, context.slots))
+    serving.run()
+
+
+def _load(config: WorkerConfig, outbox: Outbox, abort: AbortFlag) -> tuple[Model, Context]:
+    """Load the model, of its layers as many on a GPU as fit.
+
+    Raises:
+        NativeError: it cannot be loaded at all.
+
+    """
+    layers = config.gpu_layers if lib.llama_supports_gpu_offload() else 0
+    while True:
+        model = None
+        try:
+            model = Model(Path(config.model), ReadProgress(outbox), layers)
+            context = Context(model, config.slots, config.context, config.threads, abort)
+            context.warm_up(max(model.vocabulary.bos, 0))
+        except NativeError as exc:
+            if layers == 0:
+                raise
+            # Weights that find no room at all leave no count of layers to halve.
+            most = 0 if model is None else model.layers
+            fewer = (most if layers < 0 else min(layers, most)) // 2
+            log_line("warning", f"{exc}, with {layers} layers on the GPU; trying {fewer}")
+            layers = fewer
+            if model is not None:
+                model.free()
+        else:
+            return model, context
+
+
+@contextlib.contextmanager
+def _template_limit(outbox: Outbox) -> Iterator[None]:
+    """End the process if the first use of a hostile template does not come to an end."""
+
+    def give_up() -> None:
+        outbox.send(Failed("its chat template cannot be used: it does not end"))
+        os._exit(0)
+
+    timer = threading.Timer(TEMPLATE_SECONDS, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _read(inbox: IO[bytes], requests: Requests) -> None:
+    """Take what the server asks; the end of its pipe is the end of this process."""
+    try:
+        while frame := ipc.read(inbox):
+            requests.put(frame)
+    except FrameError as exc:
+        log_line("error", str(exc))
+    os._exit(0)
+
+
+class _Pulse:
+    """Signs of life, and for how long the step under way has taken."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.serving: Serving | None = None
+        self._outbox = outbox
+
+    def run(self) -> None:
+        """Beat for ever."""
+        while True:
+            began = self.serving.step_began if self.serving else 0.0
+            seconds = time.monotonic() - began if began else 0.0
+            self._outbox.send(Beat(seconds))
+            time.sleep(BEAT_SECONDS)
+
+
+def _thread(target: Callable[..., None], *args: object) -> None:
+    threading.Thread(target=target, args=args, daemon=True).start()
+
+
+def _limit_memory(limit: int) -> None:
+    """Bound what this process may allocate, so that a hostile template fails alone."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
+    if sys.platform == "linux":
+        import resource  # noqa: PLC0415 - not there on Windows
+
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _confine(config: WorkerConfig) -> bool:
+    """Give up all that is not needed for the model; says whether there was one thread yet."""
+    if not config.requantise_to:
+        return confine(profiles.model(config.model, gpu=lib.llama_supports_gpu_offload()))
+    folder = Path(config.requantise_to).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    return confine(profiles.requantise(config.model, str(folder)))
+
+
+def main() -> None:
+    """Serve, or write a requantised copy, as the first argument says."""
+    config = WorkerConfig.from_json(sys.argv[1])
+    die_with_parent(config.parent)
+    _limit_memory(config.memory_limit)
+    alone = _confine(config)
+    # Whatever a library prints must not land between the frames.
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    if config.probe is not None:
+        for told in probe.attempts(config.probe, alone=alone):
+            pipe.write(json.dumps(told).encode() + b"\n")
+            pipe.flush()
+        return
+    if config.requantise_to:
+        log = NativeLog(AbortFlag())  # noqa: F841 - llama.cpp calls it for as long as it works
+        try:
+            source, target = Path(config.model), Path(config.requantise_to)
+            requantise(source, target, config.threads, config.requantise_as)
+        except (NativeError, OSError) as exc:
+            log_line("error", str(exc))
+            sys.exit(EXIT_REQUANTISE_FAILED)
+        return
+    serve(config, sys.stdin.buffer, Outbox(pipe))
+    os._exit(0)  # the reading thread holds a lock that an orderly end would wait for
+
+
+if __name__ == "__main__":
+    main()

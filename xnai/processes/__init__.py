@@ -1,0 +1,1 @@
+"""Child processes: one way to start, to feed, to confine and to end them."""

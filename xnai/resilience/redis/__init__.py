@@ -1,0 +1,1 @@
+"""The store that replicas share: connection, wire format, script."""

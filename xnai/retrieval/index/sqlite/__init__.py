@@ -1,0 +1,1 @@
+"""The index on one SQLite file; SQL on the index stands nowhere else."""

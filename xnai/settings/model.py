@@ -1,0 +1,87 @@
+"""The model on this machine, and the engine that runs it."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, field_validator
+
+from xnai.settings.words import MONTH, place
+
+
+class ModelSettings(BaseModel):
+    """The model on this machine, and the engine that runs it."""
+
+    model: str = Field(
+        "",
+        description="`bundled`, a name of the catalogue or of a file in the models folder, or the "
+        "path of a GGUF file. Unset: the model that `make run` has fetched and tested, else the "
+        "bundled SmolLM2-135M-Instruct.",
+    )
+    fetch_model: bool = Field(
+        default=False,
+        description="Fetch the model that is recommended for this machine at the start, and switch "
+        "to it when it has passed its self-test; `make run` sets this, nothing else does.",
+    )
+    hub: Literal["on", "off"] = Field(
+        "on",
+        description="`off`: models come from the package registry alone, no model hub is asked.",
+    )
+    models_dir: Path = Field(Path("models"), description="Folder of GGUF files to choose from.")
+    context: int = Field(
+        0,
+        ge=0,
+        le=10_000_000,
+        description="Context size in tokens. 0: the model's own, at most 8192.",
+    )
+    slots: int = Field(
+        0, ge=0, le=64, description="Answers generated at the same time. 0: by cores and memory."
+    )
+    threads: int = Field(
+        0, ge=0, le=4096, description="CPU threads for the model. 0: all usable cores."
+    )
+    drafting: bool = Field(
+        default=True,
+        description="Guess tokens that repeat prompt or answer, where that is measured to be "
+        "faster. The text stays what it would be.",
+    )
+    engine_build: Literal[
+        "", "native", "native-no-amx", "avx2", "baseline", "armv8-a", "dynamic"
+    ] = Field(
+        "",
+        description="Build of the model's engine to use: `native`, `native-no-amx`, `avx2`, "
+        "`baseline`, on Arm `native` or `armv8-a`; `dynamic` has a part for every processor. "
+        "Unset: the fastest that passes its self-test on this machine.",
+    )
+    engine_cmake_args: str = Field(
+        "",
+        description="Further options for CMake when the engine is compiled, such as "
+        "`-DGGML_CUDA=ON` for an NVIDIA GPU; docs/install.md has one for each kind.",
+    )
+    gpu_layers: str = Field(
+        "auto",
+        pattern=r"^(auto|\d{1,4})$",
+        description="Layers of the model that a GPU computes, if the engine was built for one: a "
+        "number, or `auto` for as many as fit into its memory.",
+    )
+    calibration: bool = Field(
+        default=True,
+        description="Measure, while nobody asks, which copy of the model is the fastest here, and "
+        "run that one. Once for each model and machine; a question stops it at once.",
+    )
+    idle_unload: float = Field(
+        0.0,
+        ge=0,
+        le=MONTH,
+        description="Seconds without a question after which the model's memory is given back; the "
+        "next question loads it again. 0: never.",
+    )
+
+    @field_validator("model", "models_dir")
+    @classmethod
+    def _model_place(cls, value: str | Path) -> str | Path:
+        return place(value)
+
+    @field_validator("models_dir")
+    @classmethod
+    def _absolute_models(cls, value: Path) -> Path:
+        return value.expanduser().resolve()

@@ -1,0 +1,1 @@
+"""Everything that patches Chainlit, checks what reaches it, or knows its insides."""

@@ -1,0 +1,1 @@
+"""Conversations on SQLite, behind Chainlit's data layer."""

@@ -1,0 +1,1 @@
+"""The history on one SQLite file."""

@@ -1,0 +1,227 @@
+"""Texts and Markdown of the page: pure functions, so that hostile text is escaped in one place."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from xnai.errors import XnaiError
+from xnai.types import Citation, Document, Passage
+from xnai.ui import links
+
+# & is escaped so that "&lt;" in a document is shown as these four characters.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-!|<>~:$&])")
+_NUMBERED = re.compile(r"^\d{1,9}(?=\.)")  # as the items of a list are
+_EXCERPT = 400
+_QUOTED_OF_A_PAGE = 3  # more citations of one page are numbers alone in the list of sources
+_HEADING = 30  # characters; a shorter text that is no sentence says nothing by itself
+_SENTENCE_END = re.compile(r"[.!?\u3002\uff01\uff1f\u2026][\"')\]\u201d]*\s*$")
+SOURCES = "\n\n**Sources**\n"  # the answer itself stands before it
+EVIDENCE = "\n\n**Also in your documents**\n"
+
+# Why an answer is not whole, by the state its stream ended in.
+MARKS = {
+    "stopped": "\n\n*Stopped.*",
+    "disconnected": "\n\n*The page was away for too long: the answer was stopped here.*",
+    "failed": "\n\n*The answer broke off here.*",
+    "timed_out": "\n\n*The answer took longer than allowed and was ended here.*",
+    "shut_down": "\n\n*The server was stopped before the answer was complete.*",
+    "killed": "\n\n*The server ended before the answer was complete.*",
+}
+RUNNING = "running"  # while the stream has not ended
+EARLIER = "\n\n*An earlier answer; there is a newer one below.*"
+
+
+def plain(text: str) -> str:
+    """Escape text so that Markdown shows it as it is, on one line."""
+    escaped = _SPECIAL.sub(r"\\\1", links.break_links(" ".join(text.split())))
+    return _NUMBERED.sub(r"\g<0>\\", escaped)
+
+
+def shorten(text: str, limit: int = _EXCERPT) -> str:
+    """Cut text to a length, at a blank if there is one."""
+    if len(text) <= limit:
+        return text
+    return text[:limit].rsplit(" ", 1)[0] + " …"
+
+
+def answer_text(output: str) -> str:
+    """Return the answer alone from a message as it is on the page."""
+    return links.unbreak_links(_unmarked(_unmarked(output).split(SOURCES)[0]))
+
+
+def _unmarked(output: str) -> str:
+    for mark in (EARLIER, *MARKS.values()):
+        output = output.removesuffix(mark).removesuffix(mark.strip())
+    return output
+
+
+def location(file_name: str, page: int | None) -> str:
+    """Return a place in a document: ``report.pdf, p. 3``."""
+    return file_name if page is None else f"{file_name}, p. {page}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as a person would say it."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 90:  # noqa: PLR2004 - below that, seconds read better than minutes
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004
+    return f"{seconds / 60:.0f} min"
+
+
+def ordinal(number: int) -> str:
+    """Return a rank: 1st, 2nd, 3rd, 4th."""
+    if number % 100 in {11, 12, 13}:
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+
+
+def excerpt(passage: Passage) -> str:
+    """Return a passage on one line: its evidence in bold, text far from it left out."""
+    start, end = passage.evidence or (0, 0)
+    before, best = passage.text[:start], passage.text[start:end]
+    after = shorten(" ".join(passage.text[end:].split()), _EXCERPT // 2)
+    before = " ".join(before.split())
+    if len(before) > _EXCERPT // 2:
+        before = "… " + before[-_EXCERPT // 2 :].split(" ", 1)[-1]
+    parts = [plain(before), f"**{plain(shorten(best))}**" if best.strip() else "", plain(after)]
+    return " ".join(part for part in parts if part)
+
+
+def sources(citations: Sequence[Citation]) -> str:
+    """Return the list of sources under an answer, a row for each page."""
+    pages: dict[tuple[str, int | None], list[Citation]] = {}
+    for citation in citations:
+        pages.setdefault((citation.document_id, citation.page), []).append(citation)
+    rows = [
+        f"- {' '.join(links.citation_mark(c.index) for c in cited)} "
+        f"**{plain(location(cited[0].file_name, cited[0].page))}** — "
+        + " ".join(f"“{plain(shorten(c.quote, 240))}”" for c in cited[:_QUOTED_OF_A_PAGE])
+        for cited in pages.values()
+    ]
+    return SOURCES + "\n".join(rows) if rows else ""
+
+
+def evidence(citations: Sequence[Citation]) -> str:
+    """Return the list of what else answers, below the sources."""
+    rows = [
+        f"- {links.citation_mark(c.index)} **{plain(location(c.file_name, c.page))}** — "
+        f"“{plain(shorten(c.quote, 240))}”"
+        for c in citations
+    ]
+    return EVIDENCE + "\n".join(rows) if rows else ""
+
+
+def further(found: Sequence[Citation], shown: Sequence[Citation]) -> list[Citation]:
+    """Return what was found beside what is shown, without headings, numbered after it."""
+    covered = list(shown)
+    for citation in found:
+        if not _is_heading(citation.quote) and not _overlaps(citation, covered):
+            covered.append(replace(citation, index=len(covered) + 1))
+    return covered[len(shown) :]
+
+
+def _is_heading(quote: str) -> bool:
+    return len(quote) <= _HEADING and not _SENTENCE_END.search(quote)
+
+
+def _overlaps(citation: Citation, others: Sequence[Citation]) -> bool:
+    here = (citation.document_id, citation.page)
+    return any(
+        here == (other.document_id, other.page)
+        and citation.start < other.end
+        and other.start < citation.end
+        for other in others
+    )
+
+
+def quotes(citations: Sequence[Citation]) -> str:
+    """Quote passages in place of an answer."""
+    return "\n\n".join(f"> {plain(c.quote)} {links.citation_mark(c.index)}" for c in citations)
+
+
+def marked_passages(passages: Sequence[Passage], citations: Sequence[Citation]) -> str:
+    """Show passages in place of an answer, with the sentence that answers best in bold."""
+    rows = []
+    for passage, cited in zip(passages, citations, strict=False):
+        sentence = passage.evidence or (cited.start - passage.start, cited.end - passage.start)
+        where = plain(location(cited.file_name, cited.page))
+        shown = excerpt(replace(passage, evidence=sentence))
+        rows.append(f"> {shown} {links.citation_mark(cited.index)}\n>\n> {where}")
+    return "\n\n".join(rows)
+
+
+def waiting(position: int, eta_seconds: float | None) -> str:
+    """Say the place in the queue."""
+    estimate = "" if eta_seconds is None else f", about {countdown(eta_seconds)}"
+    return f"Waiting for the model: {ordinal(position)} in line{estimate}"
+
+
+def countdown(seconds: float) -> str:
+    """Round seconds for a countdown that runs while it is read: whole, and at least one."""
+    whole = max(1, math.ceil(seconds))
+    return f"{whole} s" if whole < 90 else duration(whole)  # noqa: PLR2004 - as in duration
+
+
+def degraded(reason: XnaiError, retry_in: float | None, request_id: str) -> str:
+    """Say why there are passages instead of an answer."""
+    again = f" Next attempt in about {duration(retry_in)}." if retry_in else ""
+    return (
+        f"**No answer was generated.** {plain(reason.message)}{again} "
+        f"{error_reference(reason, request_id)}\n\n"
+        "These passages of your documents fit the question best:\n\n"
+    )
+
+
+_REDUCED = {
+    "text_only": (
+        "Searched by words alone",
+        "Only the words of your documents were compared with the question, not their meaning.",
+    ),
+    "no_documents": (
+        "Answered without your documents",
+        "Your documents could not be searched: the answer below does not come from them.",
+    ),
+    "local_model": (
+        "Answered by the model on this machine",
+        "No model endpoint can be asked at the moment.",
+    ),
+}
+
+
+def reduced(rung: str, reason: XnaiError, request_id: str) -> tuple[str, str]:
+    """Return title and body of the step that says what an answer has to do without."""
+    title, words = _REDUCED[rung]
+    again = f" Next attempt in about {duration(reason.retry_after)}." if reason.retry_after else ""
+    return title, f"{words} {plain(reason.message)}{again}\n\n{error_reference(reason, request_id)}"
+
+
+def failure(exc: XnaiError, request_id: str) -> str:
+    """Say what went wrong, what to do, and when to try again."""
+    again = f" Try again in about {duration(exc.retry_after)}." if exc.retry_after else ""
+    return f"{plain(exc.message)} {plain(exc.hint)}{again}\n\n{error_reference(exc, request_id)}"
+
+
+def failure_line(exc: XnaiError, request_id: str) -> str:
+    """Say the same on one line."""
+    return f"{plain(exc.message)} {plain(exc.hint)} {error_reference(exc, request_id)}"
+
+
+def error_reference(exc: XnaiError, request_id: str) -> str:
+    """Return the code of an error, and the id under which the log has it."""
+    return f"*{exc.code} · {request_id}*"
+
+
+def toast(exc: XnaiError, request_id: str) -> str:
+    """Say what went wrong beside the chat, where no Markdown is rendered."""
+    return f"{exc.message} {exc.hint} ({exc.code} · {request_id})"
+
+
+def document_line(document: Document) -> str:
+    """Summarise a document that was read."""
+    pages = f"{document.page_count} page{'s' if document.page_count != 1 else ''}, "
+    counted = pages if document.page_count > 1 else ""
+    chunks = f"{document.chunk_count} passage{'s' if document.chunk_count != 1 else ''}"
+    replaces = f"; replaces the earlier {plain(document.file_name)}" if document.replaces else ""
+    return f"{plain(document.file_name)} ({counted}{chunks}){replaces}"

@@ -1,0 +1,1 @@
+"""Pages of our own beside the chat: HTML made on the server, with small modules of JavaScript."""

@@ -1,0 +1,166 @@
+"""``/reader/{id}``: a document at the place that an answer cites.
+
+The same HTML is a page of its own and what the panel beside the chat shows (public/page/reader.js).
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from xnai.api.auth import Authority
+from xnai.api.pages import query_number
+from xnai.api.protocol import ApiRuntime
+from xnai.api.scope import allowed, require_processed
+from xnai.documents.media_types import DRAWN
+from xnai.errors import NOT_FOUND, UNAUTHORIZED
+from xnai.observability.error_reports import report
+from xnai.types import Document
+from xnai.ui.pages.places import Stretch, part_of
+from xnai.ui.pages.rendering import page_response, problem_page
+
+_MOST = 2**31
+_WIDTH = 1600  # pixels of a page's picture
+# What a person is told in the place of what a program is told.
+_WORDS = {
+    NOT_FOUND: (
+        "This document is not here",
+        "It was deleted, or it belongs to somebody else.",
+    ),
+    UNAUTHORIZED: ("Sign in to read this", "The document belongs to somebody with a key."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What of a document is asked for; ``cited`` is the page on which the passage stands.
+
+    ``page`` is 0 where a document has none, ``part`` None for the part with the passage.
+    """
+
+    page: int
+    start: int
+    end: int
+    cited: int
+    part: int | None
+
+    @property
+    def is_cited(self) -> bool:
+        """Whether the passage stands on this page."""
+        return self.page == self.cited
+
+
+class ReaderPage:
+    """The page; whoever may read a document's pages over HTTP may read them here."""
+
+    def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
+        self._runtime = runtime
+        self._authority = authority
+
+    async def show(self, request: Request) -> Response:
+        """Show a page of a document, or say why it cannot be shown."""
+        try:
+            person = self._authority.reader(request)
+            document = await allowed(self._runtime, person, "see", request.path_params["id"])
+            require_processed(document)
+            place = _place(request, document)
+            text = await self._runtime.library.page_text(document.id, place.page or None)
+            if text is None and not place.page:  # one page, which has a number
+                place = replace(place, page=1, cited=place.cited or 1)
+                text = await self._runtime.library.page_text(document.id, 1)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, a page says so
+            return _problem(exc, f"{request.url.path}?{request.url.query}")
+        if text is None:
+            return _no_page(document, place)
+        start, end = (place.start, place.end) if place.is_cited else (0, 0)
+        part = await asyncio.to_thread(part_of, text, start, end, place.part)
+        return page_response("reader.html", _values(document, place, part))
+
+
+def _place(request: Request, document: Document) -> Place:
+    """Read the place from the address.
+
+    Raises:
+        XnaiError: BAD_REQUEST, a number is none or out of its range.
+
+    """
+    start = query_number(request, "start", 0, (0, _MOST))
+    end = query_number(request, "end", start, (0, _MOST))
+    page = query_number(request, "page", 0, (0, _MOST))
+    if page == 0 and (document.page_count > 1 or document.media_type in DRAWN):
+        page = 1
+    part = query_number(request, "part", 0, (0, _MOST))
+    return Place(
+        page=page,
+        start=start,
+        end=max(start, end),
+        cited=query_number(request, "cited", page, (0, _MOST)),
+        part=part - 1 if part else None,
+    )
+
+
+def _values(document: Document, place: Place, part: Stretch) -> dict[str, Any]:
+    """Return what the template shows."""
+    drawn = document.media_type in DRAWN
+    where = f"Page {place.page} of {document.page_count}" if place.page else ""
+    if part.count > 1 and not drawn:
+        where = f"{where}{', part' if where else 'Part'} {part.number + 1} of {part.count}"
+    before, after = _neighbours(document, place, part, drawn=drawn)
+    shows_passage = place.is_cited and (bool(part.marked) or place.end <= place.start)
+    return {
+        "document": document,
+        "where": where,
+        "part": part,
+        "drawn": drawn,
+        "picture": _picture(document, place) if drawn else "",
+        "page": place.page,
+        "before": before,
+        "after": after,
+        "cited": "" if shows_passage else _here(place, place.cited, None),
+    }
+
+
+def _picture(document: Document, place: Place) -> str:
+    marked = {"start": place.start, "end": place.end} if place.is_cited else {}
+    query = urlencode({**marked, "width": _WIDTH})
+    return f"/v1/files/{document.id}/pages/{place.page}.png?{query}"
+
+
+def _neighbours(document: Document, place: Place, part: Stretch, *, drawn: bool) -> tuple[str, str]:
+    """Return the addresses of what comes before and after; empty at either end."""
+    before = after = ""
+    if part.number > 0 and not drawn:
+        before = _here(place, place.page, part.number - 1)
+    elif place.page > 1:
+        before = _here(place, place.page - 1, 0)
+    if part.number + 1 < part.count and not drawn:
+        after = _here(place, place.page, part.number + 1)
+    elif place.page and place.page < document.page_count:
+        after = _here(place, place.page + 1, 0)
+    return before, after
+
+
+def _here(place: Place, page: int, part: int | None) -> str:
+    query = {"page": page, "start": place.start, "end": place.end, "cited": place.cited}
+    return "?" + urlencode(query if part is None else {**query, "part": part + 1})
+
+
+def _no_page(document: Document, place: Place) -> Response:
+    words = f"{document.file_name} has no page {place.page}."
+    return problem_page(NOT_FOUND.status, "There is no such page", words)
+
+
+def _problem(exc: Exception, where: str) -> Response:
+    error = report(exc)
+    title, words = _WORDS.get(error.kind, ("This document cannot be shown", str(error)))
+    form = (f"/login?{urlencode({'next': where}, safe='/')}", "Sign in")
+    return problem_page(
+        error.kind.status,
+        title,
+        words,
+        reference="" if error.kind in _WORDS else error.code,
+        link=form if error.kind is UNAUTHORIZED else ("", ""),
+    )

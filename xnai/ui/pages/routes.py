@@ -1,0 +1,33 @@
+"""Installs our own pages in the application that serves the chat."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from xnai.api.auth import Authority, PagePerson
+from xnai.api.protocol import ApiRuntime
+from xnai.ui import links
+from xnai.ui.pages.reader import ReaderPage
+from xnai.ui.pages.rendering import theme_css
+
+
+def install(app: Starlette, runtime: ApiRuntime, page_person: PagePerson) -> None:
+    """Put the pages before Chainlit's catch-all; call it once, before the server starts.
+
+    Args:
+        app: the application that serves the chat.
+        runtime: the running program.
+        page_person: returns the person whose valid cookie of the page a request carries.
+
+    """
+    authority = Authority(runtime, page_person)
+    css = theme_css()
+
+    async def theme(_: Request) -> Response:
+        return Response(css, media_type="text/css", headers={"Cache-Control": "no-cache"})
+
+    app.router.routes[:0] = [
+        Route("/pages/theme.css", theme),
+        Route(f"{links.READER}/{{id}}", ReaderPage(runtime, authority).show, methods=["GET"]),
+    ]

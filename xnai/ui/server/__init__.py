@@ -1,0 +1,1 @@
+"""The server around the page: connections, HTTP with time limits, TLS."""

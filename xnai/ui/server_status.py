@@ -1,0 +1,168 @@
+"""The line at the top of every page that says how the server is doing.
+
+One task looks, once a second and only while a page is open, and tells all pages when the words have
+changed; a page that has just come is told the present ones. An idle server says nothing to nobody.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import structlog
+from chainlit.session import ws_sessions_id
+
+from xnai.api.protocol import ApiRuntime
+from xnai.breakers import ENDPOINT, MODEL
+from xnai.llm.protocol import ModelStatus
+from xnai.resilience.registry import BreakerStatus
+from xnai.resilience.states import State
+from xnai.ui.broadcast import NAMESPACE
+from xnai.ui.markdown import countdown
+
+log = structlog.get_logger(__name__)
+
+STATUS = "xnai:status"  # see public/page/status.js
+EVERY = 1.0  # seconds between two looks
+GOOD_NEWS = 8.0  # seconds that good news stays
+_COUNTED = 2.0  # seconds by which a countdown may be wrong
+_SHUT = frozenset({State.OPEN, State.FORCED_OPEN, State.HALF_OPEN})
+_AGAIN = "The model answers again. Ask once more for a full answer."
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWords:
+    """What the line says; no ``text``, no line.
+
+    ``progress`` is 0 to 1; ``next_attempt`` are the seconds to it, which the page counts down.
+    """
+
+    text: str = ""
+    progress: float | None = None
+    is_down: bool = False
+    next_attempt: float | None = None
+
+
+class ServerStatus:
+    """Looks and tells.
+
+    Args:
+        runtime: the running program.
+        sio: ``chainlit.server.sio``.
+
+    """
+
+    def __init__(self, runtime: ApiRuntime, sio: Any) -> None:
+        self._runtime = runtime
+        self._sio = sio
+        self._task: asyncio.Task[None] | None = None
+        self._told = StatusWords()
+        self._told_until = 0.0
+        self._good_news_until = 0.0
+        self._was_paused = False
+
+    def install(self, sio: Any) -> None:
+        """Tell each page that connects; call it once, after all that handles connections."""
+        handlers: dict[str, Any] = sio.handlers[NAMESPACE]
+        connected = handlers["connection_successful"]
+
+        async def tell_and_connect(sid: str, *rest: object) -> None:
+            await self._tell(self._look(), to=sid)
+            await connected(sid, *rest)
+
+        handlers["connection_successful"] = tell_and_connect
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._task = asyncio.create_task(self._watch(), name="server-status")
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def look(self) -> None:
+        """Tell all pages if the words have changed."""
+        words = self._look()
+        until = time.monotonic() + (words.next_attempt or 0.0)
+        # The page counts down by itself, unless there is another attempt to wait for.
+        is_later = words.next_attempt is not None and until > self._told_until + _COUNTED
+        if is_later or _without_countdown(words) != _without_countdown(self._told):
+            self._told, self._told_until = words, until
+            await self._tell(words)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            if not ws_sessions_id:
+                continue
+            try:
+                await self.look()
+            except Exception:
+                log.exception("the pages were not told how the server is doing")
+
+    def _look(self) -> StatusWords:
+        runtime = self._runtime
+        search = runtime.search_state
+        if search.state != "ready":
+            return StatusWords(
+                search.detail or "Opening the documents", is_down=search.state == "down"
+            )
+        shut = paused(runtime.breakers.status())
+        if shut is not None:
+            self._was_paused = True
+            return _paused_words(shut)
+        words = model_words(runtime.model.status)
+        if self._was_paused and not words.text:
+            self._was_paused = False
+            self._good_news_until = time.monotonic() + GOOD_NEWS
+        good_news = not words.text and time.monotonic() < self._good_news_until
+        return StatusWords(_AGAIN) if good_news else words
+
+    async def _tell(self, words: StatusWords, to: str | None = None) -> None:
+        await self._sio.emit("window_message", {"type": STATUS, **asdict(words)}, to=to)
+
+
+def paused(breakers: Sequence[BreakerStatus]) -> BreakerStatus | None:
+    """Return the breaker that keeps questions from every model there is, if one does."""
+    known = [one for one in breakers if one.name == MODEL or one.name.startswith(ENDPOINT)]
+    shut = [one for one in known if one.state in _SHUT]
+    return shut[0] if shut and len(shut) == len(known) else None
+
+
+def model_words(model: ModelStatus) -> StatusWords:
+    """Return what there is to say of the model; of one that is well, nothing."""
+    match model.state:
+        case "ready":
+            return StatusWords()
+        case "preparing":
+            return _preparing(model)
+        case "loading":
+            return StatusWords(model.detail or "Loading the model")
+        case _:
+            return StatusWords(model.detail or "The model is not running", is_down=True)
+
+
+def _preparing(model: ModelStatus) -> StatusWords:
+    failed = model.engine.detail if model.engine else ""
+    what = (
+        f"The model's engine: {failed}. Making the next build"
+        if failed
+        else "First start: building the model's engine for this machine"
+    )
+    share = "" if model.progress is None else f", {model.progress:.0%}"
+    left = "" if model.eta_seconds is None else f", about {countdown(model.eta_seconds)} left"
+    progress = None if model.progress is None else round(model.progress, 2)
+    return StatusWords(f"{what}{share}{left}. Documents can be searched already.", progress)
+
+
+def _paused_words(shut: BreakerStatus) -> StatusWords:
+    text = f"No answers at the moment, only passages of your documents: {shut.reason}."
+    wait = None if shut.retry_in is None else round(shut.retry_in, 1)
+    return StatusWords(text, is_down=True, next_attempt=wait)
+
+
+def _without_countdown(words: StatusWords) -> Mapping[str, object]:
+    return {**asdict(words), "next_attempt": words.next_attempt is not None}

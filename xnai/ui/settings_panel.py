@@ -1,0 +1,92 @@
+"""The settings panel of a chat."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import chainlit as cl
+from chainlit.input_widget import Select, Slider
+
+from xnai.llm.protocol import LanguageModel
+from xnai.settings import Settings
+from xnai.types import Sampling
+
+_LONGEST_ANSWER = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The choices of a user in the panel, each brought into its range."""
+
+    model: str
+    temperature: float
+    max_tokens: int
+    passages: int
+
+    @property
+    def sampling(self) -> Sampling:
+        """The sampling that these choices mean."""
+        return Sampling(max_tokens=self.max_tokens, temperature=self.temperature)
+
+
+async def show(settings: Settings, model: LanguageModel) -> None:
+    """Send the panel, with the user's earlier choices if there are any."""
+    chosen = read(settings, model, cl.context.session.chat_settings or {})
+    names = [info.name for info in model.models()] or [model.status.name]
+    await cl.ChatSettings(
+        [
+            Select(
+                id="model",
+                label="Model",
+                values=names,
+                initial_value=chosen.model if chosen.model in names else names[0],
+                description="What writes the answers; every chat on this server uses the same.",
+            ),
+            Slider(
+                id="temperature",
+                label="How freely it writes (temperature)",
+                initial=chosen.temperature,
+                min=0,
+                max=2,
+                step=0.1,
+                description="0 takes the likeliest words each time; more is freer and less exact.",
+            ),
+            Slider(
+                id="max_tokens",
+                label="Longest answer",
+                initial=chosen.max_tokens,
+                min=32,
+                max=_LONGEST_ANSWER,
+                step=32,
+                description="In tokens, of which a word has one or two: 512 fill most of a page.",
+            ),
+            Slider(
+                id="passages",
+                label="Places read for an answer",
+                initial=chosen.passages,
+                min=1,
+                max=20,
+                step=1,
+                description="Of long documents; a small model gets lost in many.",
+            ),
+        ]
+    ).send()
+
+
+def read(settings: Settings, model: LanguageModel, values: dict[str, Any]) -> Choices:
+    """Read the panel's values, which come from the browser, and bring them into their ranges."""
+    return Choices(
+        model=str(values.get("model") or model.status.name),
+        temperature=_number(values.get("temperature"), settings.temperature, 0, 2),
+        max_tokens=int(_number(values.get("max_tokens"), settings.max_tokens, 1, _LONGEST_ANSWER)),
+        passages=int(_number(values.get("passages"), settings.passages, 1, 20)),
+    )
+
+
+def _number(value: object, default: float, low: float, high: float) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]  # float() decides
+    except (TypeError, ValueError):
+        return default
+    if number != number:  # noqa: PLR0124 - NaN
+        return default
+    return min(high, max(low, number))

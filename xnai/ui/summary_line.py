@@ -1,0 +1,164 @@
+"""The one line above an answer: what is going on, and at last what the answer rests on.
+
+It opens into how the answer came about. Nothing else is put between a question and its answer, so
+nothing moves while an answer grows.
+"""
+
+import time
+from asyncio import CancelledError
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+from xnai.answering.events import (
+    Calculated,
+    Loading,
+    Parts,
+    Prompted,
+    Reading,
+    Reduced,
+    Retrieved,
+    Waiting,
+)
+from xnai.models.catalogue import shipped
+from xnai.types import Citation, Passage
+from xnai.ui import citation_links, markdown
+from xnai.ui.steps import ProgressStep, progress_step
+
+SEARCHING = "Searching your documents"
+THINKING = "Thinking"
+WRITING = "Writing the answer"
+_LONGEST_NAME = 60  # characters of a model's name
+
+Progress = Loading | Waiting | Reading | Parts
+
+
+class SummaryLine:
+    """Shows one line; each method tells it an event of the answer.
+
+    Args:
+        step: the line on the page.
+        searches: whether documents are searched for the answer.
+
+    """
+
+    def __init__(self, step: ProgressStep, *, searches: bool) -> None:
+        self._step = step
+        self._searches = searches
+        self._began = time.monotonic()
+        self._notices: list[str] = []
+        self._details: list[str] = []
+        self._reads_parts = False
+
+    async def found(self, event: Retrieved) -> None:
+        """Keep what the search has found."""
+        count = len(event.passages)
+        words = f"{count} passage{'s' if count != 1 else ''}"
+        took = markdown.duration(event.seconds)
+        self._details += (
+            f"Searched your documents: {words} in {took}.",
+            passage_list(event.passages),
+        )
+        await self._step.show(f"Found {words}")
+
+    async def progress(self, event: Progress) -> None:
+        """Say how far the work is."""
+        match event:
+            case Loading():
+                title = event.detail
+            case Waiting():
+                title = markdown.waiting(event.position, event.eta_seconds)
+            case Reading():
+                what = "Reading what was found" if self._searches else "Reading the conversation"
+                share = f": {event.done / event.total:.0%}" if event.done and event.total else ""
+                title = f"{what}{share}"
+            case Parts():
+                self._reads_parts = True
+                title = f"Reading your documents: {event.done:,} of {event.total:,} parts"
+        await self._step.show(title)
+
+    async def writes(self) -> None:
+        """Say that the answer is being written, unless the line says how much there is to read."""
+        if not self._reads_parts:
+            await self._step.show(WRITING)
+
+    def reduced(self, event: Reduced, request_id: str) -> None:
+        """Keep what the answer has to do without."""
+        title, words = markdown.reduced(event.rung, event.reason, request_id)
+        self._notices.append(title)
+        self._details.insert(0, f"**{title}.** {words}")
+
+    def calculated(self, event: Calculated) -> None:
+        """Keep what was worked out over a table, and how it was asked for."""
+        self._details.append(f"{markdown.plain(event.text)}\n\n*{markdown.plain(event.query)}*")
+
+    def left_out(self, event: Prompted) -> None:
+        """Keep what the model was not given."""
+        if event.dropped:
+            what = " and ".join(event.dropped)
+            self._details.append(f"Left out, since the model cannot read all at once: {what}.")
+
+    async def end(self, citations: Sequence[Citation], *, found: bool, model: str = "") -> None:
+        """Say what the answer rests on; ``model`` is the one that was asked, if one was."""
+        pages = len({(one.document_id, one.page) for one in citations})
+        parts = list(self._notices)
+        if not found:
+            parts.append("Not found")
+        elif pages:
+            parts.append(f"{pages} source{'s' if pages != 1 else ''}")
+        parts.append(markdown.duration(self._seconds))
+        if model:
+            parts.append(model_words(model))
+        await self._step.finish(", ".join(parts), *self._details)
+
+    async def stop(self, exc: BaseException) -> None:
+        """Say that the answer was ended before it was whole."""
+        took = markdown.duration(self._seconds)
+        end = "Stopped" if isinstance(exc, CancelledError) else "Ended"
+        await self._step.finish(f"{end} after {took}", *self._details)
+
+    async def remove(self) -> None:
+        """Remove the line; that of an answer that goes on in its own message stands below it."""
+        await self._step.remove()
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+
+@asynccontextmanager
+async def summary_line(*, searches: bool) -> AsyncGenerator[SummaryLine, None]:
+    """Show the line while the block runs, and end it whatever ends the block."""
+    async with progress_step(SEARCHING if searches else THINKING) as step:
+        line = SummaryLine(step, searches=searches)
+        try:
+            yield line
+        except BaseException as exc:
+            if not step.closed:
+                await line.stop(exc)
+            raise
+
+
+def passage_list(passages: Sequence[Passage]) -> str:
+    """Return the passages found, each with its place, which leads to the reader."""
+    rows = []
+    for number, passage in enumerate(passages, 1):
+        start, end = passage.evidence or (0, len(passage.text))
+        cited = Citation(
+            number,
+            passage.document_id,
+            passage.file_name,
+            passage.page,
+            passage.start + start,
+            passage.start + end,
+            "",
+            0.0,
+        )
+        rows.append(f"{number}. {citation_links.named(cited)}\n\n   > {markdown.excerpt(passage)}")
+    return "\n\n".join(rows)
+
+
+def model_words(name: str) -> str:
+    """Return a model's name for people: ``Qwen2.5 1.5B``."""
+    entry = shipped().find(name)
+    words = entry.title.partition(",")[0].removesuffix(" Instruct") if entry else name
+    return markdown.shorten(words.removesuffix(".gguf"), _LONGEST_NAME)

@@ -37,6 +37,12 @@ MADE = {
     r"xnai.answering.reading.structure: re.search(f'(?<![\\d.]){re.escape(place)}(?!\\d)')": [
         r"(?<![\d.])7\.1(?!\d)"
     ],
+    r"xnai.answering.tables.query: re.search(f'(?<![\\w.,]){re.escape(word)}(?![\\w]|[.,]\\d)')": [
+        r"(?<![\w.,])St\.\ Mary(?![\w]|[.,]\d)"
+    ],
+    "xnai.ui.history.former_citations: re.compile('|'.join((re.escape(name) for name in made)))": [
+        "\\[\u20601\\]|\\[\u206012\\]"
+    ],
     "xnai.answering.entity_patterns: re.compile(form)": [f"(?i){form}" for form in _KINDS.values()],
 }
 

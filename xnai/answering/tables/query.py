@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import pairwise
 
 from xnai.answering.tables.columns import Column, QueryTable
 from xnai.answering.tables.records import Row
@@ -19,16 +20,22 @@ Number = Decimal | None
 _TERM = re.compile(
     r"(?:(?P<function>SUM|AVG|MIN|MAX|COUNT)\((?P<distinct>DISTINCT )?)?(?P<column>[\w*]+)\)?"
 )
+_TEXT = r"'[^'\n]*'"
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_OPERAND = rf"(?:{_TEXT}|{_NUMBER}|\((?:{_TEXT}(?:, {_TEXT})*|{_NUMBER}(?:, {_NUMBER})*)\))"
+_OPERATOR = r"(?:=|<>|>=|<=|>|<|IN|LIKE)"
 _CONDITION = re.compile(
-    r"(?P<column>\w+) (?P<operator>=|<>|>=|<=|>|<|IN|LIKE) "
-    r"(?P<operand>\((?:'[^'\n]*'(?:, )?)+\)|\((?:-?[\d.]+(?:, )?)+\)|'[^'\n]*'|-?\d+(?:\.\d+)?)"
+    rf"\b(?P<column>\w+) (?P<operator>{_OPERATOR}) (?P<operand>{_OPERAND})"
 )
+_ONE_TERM = r"(?:\w+\((?:DISTINCT )?)?[\w*]+\)?"
+_ONE_CONDITION = rf"\w+ {_OPERATOR} {_OPERAND}"
+# Every clause is spelt out: what stands in quotes may hold the words of another one.
 _CLAUSES = (
-    r"SELECT (?P<terms>.+?)",
+    rf"SELECT (?P<terms>{_ONE_TERM}(?:, {_ONE_TERM})*)",
     r" FROM t",
-    r"(?: WHERE (?P<where>.+?))?",
+    rf"(?: WHERE (?P<where>{_ONE_CONDITION}(?: (?:AND|OR) {_ONE_CONDITION})*))?",
     r"(?: GROUP BY (?P<group>\w+))?",
-    r"(?: ORDER BY (?P<order>\S+(?: \w+\))?) (?P<way>ASC|DESC) LIMIT (?P<limit>\d))?",
+    rf"(?: ORDER BY (?P<order>{_ONE_TERM}) (?P<way>ASC|DESC) LIMIT (?P<limit>\d))?",
 )
 _QUERY = re.compile("".join(_CLAUSES))
 _COMPARES = re.compile(
@@ -40,7 +47,7 @@ _COMPARES = re.compile(
 _MOST_COMPARED = 4  # rows that a question names
 _STEM = 4  # letters that "town" and "towns" share
 _WORD = re.compile(r"\w+")
-_NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
+_NUMBERS = re.compile(_NUMBER)
 _QUOTED = re.compile(r"'([^'\n]*)'")
 _COMPARED: dict[str, Callable[[Decimal, Decimal], bool]] = {
     "=": lambda one, other: one == other,
@@ -159,9 +166,10 @@ def read_query(text: str, table: QueryTable) -> Query | None:
     if match is None:
         return None
     terms = [_term(part, table) for part in match["terms"].split(", ")]
-    joined = re.split(r" (AND|OR) ", match["where"] or "")
-    conditions = [_condition(part, table) for part in joined[::2] if part]
-    joiners = set(joined[1::2])
+    where = match["where"] or ""
+    found = list(_CONDITION.finditer(where))
+    conditions = [_condition(one, table) for one in found]
+    joiners = {where[one.end() : other.start()].strip() for one, other in pairwise(found)}
     group = table.columns.get(match["group"] or "")
     order = _term(match["order"], table) if match["order"] else None
     lacking = (match["group"] and not (group and group.repeats)) or (
@@ -191,10 +199,9 @@ def _term(text: str, table: QueryTable) -> Term | None:
     return Term(match["function"] or "", column, bool(match["distinct"])) if column else None
 
 
-def _condition(text: str, table: QueryTable) -> Condition | None:
-    match = _CONDITION.fullmatch(text)
-    column = table.columns.get(match["column"]) if match else None
-    if match is None or column is None:
+def _condition(match: re.Match[str], table: QueryTable) -> Condition | None:
+    column = table.columns.get(match["column"])
+    if column is None:
         return None
     operator, words = match["operator"], _QUOTED.findall(match["operand"])
     if not words:

@@ -21,7 +21,7 @@ _OPEN_TABLES = 12  # of a document, the last ones, that a row may belong to
 _PAIR = re.compile(r"(?P<label>[^:;|\n]{2,60}):\s+(?P<value>[^\n]{1,160}?)\.?")
 # "Invoice 10041", "Payslip no. 3": what a form that repeats begins with.
 _HEADING = re.compile(
-    r"#{0,6}\s*(?P<label>[^\W\d][^\d:;.\n]{1,40}?)\s*(?:no\.?|nr\.?|n°|№|#)?\s*"
+    r"#{0,6}\s{0,3}(?P<label>[^\W\d][^\d:;.\n]{1,40}?)\s{0,3}(?:no\.?|nr\.?|n°|№|#)?\s{0,3}"
     r"(?P<value>\d[\w./-]{0,20})",
     re.IGNORECASE,
 )

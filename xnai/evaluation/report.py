@@ -1,15 +1,17 @@
 """The figures of an evaluation as a table, and beside those of an earlier one."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from xnai.errors import EVAL_SET_INVALID, XnaiError
 from xnai.evaluation.sets import problem_of
 
-_GROUPS = ("retrieval", "answers", "plain")
-_COUNTS = frozenset({"questions", "answerable", "unanswerable"})
+_GROUPS = ("retrieval", "answers", "plain", "cases")
+_SHOWN = 160  # characters of an answer that is not right
+_BREAKDOWNS = (("by_kind", "by kind"), ("by_language", "by language of the question"))
+_COUNTS = frozenset({"questions", "answerable", "unanswerable", "cases"})
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -41,6 +43,10 @@ def table(report: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> str:
         figures = report.get(group)
         if figures:
             lines += [group, *_figures(figures, (earlier or {}).get(group) or {})]
+    for name, title in _BREAKDOWNS:
+        if report.get(name):
+            lines += [title, *_breakdown(report[name])]
+    lines += _not_right(report.get("cases_rows", ()))
     if "plain" in report:
         lines += ["against the plain prompt", *_ratios(report["answers"], report["plain"])]
     return "\n".join(lines)
@@ -53,6 +59,22 @@ def _figures(now: Mapping[str, float], before: Mapping[str, float]) -> Iterator[
         if isinstance(old, int | float):
             line += f" {_shown(name, old):>10} {value - old:>+10.3f}"
         yield line
+
+
+def _breakdown(counts: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """How many of each kind are right, and what the others are."""
+    for value, verdicts in counts.items():
+        others = ", ".join(f"{n} {v}" for v, n in verdicts.items() if n and v != "right")
+        right = f"{verdicts['right']:>4} of {sum(verdicts.values()):<4}"
+        yield f"  {value:32} {right} {others}".rstrip()
+
+
+def _not_right(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The cases that are not right, each with what was answered."""
+    for row in rows:
+        if row["verdict"] != "right":
+            text = " ".join(row["text"].split())[:_SHOWN]
+            yield f"{row['id']} {row['verdict']}: {row['question']} | {text}"
 
 
 def _ratios(ours: Mapping[str, float], plain: Mapping[str, float]) -> Iterator[str]:

@@ -7,6 +7,8 @@
 - a folder with ``paragraphs.jsonl`` (``_id``, ``text``), ``questions.jsonl`` (``_id``, ``text``,
   ``pid``, ``answers``) and perhaps ``unanswerable.jsonl``: SQuAD, flattened;
 - a BEIR folder: ``corpus.jsonl``, ``queries.jsonl`` and ``qrels.tsv`` or ``qrels/test.tsv``.
+
+Cases, which say what must and must not stand in an answer, are read by ``cases``.
 """
 
 import json
@@ -14,13 +16,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 from xnai.errors import EVAL_SET_INVALID, XnaiError
 
 Part = Literal["all", "development", "held-out"]
 
-_QUESTIONS = "questions.jsonl"
+QUESTIONS = "questions.jsonl"
 _CORPUS_COLUMNS = 3  # of qrels: query, document, gain
 
 
@@ -65,13 +67,24 @@ class EvalSet:
 
         The two halves are drawn by another hash and never share a question.
         """
-        chosen = sorted(
-            (q for q in self.questions if part in {"all", half(q.id)}),
-            key=lambda question: _hash(f"{seed}:{question.id}"),
-        )
+        chosen = drawn(self.questions, part, seed)
         known = [q for q in chosen if q.answers is None or q.answerable]
         unknown = [q for q in chosen if q.answers is not None and not q.answerable]
         return known[:count] + unknown[:unanswerable]
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+_One = TypeVar("_One", bound=_Identified)
+
+
+def drawn(questions: Sequence[_One], part: Part, seed: int) -> list[_One]:
+    """The questions of a part, in an order drawn by a hash of seed and id."""
+    own = (question for question in questions if part in {"all", half(question.id)})
+    return sorted(own, key=lambda question: _hash(f"{seed}:{question.id}"))
 
 
 def half(question_id: str) -> Part:
@@ -92,16 +105,17 @@ def load(path: Path) -> EvalSet:
         return _beir(path)
     if (path / "paragraphs.jsonl").is_file():
         return _squad(path)
-    if (path / _QUESTIONS).is_file():
-        return _files(path, path / _QUESTIONS)
-    raise _invalid(path, f"there is no {_QUESTIONS}, and no corpus.jsonl")
+    if (path / QUESTIONS).is_file():
+        return _files(path, path / QUESTIONS)
+    raise invalid(path, f"there is no {QUESTIONS}, and no corpus.jsonl")
 
 
 def _hash(text: str) -> int:
     return int.from_bytes(sha256(text.encode()).digest()[:8], "big")
 
 
-def _invalid(path: Path, problem: str) -> XnaiError:
+def invalid(path: Path, problem: str) -> XnaiError:
+    """The error of a set that cannot be read."""
     return XnaiError(EVAL_SET_INVALID, path=path, problem=problem)
 
 
@@ -112,23 +126,29 @@ def problem_of(exc: OSError | ValueError) -> str:
     return "it is no text in UTF-8" if isinstance(exc, UnicodeDecodeError) else "it is not JSON"
 
 
-def _lines(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_lines(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSONL file with the numbers of their lines, each with the texts needed.
+
+    Raises:
+        XnaiError: EVAL_SET_INVALID.
+
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise _invalid(path, problem_of(exc)) from exc
+        raise invalid(path, problem_of(exc)) from exc
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except json.JSONDecodeError as exc:
-            raise _invalid(path, f"line {number} is not JSON from sign {exc.pos + 1} on") from None
+            raise invalid(path, f"line {number} is not JSON from sign {exc.pos + 1} on") from None
         if not isinstance(row, dict):
-            raise _invalid(path, f"line {number} is no object")
+            raise invalid(path, f"line {number} is no object")
         for name in needed:
             if not isinstance(row.get(name), str):
-                raise _invalid(path, f"line {number} has no text {name!r}")
+                raise invalid(path, f"line {number} has no text {name!r}")
         yield number, row
 
 
@@ -136,17 +156,17 @@ def _answers(path: Path, number: int, row: Mapping[str, Any]) -> tuple[str, ...]
     answers = row.get("answers", row.get("answer", []))
     answers = [answers] if isinstance(answers, str) else answers
     if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers):
-        raise _invalid(path, f"line {number}: 'answers' is no list of texts")
+        raise invalid(path, f"line {number}: 'answers' is no list of texts")
     return tuple(answers)
 
 
 def _files(folder: Path, questions: Path) -> EvalSet:
-    rows = list(_lines(questions, "question"))
+    rows = list(json_lines(questions, "question"))
     names: dict[str, Path] = {}
     for number, row in rows:
         name = row.get("document")
         if name is not None:
-            names[str(name)] = _inside(folder, str(name), questions, number)
+            names[str(name)] = inside(folder, str(name), questions, number)
     if not names or any("document" not in row for _, row in rows):
         others = (p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix != ".jsonl")
         names |= {str(p.relative_to(folder)): p for p in others if not p.name.startswith(".")}
@@ -163,28 +183,34 @@ def _files(folder: Path, questions: Path) -> EvalSet:
     return EvalSet(questions.stem, documents, asked, by_document=False)
 
 
-def _inside(folder: Path, name: str, questions: Path, number: int) -> Path:
+def inside(folder: Path, name: str, questions: Path, number: int) -> Path:
+    """The file that a line of a set names, which lies in the set's folder.
+
+    Raises:
+        XnaiError: EVAL_SET_INVALID.
+
+    """
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        raise _invalid(questions, f"line {number}: there is no file {name!r} beside it")
+        raise invalid(questions, f"line {number}: there is no file {name!r} beside it")
     return path
 
 
 def _squad(folder: Path) -> EvalSet:
-    paragraphs = _lines(folder / "paragraphs.jsonl", "_id", "text")
+    paragraphs = json_lines(folder / "paragraphs.jsonl", "_id", "text")
     documents = tuple(EvalDocument(row["_id"], text=row["text"]) for _, row in paragraphs)
-    files = [folder / _QUESTIONS, folder / "unanswerable.jsonl"]
+    files = [folder / QUESTIONS, folder / "unanswerable.jsonl"]
     questions = tuple(
         EvalQuestion(row["_id"], row["text"], _answers(path, number, row), {row["pid"]: 1.0})
         for path in files
         if path.is_file()
-        for number, row in _lines(path, "_id", "text", "pid")
+        for number, row in json_lines(path, "_id", "text", "pid")
     )
     return EvalSet(folder.name, documents, questions, by_document=True)
 
 
 def _beir(folder: Path) -> EvalSet:
-    corpus = _lines(folder / "corpus.jsonl", "_id", "text")
+    corpus = json_lines(folder / "corpus.jsonl", "_id", "text")
     documents = tuple(
         EvalDocument(row["_id"], text=f"{row.get('title') or ''}\n{row['text']}".strip())
         for _, row in corpus
@@ -194,7 +220,7 @@ def _beir(folder: Path) -> EvalSet:
         gains.setdefault(query, {})[document] = gain
     questions = tuple(
         EvalQuestion(row["_id"], row["text"], None, gains[row["_id"]])
-        for _, row in _lines(folder / "queries.jsonl", "_id", "text")
+        for _, row in json_lines(folder / "queries.jsonl", "_id", "text")
         if row["_id"] in gains
     )
     return EvalSet(folder.name, documents, questions, by_document=True)
@@ -203,14 +229,14 @@ def _beir(folder: Path) -> EvalSet:
 def _judgements(folder: Path) -> Iterator[tuple[str, str, float]]:
     found = [p for p in (folder / "qrels.tsv", folder / "qrels" / "test.tsv") if p.is_file()]
     if not found:
-        raise _invalid(folder, "there is no qrels.tsv")
+        raise invalid(folder, "there is no qrels.tsv")
     for number, line in enumerate(found[0].read_text(encoding="utf-8").splitlines(), start=1):
         cells: Sequence[str] = line.split("\t")
         try:
             query, document, gain = cells[0], cells[-2], float(cells[-1])
         except (IndexError, ValueError):
             if number > 1 and line.strip():
-                raise _invalid(found[0], f"line {number} is not: query, document, gain") from None
+                raise invalid(found[0], f"line {number} is not: query, document, gain") from None
             continue
         if len(cells) >= _CORPUS_COLUMNS:
             yield query, document, gain

@@ -15,7 +15,7 @@ from xnai.documents.chunking import Chunker
 from xnai.documents.library import Library
 from xnai.documents.reembed import settle
 from xnai.errors import SEARCH_DOWN, XnaiError
-from xnai.evaluation.sets import EvalDocument, EvalSet
+from xnai.evaluation.sets import EvalDocument
 from xnai.llm.build.engine_build import EngineBuild
 from xnai.llm.engine.local_engine import LocalEngine
 from xnai.llm.protocol import LanguageModel
@@ -84,8 +84,8 @@ class Workspace:
         ids = {name: document_id for document_id, name in self.names.items()}
         return Scope(OWNER, tuple(ids.get(name, name) for name in documents))
 
-    async def fill(self, wanted: EvalSet, progress: Progress) -> None:
-        """Put the set's documents into the index, unless an index that was kept has them.
+    async def fill(self, wanted: Sequence[EvalDocument], progress: Progress) -> None:
+        """Put documents of a set into the index, unless an index that was kept has them.
 
         A file that cannot be read is noted in ``unreadable`` and the others go on.
         """
@@ -93,7 +93,7 @@ class Workspace:
             if record.status == "processed":
                 self.names[record.id] = record.file_name
         known = set(self.names.values())
-        missing = [document for document in wanted.documents if document.id not in known]
+        missing = [document for document in wanted if document.id not in known]
         texts = [document for document in missing if document.path is None]
         for start in range(0, len(texts), _BATCH):
             progress("documents", start, len(missing))

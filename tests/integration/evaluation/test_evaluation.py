@@ -54,6 +54,38 @@ def test_a_folder_with_questions_is_measured_and_compared(tmp_path):
     assert "earlier" in second.stdout
 
 
+@pytest.mark.engine
+def test_cases_are_asked_of_their_files_and_graded(tmp_path):
+    (tmp_path / "s.txt").write_text(STORY, encoding="utf-8")
+    (tmp_path / "t.txt").write_text("The harbour was built in 1811.", encoding="utf-8")
+    cases = [
+        {
+            "id": "built",
+            "files": ["s.txt"],
+            "question": QUESTIONS[0]["question"],
+            "accept": ["1954"],
+        },
+        {
+            "id": "other",
+            "files": ["t.txt"],
+            "question": QUESTIONS[0]["question"],
+            "accept": ["1954"],
+        },
+    ]
+    lines = "".join(json.dumps(case) + "\n" for case in cases)
+    (tmp_path / "cases.jsonl").write_text(lines, encoding="utf-8")
+
+    done = run(tmp_path / "cases.jsonl", "--json")
+
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    rows = {row["id"]: row for row in report["cases_rows"]}
+    # The bundled model is too small to answer, so its quotations are hedged.
+    assert (rows["built"]["verdict"], rows["built"]["holds"]) == ("hedged", True)
+    assert not rows["other"]["holds"]
+    assert report["cases"]["cases"] == 2
+
+
 def test_files_of_one_name_in_two_folders_are_both_searched(tmp_path):
     contents = {"a/x.md": "The lighthouse was built in 1954.", "b/x.md": "Bread is baked daily."}
     for name, text in contents.items():

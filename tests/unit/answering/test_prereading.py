@@ -12,6 +12,7 @@ from rig.waiting import eventually
 from xnai.answering.reading import prereading
 from xnai.answering.reading.prereading import WISHES, Prereader
 from xnai.answering.reading.prompt import head
+from xnai.answering.tables import writing
 from xnai.errors import MODEL_CRASHED, XnaiError
 from xnai.llm.protocol import Completion, Finished
 from xnai.types import Passage, Scope, Usage
@@ -67,20 +68,21 @@ async def ahead():
     await reader.close()
 
 
-async def test_the_head_is_read_once_and_then_what_was_wished(ahead):
+async def test_what_prompts_begin_with_is_read_once_and_then_what_was_wished(ahead):
     reader, model = ahead
     model.free.set()
-    await until(lambda: len(model.asked) == 1)
+    await until(lambda: len(model.asked) == 2)
     assert model.asked[0].messages[:-1] == head()
+    assert model.asked[1].messages[:-1] == writing.head()
 
     reader.wish(Scope("a"))
-    await until(lambda: len(model.asked) == 2)
+    await until(lambda: len(model.asked) == 3)
 
-    assert RENT in texts(model)[1]
-    assert model.asked[1].messages[: len(head())] == head()
-    assert model.asked[1].sampling.max_tokens == 1
+    assert RENT in texts(model)[2]
+    assert model.asked[2].messages[: len(head())] == head()
+    assert model.asked[2].sampling.max_tokens == 1
     await asyncio.sleep(0.05)
-    assert len(model.asked) == 2
+    assert len(model.asked) == 3
 
 
 async def test_a_question_ends_a_reading_which_begins_again_behind_it(ahead):
@@ -94,9 +96,9 @@ async def test_a_question_ends_a_reading_which_begins_again_behind_it(ahead):
         assert len(model.asked) == 1
 
     model.free.set()
-    await until(lambda: len(model.asked) == 3)
+    await until(lambda: len(model.asked) == 4)
     assert texts(model)[0] == texts(model)[1] == "Question:"
-    assert RENT in texts(model)[2]
+    assert RENT in texts(model)[3]
 
 
 async def test_of_two_questions_at_once_both_must_have_their_answers(ahead):
@@ -129,7 +131,7 @@ async def test_of_very_many_wishes_the_latest_are_kept_and_come_first():
     await until(lambda: not reader._wishes)
     await reader.close()
 
-    assert len(model.asked) == 1 + WISHES
+    assert len(model.asked) == 2 + WISHES
 
 
 @pytest.mark.parametrize(

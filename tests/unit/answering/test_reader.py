@@ -104,6 +104,7 @@ async def test_small_talk_over_several_files_is_answered_once():
 async def test_files_are_compared_by_the_lines_that_each_has_for_the_question():
     model = ReplyModel(
         replies=[
+            " What is the rent?",
             "Source: [1] 4.1 The monthly rent is 4,650 euros.",
             "Source: [1] 4.1 The monthly rent is 900 euros.",
             "Source: none",
@@ -113,12 +114,25 @@ async def test_files_are_compared_by_the_lines_that_each_has_for_the_question():
 
     events = await answer(model, [LEASE, OFFICE, GARDEN], question("Which rent is higher?"))
 
+    assert prompt(model.asked[0]) == "Question: Which rent is higher?"
+    assert all(prompt(one).endswith("\nQuestion: What is the rent?") for one in model.asked[1:4])
     last = prompt(model.asked[-1])
+    assert last.endswith("\nQuestion: Which rent is higher?")
     assert {"4,650", "900"} <= set(last.split())
     assert not {"Roses", "deposit"} & set(last.split())
     assert events[-1].route == "read compared"
     assert text_of(events).startswith("The rent of lease.pdf is higher, 4,650 euros. [1]")
-    assert events[-1].usage.prompt_tokens == 400
+    assert events[-1].usage.prompt_tokens == 500
+
+
+@pytest.mark.parametrize("written", ["", "The rent of lease.pdf is higher.", "Rent? " * 60])
+async def test_what_is_no_question_to_one_file_leaves_the_question_as_it_was(written):
+    asked = "Which rent is higher?"
+    model = ReplyModel(replies=[written, *["Source: [1] rent"] * 2, "Source: [1]\nAnswer: None."])
+
+    await answer(model, [LEASE, OFFICE], question(asked))
+
+    assert all(prompt(one).endswith(f"Question: {asked}") for one in model.asked)
 
 
 async def test_a_file_that_is_named_is_read_with_the_others():

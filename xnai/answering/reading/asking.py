@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from xnai.answering.events import Event, Reading, Token, Waiting
-from xnai.answering.reading import second_look
+from xnai.answering.reading import comparing, second_look
 from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
 from xnai.answering.reading.prompt import reading_messages
 from xnai.answering.reading.reply import STOPS, ModelReply
@@ -83,12 +83,22 @@ class Asking:
         if telling.asks_again and self.run.model.capabilities.logprobs:
             telling.correct(await self._second_look(telling.quoted))
 
-    async def quoted(self, sheet: Sheet) -> list[NumberedLine]:
-        """The lines that are quoted for the question, without an answer."""
+    async def to_one(self) -> str:
+        """The question, as it is put to one of the documents that it compares."""
+        question = self.run.question
+        messages = comparing.messages(question.text)
+        if not messages:
+            return question.text
+        written = await self._written(messages, comparing.sampling(question.sampling))
+        return comparing.question_to_one(written, question.text)
+
+    async def quoted(self, sheet: Sheet, question: str) -> list[NumberedLine]:
+        """The lines that are quoted for a question, without an answer."""
         sampling = replace(self._sampling(), max_tokens=_QUOTE_TOKENS, logprobs=None)
         sampling = replace(sampling, stop=(*sampling.stop, _STOP))
         reply = ModelReply()
-        reply.feed(await self._written(self._messages(sheet), sampling))
+        messages = reading_messages(sheet.text, self.history, question)
+        reply.feed(await self._written(messages, sampling))
         reply.finish()
         return quoted_lines(reply.source, sheet)[:_NARROWED]
 

@@ -1,7 +1,7 @@
 """Reads ahead while nobody asks, so that a question costs its own tokens only.
 
-The engine keeps what it has read of a prompt. What every prompt begins with is read as soon as a
-model is there, and the documents of a chat as soon as they are processed; a question that comes
+The engine keeps what it has read of a prompt. What prompts begin with is read as soon as a model
+is there, and the documents of a chat as soon as they are processed; a question that comes
 meanwhile has the machine for itself, and the reading begins again when it is answered.
 """
 
@@ -17,6 +17,7 @@ from xnai.answering.quoting import is_able
 from xnai.answering.reading.files import MOST_FILES, by_file
 from xnai.answering.reading.gather import WHOLE_TOKENS, Gatherer
 from xnai.answering.reading.prompt import head, reading_messages
+from xnai.answering.tables import writing
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import XnaiError
 from xnai.llm.protocol import Completion, LanguageModel
@@ -49,7 +50,7 @@ class Prereader:
         self._asking = 0
         self._reading: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._head_of = ""  # the model that has read the head
+        self._head_of = ""  # the model that has read what prompts begin with
 
     def start(self) -> None:
         """Begin in the background."""
@@ -132,6 +133,7 @@ class Prereader:
     async def _read(self, scope: Scope | None) -> None:
         if scope is None:
             await self._prefill((*head(), Message("user", "Question:")))
+            await self._prefill((*writing.head(), Message("user", "Here is another table.")))
             return
         sheet = await self._gatherer.whole(self._model, scope, WHOLE_TOKENS)
         if sheet is None or not sheet.lines:

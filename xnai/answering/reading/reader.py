@@ -128,7 +128,8 @@ async def _narrowed(asking: Asking, sheet: Sheet, over: Over) -> Sheet:
     """The lines that each file has for what is compared, if any has; else all."""
     if over != "compared":
         return sheet
-    kept = [line for one in by_file(sheet) for line in await asking.quoted(one.sheet)]
+    question = await asking.to_one()
+    kept = [line for one in by_file(sheet) for line in await asking.quoted(one.sheet, question)]
     return of_lines(kept) if kept else sheet
 
 

@@ -21,10 +21,15 @@ _SYSTEM = (
 _EXAMPLES = Path(__file__).with_name("examples.txt")
 
 
+def head() -> tuple[Message, ...]:
+    """The messages that are the same for every table: the task and its examples."""
+    return (Message("system", _SYSTEM), *example_turns(_EXAMPLES))
+
+
 def messages(table: QueryTable, question: str) -> tuple[Message, ...]:
-    """The prompt; all but its end is the same for every table."""
+    """The whole prompt: head, table, question."""
     shown = f"Here is another table.\n{_shown(table, question)}\n\n{question}"
-    return (Message("system", _SYSTEM), *example_turns(_EXAMPLES), Message("user", shown))
+    return (*head(), Message("user", shown))
 
 
 def _shown(table: QueryTable, question: str) -> str:

@@ -67,12 +67,12 @@ class Asking:
         return self._completion(messages, sampling), tokens
 
     def is_over(self, event: CompletionEvent, telling: Telling, tokens: int) -> bool:
-        """Count an event of a completion over so many tokens; tell whether no answer will come."""
+        """Count an event of a completion over so many tokens; tell whether no more is wanted."""
         self.count.written += isinstance(event, TokenText)
         if isinstance(event, Finished):
             self.count.add(event.usage)
             self.count.reason = event.reason
-        elif telling.is_refused or telling.quotes_too_much:
+        elif telling.is_refused or telling.quotes_too_much or telling.is_full:
             # It is ended here, and tells no usage: a text is a token or a few.
             self.count.add(Usage(tokens, self.count.written))
             return True

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from xnai.answering.events import Outcome, Token
 from xnai.answering.evidence import NOT_FOUND
 from xnai.answering.reading.asking import cited
-from xnai.answering.reading.files import by_file
+from xnai.answering.reading.files import Over, by_file
 from xnai.answering.reading.lines import Sheet
 from xnai.answering.reading.telling import Telling
 from xnai.types import Citation
@@ -44,23 +44,39 @@ class Told:
         return ready
 
 
-def over_all(question: str, sheet: Sheet, told: Told) -> Iterator[Telling]:
+def plan(
+    over: Over, question: str, sheet: Sheet, told: Told, most: int | None = None
+) -> Iterator[Telling]:
+    """The readings of a question, see ``asked_over``; ``most`` sentences are told in each."""
+    readings = over_each if over == "each" else over_all
+    return readings(question, sheet, told, most)
+
+
+def nothing(told: Told) -> Iterator[Telling]:
+    """No reading at all, for what is asked for is certainly not there."""
+    told.say([Token(NOT_FOUND)])
+    return iter(())
+
+
+def over_all(question: str, sheet: Sheet, told: Told, most: int | None = None) -> Iterator[Telling]:
     """Read all lines at once; where many are quoted and no answer comes, read these."""
-    telling = Telling(question, sheet)
+    telling = Telling(question, sheet, most=most)
     yield telling
     if (less := telling.narrower()) is not None:
-        telling = Telling(question, less)
+        telling = Telling(question, less, most=most)
         yield telling
     told.say(list(cited(telling, telling.finish())))
     told.outcome, told.citations = telling.outcome, list(telling.citations)
 
 
-def over_each(question: str, sheet: Sheet, told: Told) -> Iterator[Telling]:
+def over_each(
+    question: str, sheet: Sheet, told: Told, most: int | None = None
+) -> Iterator[Telling]:
     """Read each file by itself, and name those that answer."""
     told.holds = True
     files = by_file(sheet)
     for one in files:
-        telling = Telling(question, one.sheet, len(told.citations) + 1)
+        telling = Telling(question, one.sheet, len(told.citations) + 1, most)
         yield telling
         text = told.held() + "".join(telling.finish())
         if telling.outcome == "chat" and one is files[0]:

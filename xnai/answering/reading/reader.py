@@ -6,17 +6,21 @@ is shown as an answer at all.
 """
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from xnai.answering.events import Calculated, Done, Event, Prompted, Token
 from xnai.answering.evidence import evidence
 from xnai.answering.reading.asking import SOURCE_TOKENS, Asking, Count, shown_of
 from xnai.answering.reading.files import Over, asked_over, by_file
 from xnai.answering.reading.gather import Gathered, Gatherer
+from xnai.answering.reading.length import most_sentences
 from xnai.answering.reading.lines import Sheet, of_lines
-from xnai.answering.reading.plans import Told, over_all, over_each
+from xnai.answering.reading.named import names_no_row, with_named
+from xnai.answering.reading.plans import Told, nothing, plan
 from xnai.answering.reading.tabled import calculation_for, texts_of, with_calculation
+from xnai.answering.reading.telling import Telling
 from xnai.answering.run import AnswerRun
 from xnai.answering.tables.calculation import Calculation
 from xnai.documents.protocol import DocumentLibrary
@@ -25,6 +29,7 @@ from xnai.types import Message
 _LEAST_ROOM = 200  # tokens for documents, however little a model has
 _HEAD_TOKENS = 1300  # of the system text and its examples
 LEAST_CONTEXT = 2048  # tokens; with fewer there is no room for documents behind the examples
+_ROOMY = 4096  # tokens of a context that has room for rows that are told twice
 _ANSWER_SHARE = 3  # of which at most one part of the context is kept for the answer
 _MARKS = re.compile(r"\s?\[(?:\d{1,3}|\?)\]")
 _TURNS = 6  # messages of the history that are kept
@@ -48,14 +53,12 @@ class Reader:
         asking, told = Asking(run, _recent(run.question.history), Count()), Told()
         calculation = await run.within(calculation_for(run, asking, self._library))
         gathered = await run.within(self._gathered(asking, calculation))
-        sheet = gathered.sheet
         if calculation is not None:
             yield Calculated(calculation.text, calculation.query)
-            sheet = with_calculation(sheet, calculation)
-        over = asked_over(sheet, run.question.text, summary=run.whole is not None)
-        sheet = await _narrowed(asking, sheet, over)
-        plan = over_each if over == "each" else over_all
-        for telling in plan(run.question.text, sheet, told):
+            sheet = with_calculation(gathered.sheet, calculation)
+            gathered = replace(gathered, sheet=sheet)
+        over = asked_over(gathered.sheet, run.question.text, summary=run.whole is not None)
+        for telling in await _plan(asking, told, gathered, over, calculation):
             for token in told.drain():
                 yield token
             if not telling.sheet.lines:
@@ -122,6 +125,24 @@ async def _room(run: AnswerRun, history: Sequence[Message]) -> int:
     context = model.context_tokens
     answer = min(question.sampling.max_tokens + SOURCE_TOKENS, context // _ANSWER_SHARE)
     return max(_LEAST_ROOM, context - _HEAD_TOKENS - answer - sum(spoken))
+
+
+async def _plan(
+    asking: Asking, told: Told, gathered: Gathered, over: Over, calculation: Calculation | None
+) -> Iterator[Telling]:
+    """In which readings the question is answered."""
+    run = asking.run
+    question = run.question.text
+    whole = gathered.share >= 1
+    certain = calculation is not None and calculation.is_certain
+    if certain or (whole and names_no_row(gathered.sheet, question)):
+        return nothing(told)
+    sheet = await _narrowed(asking, gathered.sheet, over)
+    roomy = run.model.context_tokens >= _ROOMY
+    if calculation is None and over == "all" and run.whole is None and roomy:
+        sheet = with_named(sheet, question)
+    most = most_sentences(question, sheet, summary=run.whole is not None)
+    return plan(over, question, sheet, told, most)
 
 
 async def _narrowed(asking: Asking, sheet: Sheet, over: Over) -> Sheet:

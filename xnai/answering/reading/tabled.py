@@ -20,6 +20,7 @@ from xnai.answering.tables.calculation import Calculation, calculated, missing
 from xnai.answering.tables.columns import QueryTable
 from xnai.answering.tables.intent import asks_for_calculation, best_table
 from xnai.answering.tables.query import (
+    counting_rows,
     counts_what_is_asked,
     missing_name,
     read_query,
@@ -52,7 +53,7 @@ async def calculation_for(
     pages = (await library.pages(scope, _CHARACTERS)).pages
     asked = "\n".join([*(before.content for before in leant_on(question)), question.text])
     prepared = await asyncio.to_thread(_prepared, pages, asked) if pages else None
-    if prepared is None:
+    if prepared is None or pages is None:
         return None
     table, messages, grammar = prepared
     try:
@@ -62,7 +63,7 @@ async def calculation_for(
             raise
         _log.warning("a table's grammar was refused", columns=len(table.columns))
         return None
-    return await asyncio.to_thread(_worked_out, written, table, asked)
+    return await asyncio.to_thread(_worked_out, written, table, asked, pages)
 
 
 def texts_of(calculation: Calculation) -> list[str]:
@@ -80,13 +81,15 @@ def _prepared(
     return table, writing.messages(table, asked), writing.grammar(table)
 
 
-def _worked_out(written: str, table: QueryTable, asked: str) -> Calculation | None:
+def _worked_out(
+    written: str, table: QueryTable, asked: str, pages: Sequence[PageText]
+) -> Calculation | None:
     if (name := missing_name(written, table, asked)) is not None:
-        return missing(name, table, written)
+        return missing(name, table, written, "\n".join(page.text for page in pages))
     query = read_query(written, table)
     if query is None or not counts_what_is_asked(query, asked):
         return None
-    return calculated(with_all_named(query, asked), written)
+    return calculated(counting_rows(with_all_named(query, asked), asked), written)
 
 
 def with_calculation(sheet: Sheet, calculation: Calculation) -> Sheet:

@@ -61,12 +61,16 @@ class Telling:
         question: what was asked.
         sheet: the lines that the model has.
         first: the number of its first citation.
+        most: sentences that are told; None: all.
 
     """
 
-    def __init__(self, question: str, sheet: Sheet, first: int = 1) -> None:
+    def __init__(
+        self, question: str, sheet: Sheet, first: int = 1, most: int | None = None
+    ) -> None:
         self._question = question
         self._first = first
+        self._most = most
         self.sheet = sheet
         self._reply = ModelReply()
         self._proof: Proof | None = None
@@ -88,6 +92,11 @@ class Telling:
     def is_refused(self) -> bool:
         """Whether the model has said that no line answers; what it adds is not needed."""
         return self._reply.quotes_nothing and bool(self._reply.source)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many sentences were told as may be."""
+        return self._most is not None and self._shown >= self._most
 
     @property
     def quotes_too_much(self) -> bool:
@@ -183,7 +192,7 @@ class Telling:
         space = sentence[len(body) :]
         # The numbers of lines that a model adds are none of the citations that a reader sees.
         body, computed = worked_out(_MARK.sub("", body))
-        if self.outcome == "quoted":
+        if self.outcome == "quoted" or self.is_full:
             return
         if self._code or (_FENCE.match(sentence) and (self._shown or not self.quoted)):
             yield sentence + self._of_code(sentence)

@@ -1,5 +1,6 @@
 """The result of a query in words, with the calculation and the rows it stands on."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
@@ -18,6 +19,7 @@ _FEW_ROWS = 2  # that are told beside what was counted or added up over them
 _MOST_CELLS = 12  # of a row that is told
 _MOST_GROUPS = 3  # beyond those that were asked for, where they have an order
 _PLACES = 2  # of a quotient, at least
+_WORD = re.compile(r"\w+")
 _WORDS = {"SUM": "sum", "AVG": "average", "MIN": "lowest", "MAX": "highest", "COUNT": "number"}
 
 
@@ -26,12 +28,14 @@ class Calculation:
     """What was worked out: a sentence, the query it answers, and the rows it stands on.
 
     ``is_missing``: it says that the table has no such row; ``rows`` has the first one then.
+    ``is_certain``: nor does it stand anywhere else, so there is nothing to be answered.
     """
 
     text: str
     query: str
     rows: tuple[Row, ...]
     is_missing: bool = False
+    is_certain: bool = False
 
 
 def calculated(query: Query, written: str) -> Calculation | None:
@@ -45,13 +49,21 @@ def calculated(query: Query, written: str) -> Calculation | None:
     return Calculation(text[:_LONGEST], written, used[:_MOST_CITED])
 
 
-def missing(name: MissingName, table: QueryTable, written: str) -> Calculation:
-    """Say that a table has no row of the name that a question asks for."""
+def missing(name: MissingName, table: QueryTable, written: str, texts: str) -> Calculation:
+    """Say that a table has no row of the name that a question asks for.
+
+    That is certain where all words of the name stand in the documents' texts, but never together:
+    a name in another language, or of another kind, may be there by another one.
+    """
     text = (
         f"This is not in the documents: no row of the table in {table.file_name} has "
         f"{name.column.label}: {name.word}"
     )
-    return Calculation(text, written, table.rows[:1], is_missing=True)
+    folded, wanted = texts.casefold(), name.word.casefold()
+    words = _WORD.findall(wanted)
+    known = set(_WORD.findall(folded))
+    certain = len(words) > 1 and wanted not in folded and all(word in known for word in words)
+    return Calculation(text, written, table.rows[:1], is_missing=True, is_certain=certain)
 
 
 def _told(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:

@@ -12,12 +12,17 @@ from xnai.answering.tables.records import Records, Row
 _LONGEST_NAME = 40
 _CLOSE = 0.8  # of the letters of a value that a misspelt one shares with it
 _MOST_COMPARED = 2000  # values that a misspelt one is compared with: a tenth of a second
+_FIGURES = re.compile(r"\d+")
 _BEGINNINGS = re.compile(r"\d+|\b[^\W\d]")  # whole figures, and the first letters of words
 _TOTAL = re.compile(
     r"\W*(?:grand |sub)?-?(?:totals?|sums?|summen?|gesamt\w*|insgesamt|total général|totaux|"
     r"totale|итого|всего|合计|总计|合計|総計|المجموع)\W*",
     re.IGNORECASE,
 )
+
+
+def _figures(text: str) -> list[str]:
+    return _FIGURES.findall(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +46,30 @@ class Column:
     values: tuple[str, ...]
     repeats: bool
 
+    @property
+    def names(self) -> bool:
+        """Whether its cells are names or words, and neither numbers nor dates."""
+        text = "".join(self.values)
+        return self.numbers is None and sum(map(str.isalpha, text)) > sum(map(str.isdigit, text))
+
     def number(self, row: Row) -> Decimal | None:
         """The number in a row; None if it has none."""
         cell = row.cells.get(self.label, "")
         return self.numbers.read(cell) if self.numbers else None
 
     def value_like(self, wanted: str) -> str | None:
-        """The value that is meant by a word, which may be misspelt; None if there is none."""
+        """The value that is meant by a word, which may be misspelt; None if there is none.
+
+        A word may say more than the value: "North region" is "North".
+        """
         folded = {value.casefold(): value for value in self.values}
         word = wanted.casefold().strip()
         if word in folded:
             return folded[word]
+        padded = f" {word} "
+        within = [one for one in folded if f" {one} " in padded and _figures(one) == _figures(word)]
+        if within:
+            return folded[max(within, key=len)]
         # "Works 50" is no misspelt "Works 65", and "West" is no misspelt "East".
         begin = _BEGINNINGS.findall(word)
         folded = {one: value for one, value in folded.items() if _BEGINNINGS.findall(one) == begin}

@@ -42,6 +42,11 @@ _COMPARES = re.compile(
     r"menos|mayor|menor)\b",
     re.IGNORECASE,
 )
+_DIFFERENT = re.compile(
+    r"\b(?:different|distinct|unique|verschieden\w*|unterschiedlich\w*|différent\w*|"
+    r"diferentes?|distint[oa]s?|divers[ie]|различн\w*|разных)\b|不同|異なる|مختلف",
+    re.IGNORECASE,
+)
 _MOST_COMPARED = 4  # rows that a question names
 _STEM = 4  # letters that "town" and "towns" share
 _WORD = re.compile(r"\w+")
@@ -238,6 +243,23 @@ def missing_name(text: str, table: QueryTable, question: str) -> MissingName | N
             if column.value_like(word) is None:
                 return MissingName(column, word)
     return None
+
+
+def counting_rows(query: Query, question: str) -> Query:
+    """Count cells, not different ones, where they are dates or numbers and "different" is not said.
+
+    Asked for the number of notices, a model counts the different ones of the column "Notice", in
+    which their dates stand.
+    """
+    if _DIFFERENT.search(question):
+        return query
+    terms = tuple(
+        replace(term, distinct=False)
+        if term.distinct and term.column is not None and not term.column.names
+        else term
+        for term in query.terms
+    )
+    return replace(query, terms=terms)
 
 
 def counts_what_is_asked(query: Query, question: str) -> bool:

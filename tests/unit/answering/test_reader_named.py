@@ -1,0 +1,145 @@
+"""What a question names, what is not there, and how long an answer is: over the whole pipeline."""
+
+import pytest
+from fakes import ReplyModel, ShelfLibrary
+
+from xnai.answering.events import Question, Token
+from xnai.answering.evidence import NOT_FOUND
+from xnai.answering.pipeline import Pipeline
+from xnai.types import Passage, Scope
+
+REFUSAL = "Source: none\nAnswer: This is not in your documents."
+
+
+def passage(text: str, page: int | None = 1, name: str = "lease.pdf"):
+    return Passage("d1", name, page, 0, len(text), text, 0.9)
+
+
+def question(text: str) -> Question:
+    return Question(text, "r1", "u1", scope=Scope("thread:1"))
+
+
+async def answer(model, shelf, asked):
+    return [event async for event in Pipeline(ShelfLibrary(shelf), model).answer(asked)]
+
+
+def text_of(events) -> str:
+    return "".join(event.text for event in events if isinstance(event, Token))
+
+
+def prompt(completion) -> str:
+    return completion.messages[-1].content
+
+
+WORKS = "\n".join(
+    f"Company: {name} Works {number}; Staff: {number + 10}; From: {number} May."
+    for number in range(1, 10)
+    for name in ("Holm", "Sund")
+)
+REGISTER = passage(WORKS, name="register.pdf")
+
+
+async def test_rows_that_a_question_names_are_told_once_more_before_it():
+    model = ReplyModel(replies=["Source: [19]\nAnswer: From 4 May."])
+
+    events = await answer(model, [REGISTER], question("When does it begin at Sund Works 4?"))
+
+    lines = prompt(model.asked[0]).split("\n\nQuestion:")[0].splitlines()
+    assert lines[-1] == "[19] Company: Sund Works 4; Staff: 14; From: 4 May."
+    assert sum("Company" in line for line in lines) == 18 + 1
+    assert text_of(events) == "From 4 May. [1]"
+    assert events[-1].citations[0].quote.startswith("Company: Sund Works 4;")
+
+
+@pytest.mark.parametrize("asked", ["When does it begin?", "When does it begin at Fjell Works 4?"])
+async def test_without_a_row_that_is_named_nothing_is_told_twice(asked):
+    model = ReplyModel(replies=["Source: none\nAnswer: This is not in your documents."])
+
+    await answer(model, [REGISTER], question(asked))
+
+    assert prompt(model.asked[0]).count("Company:") == 18
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"), [("Sund Works 50", 1), ("Fjell Works 4", 2), ("Sund Works 4", 2)]
+)
+async def test_a_name_whose_words_stand_nowhere_together_is_not_in_the_documents(name, asked):
+    replies = [f"SELECT staff FROM t WHERE company = '{name}'", REFUSAL]
+    model = ReplyModel(replies=replies)
+    shelf = [REGISTER, passage("There are 50 seats.", 2, name="register.pdf")]
+
+    events = await answer(model, shelf, question(f"How many staff has {name}?"))
+
+    assert (len(model.asked), events[-1].outcome) == (asked, "not_found")
+    assert text_of(events) == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("Summarise this document.", 3),
+        ("Summarise this document in two sentences.", 2),
+        ("Fasse das Dokument in einem Satz zusammen.", 1),
+    ],
+)
+async def test_a_summary_is_as_long_as_asked_and_else_shorter_than_its_text(asked, told):
+    text = "The hall is big.\nIt is heated.\nThe crane works.\nThe rent is 900.\nIt has a roof."
+    reply = "Source: [1] [2] [3] [4] [5]\nAnswer: " + " ".join(text.splitlines())
+    model = ReplyModel(replies=[reply])
+
+    events = await answer(model, [passage(text)], question(asked))
+
+    assert text_of(events).count(". [") == told
+    assert events[-1].outcome == "answered"
+
+
+ROSTER = (
+    "Hall: Hall 1; Day: Monday; Early: Holm.\nHall: Hall 1; Day: Tuesday; Early: Moss.\n"
+    "Hall: Hall 2; Day: Monday; Early: Sund.\nHall: Hall 2; Day: Tuesday; Early: Lark."
+)
+POLICY = (
+    "# 4. Expenses\n4.1 Receipts are handed in.\n4.2 Taxi fares are refunded\nat night.\n"
+    "4.3 Tips are not refunded.\n# 5. Accidents\n5.1 Accidents are reported.\n6 Signed\n7 End"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "told"),
+    [
+        (
+            ROSTER,
+            "Who is early on Tuesday in hall 1?",
+            ["Hall: Hall 1; Day: Tuesday; Early: Moss."],
+        ),
+        (ROSTER, "Who is early in hall 3?", []),
+        (POLICY, "What does section 4.2 say?", ["4.2 Taxi fares are refunded", "at night."]),
+        (POLICY, "What does section 5 say?", ["# 5. Accidents", "5.1 Accidents are reported."]),
+        (POLICY, "What does section 9 say?", []),
+    ],
+)
+async def test_lines_that_are_named_stand_behind_the_others(text, asked, told):
+    model = ReplyModel(replies=[REFUSAL])
+
+    await answer(model, [passage(text)], question(asked))
+
+    lines = prompt(model.asked[0]).split("\n\nQuestion:")[0].splitlines()[2:]
+    own = len(text.splitlines())
+    assert [line.split("] ", 1)[1] for line in lines[own:]] == told
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "requests"),
+    [
+        (ROSTER, "Who is early on Wednesday in hall 1?", 0),
+        (ROSTER, "Wer hat mittwochs oder am Mittwoch Frühdienst?", 0),
+        (f"{ROSTER}\nNobody comes on Wednesday.", "Who is early on Wednesday?", 1),
+        (ROSTER, "Wer hat am Dienstag Frühdienst?", 1),
+        ("Open from Monday to Friday.", "When does it open on Wednesday?", 1),
+    ],
+)
+async def test_a_day_that_a_table_of_days_has_not_is_not_there(text, asked, requests):
+    model = ReplyModel(replies=[REFUSAL])
+
+    events = await answer(model, [passage(text)], question(asked))
+
+    assert (len(model.asked), events[-1].outcome) == (requests, "not_found")

@@ -1,0 +1,108 @@
+"""What a question names: rows of a table by their cells, sections by their numbers.
+
+A small model that has a hundred lines before it picks a neighbour of the right one. The row whose
+cells stand in the question, the section whose number it gives, are put behind the other lines once
+more, where a model looks first. Nothing is taken away.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from xnai.answering.reading.lines import NumberedLine, Sheet, of_lines
+from xnai.answering.reading.structure import asked_numbers, leading_number
+from xnai.answering.tables.records import cells_of
+from xnai.text.weekdays import weekdays_in
+
+_LEAST_ROWS = 4  # of fewer a model overlooks none
+_MOST_ROWS = 3  # that fit what is named; of more the question names none
+_MOST_LINES = 12  # of a section
+_SHORTEST = 3  # characters of a cell that can be a name
+_WORDS = re.compile(r"\w+")
+
+Row = tuple[NumberedLine, Mapping[str, str]]
+
+
+def with_named(sheet: Sheet, question: str) -> Sheet:
+    """The lines with those behind them that a question names."""
+    named = [*_sections(sheet.lines, asked_numbers(question)), *_rows(sheet.lines, question)]
+    return of_lines([*sheet.lines, *named]) if named else sheet
+
+
+def names_no_row(sheet: Sheet, question: str) -> bool:
+    """Whether a question names a day that a table of days has not, nor any other line.
+
+    Asked who works on Wednesday, a small model answers with the row of Tuesday.
+    """
+    asked = weekdays_in(question)
+    if not asked:
+        return False
+    has_days = any(
+        all(any(map(weekdays_in, cells.values())) for _, cells in rows)
+        for rows in _tables(sheet.lines)
+    )
+    return has_days and not asked & weekdays_in(sheet.told)
+
+
+def _sections(lines: Sequence[NumberedLine], numbers: frozenset[str]) -> list[NumberedLine]:
+    """The lines of the sections of those numbers, those of their own parts among them."""
+    found: list[NumberedLine] = []
+    inside = False
+    for line in lines if numbers else ():
+        own = leading_number(line.text)
+        if own:
+            inside = any(own == number or own.startswith(f"{number}.") for number in numbers)
+        if inside:
+            found.append(line)
+    return found if len(found) <= min(_MOST_LINES, len(lines) // 2) else []
+
+
+def _rows(lines: Sequence[NumberedLine], question: str) -> list[NumberedLine]:
+    """The rows whose cells stand in the question: in every column of which it names one."""
+    asked = f" {_plain(question)} "
+    found: list[NumberedLine] = []
+    for rows in _tables(lines):
+        named = _named_cells(rows, asked)
+        if not named:
+            continue
+        fitting = [
+            line
+            for line, cells in rows
+            if all(_plain(cells.get(label, "")) in values for label, values in named.items())
+        ]
+        if len(fitting) <= _MOST_ROWS:
+            found += fitting
+    return list(dict.fromkeys(found))[:_MOST_ROWS]
+
+
+def _tables(lines: Sequence[NumberedLine]) -> Iterator[list[Row]]:
+    """The rows by their labels, where there are enough."""
+    tables: dict[tuple[str, ...], list[Row]] = {}
+    for line in lines:
+        if (cells := cells_of(line.text)) is not None:
+            tables.setdefault(tuple(cells), []).append((line, cells))
+    yield from (rows for rows in tables.values() if len(rows) >= _LEAST_ROWS)
+
+
+def _named_cells(rows: Sequence[Row], asked: str) -> dict[str, set[str]]:
+    """The cells that stand in a question, by the labels of their columns."""
+    found: dict[str, set[str]] = {}
+    for _, cells in rows:
+        for label, cell in cells.items():
+            name = _plain(cell)
+            if len(name) >= _SHORTEST and not name.isdigit() and f" {name} " in asked:
+                found.setdefault(label, set()).add(name)
+    # "Works 1" is not what "Tarn Works 1" names.
+    longest = {name for names in found.values() for name in names}
+    for label, names in list(found.items()):
+        kept = {
+            one for one in names if not any(one != o and f" {one} " in f" {o} " for o in longest)
+        }
+        if kept:
+            found[label] = kept
+        else:
+            del found[label]
+    return found
+
+
+def _plain(text: str) -> str:
+    return " ".join(_WORDS.findall(text.casefold()))

@@ -80,8 +80,9 @@ class Asking:
 
     async def look_again(self, telling: Telling) -> None:
         """Ask yes or no a second time, if that is what was told and the model can be asked so."""
-        if telling.asks_again and self.run.model.capabilities.logprobs:
-            telling.correct(await self._second_look(telling.quoted))
+        lines = telling.looked_at_again() if self.run.model.capabilities.logprobs else ()
+        if lines:
+            telling.correct(await self._second_look(lines))
 
     async def to_one(self) -> str:
         """The question, as it is put to one of the documents that it compares."""

@@ -3,21 +3,9 @@
 import re
 
 from xnai.answering.reading.lines import Sheet
+from xnai.text.number_words import NUMBER_WORDS
 
-_NUMBERS = (
-    ("one", "a single", "einem", "une", "una", "un", "одном", "一"),
-    ("two", "zwei", "deux", "dos", "двух", "两", "二"),
-    ("three", "drei", "trois", "tres", "трёх", "трех", "三"),
-    ("four", "vier", "quatre", "cuatro", "четырёх", "четырех", "四"),
-    ("five", "fünf", "cinq", "cinco", "пяти", "五"),
-    ("six", "sechs", "seis", "шести", "六"),
-    ("seven", "sieben", "sept", "siete", "семи", "七"),
-    ("eight", "acht", "huit", "ocho", "восьми", "八"),
-    ("nine", "neun", "neuf", "nueve", "девяти", "九"),
-    ("ten", "zehn", "dix", "diez", "десяти", "十"),
-)
-_VALUES = {word: value for value, words in enumerate(_NUMBERS, start=1) for word in words}
-_SPELT = "|".join(sorted(_VALUES, key=len, reverse=True))
+_SPELT = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 _ASKED = re.compile(
     rf"(?<![A-Za-z\u00c0-\u024f\u0400-\u04ff\d])(?P<number>\d{{1,2}}|{_SPELT})[\s-]{{0,2}}"
     r"(?:short |brief |kurzen |phrases? |)"
@@ -33,7 +21,7 @@ def asked_sentences(question: str) -> int | None:
     if match is None:
         return None
     number = match["number"].casefold()
-    return max(1, int(number) if number.isdigit() else _VALUES[number])
+    return max(1, int(number) if number.isdigit() else NUMBER_WORDS[number])
 
 
 def most_sentences(question: str, sheet: Sheet, *, summary: bool) -> int | None:

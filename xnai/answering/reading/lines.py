@@ -19,7 +19,9 @@ _ENDS = re.compile(rf"[{STOPS}:;|\u2026]['\")\]»”]*$")
 _BEGINS = re.compile(r"\W|\d|[ivxlc]{1,4}[.)]|[a-z][.)]", re.IGNORECASE)
 _BRACKETED = re.compile(r"\[([\d\s,;\-\u2013]{1,40})\]")
 _CARRYING = 12  # rows that are looked up for a line that was calculated
-_TO_BE_JOINED = 40  # characters; a shorter line that ends without a stop is a label or a heading
+_TO_BE_JOINED = 40  # characters; a shorter line that ends without a stop may be a label,
+_NARROW = 24  # unless it fills a column, which has no fewer
+_FULL = 0.75  # of a column's width that a broken line has at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ class Sheet:
         """All that the lines and headers say, without the numbers of lines."""
         return re.sub(r"(?m)^\[\d+\] ", "", self.text)
 
+    @property
+    def headers(self) -> str:
+        """The names of files and pages that stand between the lines."""
+        return "\n".join(re.findall(r"(?m)^(?:===|---) .*$", self.text))
+
     def line(self, number: int) -> NumberedLine | None:
         """The line with a number; None if there is none."""
         return self.lines[number - 1] if 0 < number <= len(self.lines) else None
@@ -132,22 +139,36 @@ def _plain(text: str) -> str:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """The lines of a text: those that a page's width has broken are whole again."""
-    open_span: tuple[int, int] | None = None
-    for start, end in raw_lines(text):
-        if open_span and _goes_on(text[slice(*open_span)], text[start:end]):
-            open_span = (open_span[0], end)
-            continue
-        if open_span:
-            yield from _cut(text, *open_span)
-        open_span = (start, end)
-    if open_span:
+    """The lines of a text: those that a page's or a column's width has broken are whole again."""
+    for block in _blocks(text):
+        width = max(end - start for start, end in block)
+        open_span, last = block[0], block[0]
+        for start, end in block[1:]:
+            if _goes_on(text[slice(*last)], text[start:end], width):
+                open_span = (open_span[0], end)
+            else:
+                yield from _cut(text, *open_span)
+                open_span = (start, end)
+            last = (start, end)
         yield from _cut(text, *open_span)
 
 
-def _goes_on(line: str, following: str) -> bool:
-    """Whether a line was only broken by the width of its page."""
-    broken = len(line) >= _TO_BE_JOINED and not _ENDS.search(line)
+def _blocks(text: str) -> Iterator[list[tuple[int, int]]]:
+    """The raw lines between blank ones."""
+    block: list[tuple[int, int]] = []
+    for start, end in raw_lines(text):
+        if block and text.count("\n", block[-1][1], start) > 1:
+            yield block
+            block = []
+        block.append((start, end))
+    if block:
+        yield block
+
+
+def _goes_on(line: str, following: str, width: int) -> bool:
+    """Whether a line was only broken by the width of its page or column."""
+    full = len(line) >= min(_TO_BE_JOINED, max(_NARROW, _FULL * width))
+    broken = full and not _ENDS.search(line)
     return broken and not _BEGINS.match(following) and following[:1].islower()
 
 

@@ -1,8 +1,10 @@
 """What proves a sentence of an answer: the lines that the model quoted, if they can carry it.
 
-A sentence is cited only where every figure in it stands in the text that was read, in the question,
-or was worked out by the program from figures that do. That a figure stands there does not make the
-sentence true, but one that stands nowhere was invented.
+A sentence is cited only where every figure in it stands on lines that are cited, in the question,
+or was worked out by the program from figures that do. A figure that stands on another line, beside
+words of the sentence, has that line cited too: a small model quotes the heading and answers from
+what is under it. That a figure stands there does not make the sentence true, but one that stands
+nowhere was invented.
 """
 
 import re
@@ -11,6 +13,8 @@ from dataclasses import dataclass
 
 from xnai.answering.citations import words_of
 from xnai.answering.reading.lines import NumberedLine
+from xnai.answering.reading.second_look import said
+from xnai.text.number_words import numbers_in_words
 from xnai.types import Citation
 
 MOST_MARKS = 3  # behind one sentence
@@ -24,6 +28,10 @@ def figures_of(text: str) -> frozenset[str]:
     return frozenset(
         _ENDINGS.sub("", _SEPARATORS.sub("", figure)) for figure in _FIGURE.findall(text)
     )
+
+
+def _figures_on(line: NumberedLine) -> frozenset[str]:
+    return figures_of(line.text) | numbers_in_words(line.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +49,10 @@ class Proof:
 
     Args:
         lines: those that the model quoted.
-        known: texts whose figures need no quoted line: the question, all that was read.
+        known: texts whose figures need no line: the question first, then names of files and pages,
+            and what the program has worked out.
         first: the number of the first citation.
+        others: all lines that were read.
         least: the share of a sentence's words that its lines must have; 0 for lines that the model
             has quoted itself, for a translated answer shares no word with them.
 
@@ -55,13 +65,20 @@ class Proof:
         *,
         least: float = 0.0,
         first: int = 1,
+        others: Sequence[NumberedLine] = (),
     ) -> None:
         self._least = least
         self._first = first
-        self._lines = tuple(lines)
-        self._words = [words_of(line.text) for line in self._lines]
-        self._figures = [figures_of(line.text) for line in self._lines]
-        self._known = figures_of("\n".join(known))
+        self._lines: list[NumberedLine] = []
+        self._words: list[frozenset[str]] = []
+        self._figures: list[frozenset[str]] = []
+        for line in lines:
+            self._add(line)
+        self._others = others
+        asked, *told = known
+        self._asked = figures_of(asked)
+        self._asked_words = words_of(asked)
+        self._known = figures_of("\n".join(told))
         self._numbers: dict[int, int] = {}  # of a citation, by the number of its line
         self.citations: list[Citation] = []
 
@@ -74,11 +91,30 @@ class Proof:
 
         """
         figures = figures_of(sentence)
-        on_lines = frozenset().union(*self._figures)
-        results = figures_of(" ".join(computed))
-        if not self._lines or not figures <= on_lines | self._known | results:
+        free = self._known | figures_of(" ".join(computed))
+        if said(sentence) is not True:
+            free |= self._asked  # who says yes to a figure needs a line that has it
+        missing = figures - free - frozenset().union(*self._figures)
+        if not self._lines or not self._find(missing, words_of(sentence)):
             return Proven(sentence, ())
         return Proven(sentence, tuple(self._number(at) for at in self._carrying(sentence, figures)))
+
+    def _find(self, figures: frozenset[str], words: frozenset[str]) -> bool:
+        """Take the lines besides that have figures and words of a sentence; False if none has."""
+        shared = words | self._asked_words
+        for figure in sorted(figures):
+            having = [line for line in self._others if figure in _figures_on(line)]
+            best = max(having, key=lambda line: len(shared & words_of(line.text)), default=None)
+            if best is None or not (shared & words_of(best.text)) - {figure}:
+                return False
+            if best not in self._lines:
+                self._add(best)
+        return True
+
+    def _add(self, line: NumberedLine) -> None:
+        self._lines.append(line)
+        self._words.append(words_of(line.text))
+        self._figures.append(_figures_on(line))
 
     def cite(self, line: NumberedLine) -> int:
         """Cite a quoted line as it is; returns the number of its citation."""

@@ -1,8 +1,8 @@
-"""Yes or no, asked a second time of the quoted lines alone.
+"""Yes or no, asked a second time of a few lines alone.
 
 The first answer was given with the whole text before it, where a model leans to "Yes". The second
-has nothing but the lines that it quoted itself; it is believed against the first only where it is
-sure.
+has nothing but the lines that it quoted itself, and those that have the question's words; it is
+believed against the first, or against a refusal, only where it is sure.
 """
 
 import math
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from xnai.types import Message, Sampling, TokenLogprob
 
+EVEN = 0.5
 SURE = 0.7  # probability of the other word beyond which the second look is believed
 _SYSTEM = "Answer the question with Yes or No, from the text alone."
 _EXAMPLES = (
@@ -39,10 +40,37 @@ _OTHER = {no: yes.title() for yes, no in reversed(_OPPOSITES)} | {
     yes: no.title() for yes, no in _OPPOSITES
 }
 _FIRST = re.compile(r"\W*(\w+)")
+# What questions for yes or no begin with, and the two words of their languages.
+_BEGINNINGS = (
+    (
+        "is are was were do does did can could may must has have had will would should shall am",
+        ("Yes", "No"),
+    ),
+    (
+        "ist sind war waren darf dürfen kann können muss müssen hat haben wird werden soll gibt gilt",
+        ("Ja", "Nein"),
+    ),
+    ("est-ce puis-je peut-on doit-on faut-il y-a-t-il a-t-il sont-ils", ("Oui", "Non")),
+    ("puedo puede pueden debe deben está están hay tiene tienen", ("Sí", "No")),
+    ("можно может могут нужно есть ли является", ("Да", "Нет")),
+)
+_STARTS = {start: words for starts, words in _BEGINNINGS for start in starts.split()}
+_START = re.compile(r"\W*([\w-]+)")
 _ENGLISH = re.compile(
     r"\b(?:is|are|was|were|do|does|did|can|may|must|has|have|had|will|would|should|the|any)\b",
     re.IGNORECASE,
 )
+
+
+def words_for(question: str) -> tuple[str, str] | None:
+    """Yes and no in the language of a question that asks for one of them; None if it does not."""
+    match = _START.match(question)
+    return _STARTS.get(match[1].casefold()) if match else None
+
+
+def is_sure(yes: float | None) -> bool:
+    """Whether a second look is sure of either word."""
+    return yes is not None and max(yes, 1 - yes) >= SURE
 
 
 def said(answer: str) -> bool | None:

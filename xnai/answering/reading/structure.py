@@ -46,6 +46,13 @@ def leading_number(line: str) -> str:
     return match[1] if match else ""
 
 
+def without_number(line: str) -> str:
+    """A line without the number, or the signs of a heading or an item, that it begins with."""
+    match = _LEADING.match(line)
+    rest = line[match.end() :] if match else line
+    return rest.lstrip("#*-\u2022 \t") or line
+
+
 def stretches(pages: Sequence[PageText], numbers: frozenset[str]) -> list[tuple[PageText, int]]:
     """Where the sections of those numbers begin: pages, with the offsets in their texts."""
     found = []

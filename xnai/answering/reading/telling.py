@@ -20,10 +20,11 @@ from collections.abc import Iterator, Sequence
 from xnai.answering.events import Outcome
 from xnai.answering.evidence import HEDGE, NOT_FOUND
 from xnai.answering.reading import second_look
+from xnai.answering.reading.closest import closest_lines
 from xnai.answering.reading.lines import NumberedLine, Sheet, carrying, of_lines, quoted_lines
 from xnai.answering.reading.proof import Proof, figures_of
 from xnai.answering.reading.reply import ModelReply, is_none
-from xnai.answering.reading.structure import named_place
+from xnai.answering.reading.structure import named_place, without_number
 from xnai.answering.reading.sums import worked_out
 from xnai.text.sentences import STOPS
 from xnai.types import Citation, TokenLogprob
@@ -79,6 +80,8 @@ class Telling:
         self._none = 0.0  # probability that there is no source
         self._source_begun = False
         self._is_sure = False  # whether it quotes what the program has worked out
+        self._closest: Sequence[NumberedLine] = ()  # lines that a second look has taken besides
+        self._is_corrected = False  # whether they decided it
         self._code = ""  # the block of code that is being shown
         self.quoted: tuple[NumberedLine, ...] = ()
         self.outcome: Outcome = "answered"
@@ -114,14 +117,35 @@ class Telling:
         lines = quoted_lines(self._reply.quoting, self.sheet)[:_LINES_AGAIN]
         return of_lines(lines) if 0 < len(lines) < len(self.sheet.lines) else None
 
-    @property
-    def asks_again(self) -> bool:
-        """Whether the answer is a yes or no that is still held, with lines to look at again."""
-        return not self._shown and bool(self.quoted) and second_look.said(self._held) is not None
+    def looked_at_again(self) -> Sequence[NumberedLine]:
+        """The lines from which a yes or no is asked a second time; none if it is not.
+
+        They are those that the model has quoted and those that have the question's words, if they
+        have more of them; in place of a refusal the latter alone.
+        """
+        words = second_look.words_for(self._question)
+        if self._shown or (words is None and second_look.said(self._held) is None):
+            return ()
+        if self.is_refused and words is not None:
+            self._closest = closest_lines(self._question, self.sheet.lines)
+            return self._closest
+        if not self.quoted or second_look.said(self._held) is None:
+            return ()
+        closest = closest_lines(self._question, self.sheet.lines) if words else []
+        self._closest = closest if closest and closest[0] not in self.quoted else []
+        return (*self._closest, *self.quoted)
 
     def correct(self, yes: float | None) -> None:
-        """Take the result of the second look."""
-        self._held = second_look.corrected(self._held, yes, self._question)
+        """Take the result of the second look; where other lines decide, they are what is told."""
+        words = second_look.words_for(self._question)
+        if not self._closest or words is None:
+            self._held = second_look.corrected(self._held, yes, self._question)
+        elif yes is not None and second_look.is_sure(yes):
+            line = self._closest[0]
+            self.quoted, self._proof = (line,), None
+            self._begin((line,))
+            self._is_sure = self._is_corrected = True
+            self._held = f"{words[yes < second_look.EVEN]}: {without_number(line.text)}"
 
     def feed(self, text: str, logprobs: Sequence[TokenLogprob] = ()) -> Iterator[str]:
         """Take text of the model; give what may be shown."""
@@ -147,10 +171,12 @@ class Telling:
 
     def finish(self) -> Iterator[str]:
         """Give the rest, or what is said in place of an answer."""
-        self._held += self._reply.finish()
+        if not self._is_corrected:
+            self._held += self._reply.finish()
         self._begin()
         answer = self._held.strip()
-        if not self._shown and (self.is_refused or _refuses(answer) or not answer):
+        refused = self.is_refused and not self._is_corrected
+        if not self._shown and (refused or _refuses(answer) or not answer):
             self.outcome = "not_found"
             self._held = ""
             yield NOT_FOUND
@@ -158,19 +184,23 @@ class Telling:
         for sentence in self._complete(final=True):
             yield from self._show(sentence)
 
-    def _begin(self) -> None:
+    def _begin(self, named: Sequence[NumberedLine] | None = None) -> None:
         """Look up the quoted lines, once the source is whole."""
         if self._proof is not None:
             return
-        named = quoted_lines(self._reply.source, self.sheet)
+        if named is None:
+            named = quoted_lines(self._reply.source, self.sheet)
         # What the program has worked out is there, however much the model wavered before it.
         self._is_sure = any(line.stands_on for line in named)
         self.quoted = tuple(carrying(named, self.sheet))
-        known = [self._question, self.sheet.told]
+        known = [self._question, self.sheet.headers]
+        known += [line.text for line in self.sheet.lines if line.stands_on]
         if self.quoted:
-            self._proof = Proof(self.quoted, known, first=self._first)
+            others = self.sheet.lines
+            self._proof = Proof(self.quoted, known, first=self._first, others=others)
         else:
             lines, least = self.sheet.lines, _UNQUOTED_SHARE
+            known.append(self.sheet.told)  # the names of files and the numbers of pages too
             self._proof = Proof(lines, known, least=least, first=self._first)
 
     def _complete(self, *, final: bool) -> Iterator[str]:

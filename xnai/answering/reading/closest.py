@@ -12,7 +12,9 @@ from xnai.answering.citations import words_of
 from xnai.answering.reading.lines import NumberedLine
 
 STRONG = 0.55  # of a question's weight; a line that has so much may answer it
+LIKELY = 0.4  # that may answer it rather than a line that has less
 _MOST = 2
+_EMPTY = frozenset(["any", "about", "also", "into", "must", "now", "shall", "should", "may"])
 _STEM = 4  # letters that "refund" and "refunded" share
 _ENDING = 3  # letters by which forms of a word differ
 
@@ -21,7 +23,7 @@ def closest_lines(
     question: str, lines: Sequence[NumberedLine], least: float = STRONG
 ) -> list[NumberedLine]:
     """The few lines that have most of a question's words, the best first; often none."""
-    asked = words_of(question)
+    asked = words_of(question) - _EMPTY
     words = [words_of(line.text) for line in lines]
     found = [frozenset(one for one in asked if _has(own, one)) for own in words]
     weights = {}

@@ -10,6 +10,7 @@ from xnai.answering.events import Outcome, Token
 from xnai.answering.evidence import NOT_FOUND
 from xnai.answering.reading.asking import cited
 from xnai.answering.reading.files import Over, by_file
+from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import Sheet
 from xnai.answering.reading.telling import Telling
 from xnai.types import Citation
@@ -45,11 +46,11 @@ class Told:
 
 
 def plan(
-    over: Over, question: str, sheet: Sheet, told: Told, most: int | None = None
+    over: Over, question: str, sheet: Sheet, told: Told, bounds: Bounds = UNBOUNDED
 ) -> Iterator[Telling]:
-    """The readings of a question, see ``asked_over``; ``most`` sentences are told in each."""
+    """The readings of a question, see ``asked_over``; each is told within the bounds."""
     readings = over_each if over == "each" else over_all
-    return readings(question, sheet, told, most)
+    return readings(question, sheet, told, bounds)
 
 
 def nothing(told: Told) -> Iterator[Telling]:
@@ -58,25 +59,27 @@ def nothing(told: Told) -> Iterator[Telling]:
     return iter(())
 
 
-def over_all(question: str, sheet: Sheet, told: Told, most: int | None = None) -> Iterator[Telling]:
+def over_all(
+    question: str, sheet: Sheet, told: Told, bounds: Bounds = UNBOUNDED
+) -> Iterator[Telling]:
     """Read all lines at once; where many are quoted and no answer comes, read these."""
-    telling = Telling(question, sheet, most=most)
+    telling = Telling(question, sheet, bounds=bounds)
     yield telling
     if (less := telling.narrower()) is not None:
-        telling = Telling(question, less, most=most)
+        telling = Telling(question, less, bounds=bounds)
         yield telling
     told.say(list(cited(telling, telling.finish())))
     told.outcome, told.citations = telling.outcome, list(telling.citations)
 
 
 def over_each(
-    question: str, sheet: Sheet, told: Told, most: int | None = None
+    question: str, sheet: Sheet, told: Told, bounds: Bounds = UNBOUNDED
 ) -> Iterator[Telling]:
     """Read each file by itself, and name those that answer."""
     told.holds = True
     files = by_file(sheet)
     for one in files:
-        telling = Telling(question, one.sheet, len(told.citations) + 1, most)
+        telling = Telling(question, one.sheet, len(told.citations) + 1, bounds)
         yield telling
         text = told.held() + "".join(telling.finish())
         if telling.outcome == "chat" and one is files[0]:

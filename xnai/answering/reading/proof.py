@@ -17,6 +17,8 @@ from xnai.answering.reading.second_look import said
 from xnai.text.number_words import numbers_in_words
 from xnai.types import Citation
 
+_NEARLY = 0.7  # of a sentence's words that another line has, which then carries it
+_LEAST_WORDS = 2
 MOST_MARKS = 3  # behind one sentence
 _FIGURE = re.compile(r"\d+(?:[.,'\u00a0\u202f:/-]\d+)*")
 _SEPARATORS = re.compile(r"[,'\u00a0\u202f](?=\d{3}(?!\d))")
@@ -36,10 +38,11 @@ def _figures_on(line: NumberedLine) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """A sentence with the numbers of its citations; without any nothing proves it."""
+    """A sentence with the numbers and lines of its citations; without any nothing proves it."""
 
     text: str
     marks: tuple[int, ...]
+    lines: tuple[NumberedLine, ...] = ()
 
 
 class Proof:
@@ -97,15 +100,17 @@ class Proof:
         missing = figures - free - frozenset().union(*self._figures)
         if not self._lines or not self._find(missing, words_of(sentence)):
             return Proven(sentence, ())
-        return Proven(sentence, tuple(self._number(at) for at in self._carrying(sentence, figures)))
+        carrying = self._carrying(sentence, figures)
+        marks = tuple(self._number(at) for at in carrying)
+        return Proven(sentence, marks, tuple(self._lines[at] for at in carrying))
 
     def _find(self, figures: frozenset[str], words: frozenset[str]) -> bool:
         """Take the lines besides that have figures and words of a sentence; False if none has."""
-        shared = words | self._asked_words
+        shared = {word for word in words | self._asked_words if not word.isdigit()}
         for figure in sorted(figures):
             having = [line for line in self._others if figure in _figures_on(line)]
             best = max(having, key=lambda line: len(shared & words_of(line.text)), default=None)
-            if best is None or not (shared & words_of(best.text)) - {figure}:
+            if best is None or not shared & words_of(best.text):
                 return False
             if best not in self._lines:
                 self._add(best)
@@ -137,7 +142,20 @@ class Proof:
             left -= self._signs(best)
         if self._least:
             return sorted(chosen) if len(left) <= (1 - self._least) * len(wanted) else []
-        return sorted(chosen) or list(range(min(MOST_MARKS, len(self._lines))))
+        return sorted(chosen) or self._elsewhere(words_of(sentence))
+
+    def _elsewhere(self, words: frozenset[str]) -> list[int]:
+        """Another line that has nearly all words of a sentence of which quoted ones have none.
+
+        A translated answer has no such line; then all quoted ones carry it.
+        """
+        best = max(self._others, key=lambda line: len(words & words_of(line.text)), default=None)
+        shared = len(words & words_of(best.text)) if best is not None else 0
+        if best is None or shared < max(_LEAST_WORDS, _NEARLY * len(words)):
+            return list(range(min(MOST_MARKS, len(self._lines))))
+        if best not in self._lines:
+            self._add(best)
+        return [self._lines.index(best)]
 
     def _signs(self, at: int) -> set[str]:
         return set(self._words[at]) | {f"#{figure}" for figure in self._figures[at]}

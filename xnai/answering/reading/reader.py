@@ -15,7 +15,7 @@ from xnai.answering.evidence import evidence
 from xnai.answering.reading.asking import SOURCE_TOKENS, Asking, Count, shown_of
 from xnai.answering.reading.files import Over, asked_over, by_file
 from xnai.answering.reading.gather import Gathered, Gatherer
-from xnai.answering.reading.length import most_sentences
+from xnai.answering.reading.length import bounds_of
 from xnai.answering.reading.lines import Sheet, of_lines
 from xnai.answering.reading.named import names_no_row, with_named
 from xnai.answering.reading.plans import Told, nothing, plan
@@ -141,8 +141,8 @@ async def _plan(
     roomy = run.model.context_tokens >= _ROOMY
     if calculation is None and over == "all" and run.whole is None and roomy:
         sheet = with_named(sheet, question)
-    most = most_sentences(question, sheet, summary=run.whole is not None)
-    return plan(over, question, sheet, told, most)
+    bounds = bounds_of(question, sheet, summary=run.whole is not None)
+    return plan(over, question, sheet, told, bounds)
 
 
 async def _narrowed(asking: Asking, sheet: Sheet, over: Over) -> Sheet:

@@ -47,7 +47,7 @@ _BEGINNINGS = (
         ("Yes", "No"),
     ),
     (
-        "ist sind war waren darf dürfen kann können muss müssen hat haben wird werden soll gibt gilt",
+        "ist sind war waren darf dürfen kann können muss müssen hat haben wird werden soll gibt",
         ("Ja", "Nein"),
     ),
     ("est-ce puis-je peut-on doit-on faut-il y-a-t-il a-t-il sont-ils", ("Oui", "Non")),

@@ -27,6 +27,7 @@ from xnai.answering.tables.query import (
     with_all_named,
 )
 from xnai.answering.tables.records import Row, tables_of
+from xnai.answering.tables.superlative import with_superlative
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import GRAMMAR_INVALID, XnaiError
 from xnai.types import Message, PageText
@@ -86,7 +87,7 @@ def _worked_out(
 ) -> Calculation | None:
     if (name := missing_name(written, table, asked)) is not None:
         return missing(name, table, written, "\n".join(page.text for page in pages))
-    query = read_query(written, table)
+    query = with_superlative(read_query(written, table), asked, table)
     if query is None or not counts_what_is_asked(query, asked):
         return None
     return calculated(counting_rows(with_all_named(query, asked), asked), written)
@@ -99,9 +100,11 @@ def with_calculation(sheet: Sheet, calculation: Calculation) -> Sheet:
     if not rows:
         return sheet
     places = tuple(_place(row) for row in rows)
+    # Of a sum over many rows the first few would say nothing.
+    shown = rows if len(rows) <= _ROWS else []
     added = [
         NumberedLine(0, row.page, row.start, row.end, _text(row))
-        for row, place in zip(rows[:_ROWS], places, strict=False)
+        for row, place in zip(shown, places, strict=False)
         if not any(place.holds(line) for line in lines)
     ]
     first, stands_on = rows[0], () if calculation.is_missing else places

@@ -19,12 +19,12 @@ from collections.abc import Iterator, Sequence
 
 from xnai.answering.events import Outcome
 from xnai.answering.evidence import HEDGE, NOT_FOUND
-from xnai.answering.reading import second_look
-from xnai.answering.reading.closest import closest_lines
+from xnai.answering.reading import second_look, second_opinion
+from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import NumberedLine, Sheet, carrying, of_lines, quoted_lines
 from xnai.answering.reading.proof import Proof, figures_of
 from xnai.answering.reading.reply import ModelReply, is_none
-from xnai.answering.reading.structure import named_place, without_number
+from xnai.answering.reading.structure import named_place
 from xnai.answering.reading.sums import worked_out
 from xnai.text.sentences import STOPS
 from xnai.types import Citation, TokenLogprob
@@ -62,16 +62,17 @@ class Telling:
         question: what was asked.
         sheet: the lines that the model has.
         first: the number of its first citation.
-        most: sentences that are told; None: all.
+        bounds: how long it may be, and whether a doubt that there is a source makes it a quotation.
 
     """
 
     def __init__(
-        self, question: str, sheet: Sheet, first: int = 1, most: int | None = None
+        self, question: str, sheet: Sheet, first: int = 1, bounds: Bounds = UNBOUNDED
     ) -> None:
         self._question = question
         self._first = first
-        self._most = most
+        self._bounds = bounds
+        self._characters = 0  # that are shown
         self.sheet = sheet
         self._reply = ModelReply()
         self._proof: Proof | None = None
@@ -99,7 +100,7 @@ class Telling:
     @property
     def is_full(self) -> bool:
         """Whether as many sentences were told as may be."""
-        return self._most is not None and self._shown >= self._most
+        return self._bounds.are_reached(self._shown, self._characters)
 
     @property
     def quotes_too_much(self) -> bool:
@@ -121,31 +122,28 @@ class Telling:
         """The lines from which a yes or no is asked a second time; none if it is not.
 
         They are those that the model has quoted and those that have the question's words, if they
-        have more of them; in place of a refusal the latter alone.
+        have more of them; in place of a refusal the latter alone, or the lines that are compared.
         """
-        words = second_look.words_for(self._question)
-        if self._shown or (words is None and second_look.said(self._held) is None):
+        if self._shown:
             return ()
-        if self.is_refused and words is not None:
-            self._closest = closest_lines(self._question, self.sheet.lines)
+        if self.is_refused:
+            self._closest = second_opinion.in_place_of_refusal(self._question, self.sheet)
             return self._closest
         if not self.quoted or second_look.said(self._held) is None:
             return ()
-        closest = closest_lines(self._question, self.sheet.lines) if words else []
-        self._closest = closest if closest and closest[0] not in self.quoted else []
+        self._closest = second_opinion.besides(self._question, self.sheet, self.quoted)
         return (*self._closest, *self.quoted)
 
     def correct(self, yes: float | None) -> None:
         """Take the result of the second look; where other lines decide, they are what is told."""
-        words = second_look.words_for(self._question)
-        if not self._closest or words is None:
+        if not self._closest:
             self._held = second_look.corrected(self._held, yes, self._question)
         elif yes is not None and second_look.is_sure(yes):
-            line = self._closest[0]
-            self.quoted, self._proof = (line,), None
-            self._begin((line,))
+            lines = second_opinion.decided_by(self._closest)
+            self.quoted, self._proof = lines, None
+            self._begin(lines)
             self._is_sure = self._is_corrected = True
-            self._held = f"{words[yes < second_look.EVEN]}: {without_number(line.text)}"
+            self._held = second_opinion.told(self._question, yes, lines)
 
     def feed(self, text: str, logprobs: Sequence[TokenLogprob] = ()) -> Iterator[str]:
         """Take text of the model; give what may be shown."""
@@ -232,13 +230,14 @@ class Telling:
             return
         proven = self._proof.prove(body, computed)
         if not self._shown:
-            doubtful = self._none >= DOUBT and not self._is_sure
+            doubtful = self._none >= DOUBT and self._bounds.doubts and not self._is_sure
             if doubtful or not proven.marks or _FENCE.match(sentence):
                 yield from self._quote()
                 return
-            if place := named_place(self._question, body, self.quoted[0]):
+            if place := named_place(self._question, body, proven.lines[0]):
                 body = f"{place}: {body}"
         self._shown += 1
+        self._characters += len(body)
         marks = "".join(f" [{number}]" for number in proven.marks) or _UNPROVEN
         yield f"{body}{marks}{space}" if body else space
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from xnai.answering.tables.numbers import Numbers, unit_of
+from xnai.answering.tables.numbers import Numbers, decimals_of, unit_of
 from xnai.answering.tables.records import Records, Row
 
 _LONGEST_NAME = 40
 _CLOSE = 0.8  # of the letters of a value that a misspelt one shares with it
+_OFTEN = 2  # times that a number stands in a column, at least, by which rows can be grouped
 _MOST_COMPARED = 2000  # values that a misspelt one is compared with: a tenth of a second
 _FIGURES = re.compile(r"\d+")
 _BEGINNINGS = re.compile(r"\d+|\b[^\W\d]")  # whole figures, and the first letters of words
@@ -110,8 +111,14 @@ def query_table(table: Records, most: int) -> QueryTable:
 
 def _column(name: str, label: str, cells: Sequence[str]) -> Column:
     numbers, values = Numbers(cells), tuple(dict.fromkeys(cells))
-    repeats = len({value.casefold() for value in values}) < len(cells)
+    different = len({value.casefold() for value in values})
+    repeats = different < len(cells)
     if numbers.are_numbers:
+        # Of amounts some are the same by chance, such as 0; years and classes are groups.
+        read = [numbers.read(cell) for cell in values]
+        repeats = different * _OFTEN <= len(cells) and all(
+            one and not decimals_of(one) for one in read
+        )
         return Column(name, label, numbers, unit_of(cells), values, repeats)
     return Column(name, label, None, "", values, repeats)
 

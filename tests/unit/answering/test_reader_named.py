@@ -144,3 +144,18 @@ async def test_a_day_that_a_table_of_days_has_not_is_not_there(text, asked, requ
     events = await answer(model, [passage(text)], question(asked))
 
     assert (len(model.asked), events[-1].outcome) == (requests, "not_found")
+
+
+async def test_a_summary_ends_once_it_has_told_half_of_a_text():
+    text = "\n".join(f"The {'very ' * 20}long line of {one}." for one in "abcdefghijkl")
+    reply = "Source: [1]\nAnswer: " + " ".join(text.splitlines()[:4])
+    model = ReplyModel(replies=[reply])
+
+    events = await answer(model, [passage(text)], question("Summarise this document."))
+
+    assert text_of(events).count("long line") == 4
+    short = passage("\n".join(text.splitlines()[:3]))
+    events = await answer(
+        ReplyModel(replies=[reply]), [short], question("Summarise this document.")
+    )
+    assert text_of(events).count("long line") == 2

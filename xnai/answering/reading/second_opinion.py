@@ -1,4 +1,4 @@
-"""Which lines decide between yes and no beside those that a model has quoted, and how it is told."""
+"""Which lines decide between yes and no beside those that a model has quoted."""
 
 from collections.abc import Sequence
 

@@ -10,12 +10,14 @@ from xnai.answering.tables.columns import query_table
 from xnai.answering.tables.intent import asks_for_calculation, best_table
 from xnai.answering.tables.numbers import Numbers, unit_of
 from xnai.answering.tables.query import (
+    counting_rows,
     counts_what_is_asked,
     missing_name,
     read_query,
     with_all_named,
 )
 from xnai.answering.tables.records import cells_of, tables_of
+from xnai.answering.tables.superlative import with_superlative
 from xnai.answering.tables.writing import grammar, messages
 from xnai.llm.worker.gbnf import to_lark
 from xnai.types import PageText
@@ -395,3 +397,71 @@ def test_the_table_is_taken_whose_columns_are_named():
     assert chosen is not None
     assert chosen.file_name == "staff.csv"
     assert best_table([], "What is the highest salary?") is None
+
+
+REGISTER = "\n".join(
+    f"Notice: 0{day} May 2025; Company: {name} {number}; "
+    f"Year: {2020 + number % 2}; Permit: {permit}."
+    for day, name, number, permit in (
+        (1, "Holm", 1, "0"),
+        (1, "Sund", 2, "264,140"),
+        (2, "Tarn", 3, "0"),
+        (3, "Quay", 4, "18,870"),
+    )
+)
+
+
+def register():
+    (table,) = tables_of(pages(REGISTER))
+    return query_table(table, 40)
+
+
+@pytest.mark.parametrize(
+    ("written", "question", "distinct"),
+    [
+        ("SELECT COUNT(DISTINCT notice) FROM t", "How many notices are there?", False),
+        ("SELECT COUNT(DISTINCT notice) FROM t", "How many different notices are there?", True),
+        ("SELECT COUNT(DISTINCT company) FROM t", "How many companies are there?", True),
+    ],
+)
+def test_dates_are_counted_each_and_names_once(written, question, distinct):
+    query = read_query(written, register())
+    assert query is not None
+
+    assert counting_rows(query, question).terms[0].distinct is distinct
+
+
+@pytest.mark.parametrize(
+    ("name", "repeats"), [("notice", True), ("company", False), ("year", True), ("permit", False)]
+)
+def test_amounts_that_are_the_same_by_chance_are_no_groups(name, repeats):
+    assert register().columns[name].repeats is repeats
+
+
+@pytest.mark.parametrize(
+    ("written", "question", "order"),
+    [
+        ("SELECT company, COUNT(*) FROM t", "Which company had the most permits?", "permit"),
+        ("NONE", "Which company had the fewest permits?", "permit"),
+        ("SELECT company, permit FROM t", "Which company had the most permits?", None),
+        ("SELECT COUNT(*) FROM t", "How many permits were there at most?", None),
+        ("SELECT COUNT(*) FROM t", "Which company had the most complaints?", None),
+        ("SELECT COUNT(*) FROM t", "Which had the most permits and which the fewest?", None),
+    ],
+)
+def test_the_most_of_a_column_that_is_named_is_looked_for_in_that_column(written, question, order):
+    table = register()
+
+    query = with_superlative(read_query(written, table), question, table)
+
+    found = query.order.column.name if query and query.order else None
+    assert found == order
+    if query and order:
+        assert query.descending is ("most" in question)
+
+
+def test_a_longer_name_of_a_value_means_the_value_unless_its_figures_differ():
+    company = register().columns["company"]
+
+    assert company.value_like("holm 1 gmbh") == "Holm 1"
+    assert company.value_like("Holm 1 no. 7") is None

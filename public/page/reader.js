@@ -59,7 +59,7 @@ function show(page) {
   (panel.body.querySelector(`a[rel="${held}"]`) ?? panel.box).focus({ preventScroll: true });
 }
 
-function say(words) {
+function tell(words) {
   show(element("div", {}, element("p", { class: "xnai-problem" }, words)));
 }
 
@@ -81,9 +81,9 @@ export async function openReader(address, link = null) {
     const main = page.querySelector("main");
     if (signal.aborted) return;
     if (main) show(main);
-    else say("The source cannot be shown. Reload the page.");
+    else tell("The source cannot be shown. Reload the page.");
   } catch {
-    if (!signal.aborted) say("The server does not answer. Is it still running?");
+    if (!signal.aborted) tell("The server does not answer. Is it still running?");
   }
 }
 

@@ -45,12 +45,12 @@ class Reader:
             XnaiError: it cannot be answered, or not in time.
 
         """
-        asking, told = Asking(run, _recent(run.question.history), Count()), Told()
+        asking, told = Asking(run, _recent(run.question.history), Count()), Told(run.texts)
         calculation = await run.within(calculation_for(run, asking, self._library))
         gathered = await run.within(self._gathered(asking, calculation))
         sheet = gathered.sheet
         if calculation is not None:
-            yield Calculated(calculation.text, calculation.query)
+            yield Calculated(calculation.shown, calculation.query)
             sheet = with_calculation(sheet, calculation)
         over = asked_over(sheet, run.question.text, summary=run.whole is not None)
         sheet = await _narrowed(asking, sheet, over)

@@ -28,6 +28,7 @@ from xnai.answering.tables.query import (
 from xnai.answering.tables.records import Row, tables_of
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import GRAMMAR_INVALID, XnaiError
+from xnai.locale import Texts
 from xnai.types import Message, PageText
 
 _CHARACTERS = 2_000_000  # of documents in which tables are looked for
@@ -62,7 +63,7 @@ async def calculation_for(
             raise
         _log.warning("a table's grammar was refused", columns=len(table.columns))
         return None
-    return await asyncio.to_thread(_worked_out, written, table, asked)
+    return await asyncio.to_thread(_worked_out, written, table, asked, run.texts)
 
 
 def texts_of(calculation: Calculation) -> list[str]:
@@ -80,13 +81,13 @@ def _prepared(
     return table, writing.messages(table, asked), writing.grammar(table)
 
 
-def _worked_out(written: str, table: QueryTable, asked: str) -> Calculation | None:
+def _worked_out(written: str, table: QueryTable, asked: str, texts: Texts) -> Calculation | None:
     if (name := missing_name(written, table, asked)) is not None:
-        return missing(name, table, written)
+        return missing(name, table, written, texts)
     query = read_query(written, table)
     if query is None or not counts_what_is_asked(query, asked):
         return None
-    return calculated(with_all_named(query, asked), written)
+    return calculated(with_all_named(query, asked), written, texts)
 
 
 def with_calculation(sheet: Sheet, calculation: Calculation) -> Sheet:

@@ -20,7 +20,8 @@ from xnai.ui import auth, documents
 from xnai.ui.actions import AGAIN, CONTINUE
 from xnai.ui.chainlit import address, page, routes, session_end, socket_guard
 from xnai.ui.chainlit.lifecycle import Lifecycle
-from xnai.ui.chat import STARTERS, Chat
+from xnai.ui.chat import Chat
+from xnai.ui.chat import starters as first_questions
 from xnai.ui.history import data_layer
 from xnai.ui.pages import routes as pages
 from xnai.ui.server import server, tls
@@ -87,9 +88,9 @@ async def stop() -> None:
 
 
 @cl.set_starters
-async def starters() -> list[cl.Starter]:
+async def starters(_user: object, language: str | None) -> list[cl.Starter]:
     """Offer a few first questions."""
-    return [cl.Starter(label=label, message=message) for label, message in STARTERS]
+    return first_questions(language or "")
 
 
 @cl.on_chat_start

@@ -1,7 +1,7 @@
 """How often the language of a question is told right: `question_language.py de=FILE fr=FILE …`.
 
 Each file has a JSON object with a "question" on each line, or an array of texts; `und` is the code
-of files in any other language. Questions are drawn, the same in each run; seconds are processor time.
+of files in any other language. Questions are drawn, the same in each run; time is the processor's.
 """
 
 import argparse

@@ -18,7 +18,7 @@ from xnai.runtime import Runtime
 from xnai.settings import Settings, load_settings
 from xnai.ui import auth, documents
 from xnai.ui.actions import AGAIN, CONTINUE
-from xnai.ui.chainlit import address, page, routes, session_end, socket_guard
+from xnai.ui.chainlit import address, page, page_words, routes, session_end, socket_guard
 from xnai.ui.chainlit.lifecycle import Lifecycle
 from xnai.ui.chat import Chat
 from xnai.ui.chat import starters as first_questions
@@ -57,6 +57,7 @@ def build(settings: Settings) -> Chat:
     lifecycle.install(sio)
     chat.status.install(sio)
     server.install(settings, chat.refuse, chat.drain, chat.end_streams)
+    page_words.install()
     page.install(have_keys=bool(settings.api_keys), model_elsewhere=bool(settings.llm_url))
     documents.show_attachments_as_files()
     routes.install(app, settings, runtime.attempts)

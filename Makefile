@@ -1,7 +1,7 @@
 # Everything a person or CI does with this tree. POSIX sh, GNU make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup quick test nightly coverage lint house format lock audit bench clean
+.PHONY: help run setup quick test nightly coverage lint house texts format lock audit bench clean
 
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 # The first interpreter that will do; PYTHON=/path/to/python chooses another.
@@ -67,6 +67,9 @@ lint:  ## check style, format and types
 
 house:  ## print rooms, arrows, and what is longer or deeper than it should be (ARGS=--check)
 	$(BOOTSTRAP) runtime dev && exec $(VENV)/python tools/house.py $(ARGS)
+
+texts:  ## bring the catalogues of xnai/locale in step with the code (ARGS=--check: say what is not)
+	$(BOOTSTRAP) runtime dev && exec $(VENV)/python tools/texts.py $(ARGS)
 
 format:  ## put the sources into the one format
 	$(BOOTSTRAP) runtime dev && $(VENV)/ruff check --fix . && $(VENV)/ruff format .

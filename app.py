@@ -18,9 +18,10 @@ from xnai.runtime import Runtime
 from xnai.settings import Settings, load_settings
 from xnai.ui import auth, documents
 from xnai.ui.actions import AGAIN, CONTINUE
-from xnai.ui.chainlit import address, page, routes, session_end, socket_guard
+from xnai.ui.chainlit import address, page, page_words, routes, session_end, socket_guard
 from xnai.ui.chainlit.lifecycle import Lifecycle
-from xnai.ui.chat import STARTERS, Chat
+from xnai.ui.chat import Chat
+from xnai.ui.chat import starters as first_questions
 from xnai.ui.history import data_layer
 from xnai.ui.pages import routes as pages
 from xnai.ui.server import server, tls
@@ -56,6 +57,7 @@ def build(settings: Settings) -> Chat:
     lifecycle.install(sio)
     chat.status.install(sio)
     server.install(settings, chat.refuse, chat.drain, chat.end_streams)
+    page_words.install()
     page.install(have_keys=bool(settings.api_keys), model_elsewhere=bool(settings.llm_url))
     documents.show_attachments_as_files()
     routes.install(app, settings, runtime.attempts)
@@ -87,9 +89,9 @@ async def stop() -> None:
 
 
 @cl.set_starters
-async def starters() -> list[cl.Starter]:
+async def starters(_user: object, language: str | None) -> list[cl.Starter]:
     """Offer a few first questions."""
-    return [cl.Starter(label=label, message=message) for label, message in STARTERS]
+    return first_questions(language or "")
 
 
 @cl.on_chat_start

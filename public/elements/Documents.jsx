@@ -3,23 +3,11 @@ import { useState } from "react";
 import { FileText, Trash2 } from "lucide-react";
 import { Button } from "@/components/ui/button";
 
-function size(bytes) {
-  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
-  return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-function state(document) {
-  if (document.status === "missing") return document.error || "its file is missing";
-  if (document.status === "error") return document.error || "could not be read";
-  if (document.status !== "processed") return "being read…";
-  const pages = document.pages > 1 ? `${document.pages} pages, ` : "";
-  return `${pages}${document.passages} passage${document.passages === 1 ? "" : "s"}, ${size(document.size)}`;
-}
-
 export default function Documents() {
   const [asking, setAsking] = useState("");
   const [busy, setBusy] = useState("");
   const documents = props.documents || [];
+  const texts = props.texts || {};
 
   async function remove(document) {
     setBusy(document.id);
@@ -31,7 +19,7 @@ export default function Documents() {
   if (!documents.length) {
     return (
       <p className="text-sm text-muted-foreground" data-testid="documents">
-        No documents in this chat yet. Attach one with the paper clip, or drop it into the window.
+        {texts.none}
       </p>
     );
   }
@@ -41,8 +29,8 @@ export default function Documents() {
         <li key={document.id} className="flex items-center gap-3 rounded border p-3">
           <FileText className="h-5 w-5 shrink-0 text-muted-foreground" />
           <div className="flex-grow">
-            <div className="text-sm font-medium break-all">{document.name}</div>
-            <div className="text-xs text-muted-foreground">{state(document)}</div>
+            <div className="text-sm font-medium break-all" dir="auto">{document.name}</div>
+            <div className="text-xs text-muted-foreground">{document.state}</div>
           </div>
           {asking === document.id ? (
             <div className="flex gap-1">
@@ -52,17 +40,17 @@ export default function Documents() {
                 disabled={busy === document.id}
                 onClick={() => remove(document)}
               >
-                Delete
+                {texts.delete}
               </Button>
               <Button size="sm" variant="ghost" onClick={() => setAsking("")}>
-                Keep
+                {texts.keep}
               </Button>
             </div>
           ) : (
             <Button
               size="icon"
               variant="ghost"
-              aria-label={`Delete ${document.name}`}
+              aria-label={document.remove}
               onClick={() => setAsking(document.id)}
             >
               <Trash2 className="h-4 w-4" />

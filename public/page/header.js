@@ -1,4 +1,5 @@
 // What Chainlit's page lacks: a button for the documents, and words under its name.
+import { say, textsReady } from "./texts.js";
 import { addWelcome } from "./welcome.js";
 
 // Chainlit draws its header anew now and then, so the button is put back when it is missing.
@@ -8,7 +9,7 @@ function addButton() {
   const button = document.createElement("button");
   button.id = "xnai-documents";
   button.type = "button";
-  button.textContent = "Documents";
+  button.textContent = say("Documents");
   button.addEventListener("click", () =>
     window.postMessage("xnai:documents", window.location.origin),
   );
@@ -20,6 +21,8 @@ export function installHeader() {
     addButton();
     addWelcome();
   };
-  new MutationObserver(add).observe(document.body, { childList: true, subtree: true });
-  add();
+  textsReady.then(() => {
+    new MutationObserver(add).observe(document.body, { childList: true, subtree: true });
+    add();
+  });
 }

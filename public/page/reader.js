@@ -1,6 +1,7 @@
 // The panel beside the chat that shows a cited place. One at a time, opened by a click alone.
 import { onMessage } from "./messages.js";
 import { showPassage } from "./passage.js";
+import { say } from "./texts.js";
 
 const READER = 'a[href^="/reader/"]';
 const NARROW = window.matchMedia("(max-width: 900px)");
@@ -17,11 +18,11 @@ function element(name, attributes = {}, ...children) {
 }
 
 function build() {
-  const close = element("button", { type: "button", class: "xnai-close", "aria-label": "Close the source" }, "×");
-  const outside = element("a", { class: "xnai-outside", target: "_blank", "aria-label": "Open in a tab of its own", title: "Open in a tab of its own" }, "↗");
+  const close = element("button", { type: "button", class: "xnai-close", "aria-label": say("Close the source") }, "×");
+  const outside = element("a", { class: "xnai-outside", target: "_blank", "aria-label": say("Open in a tab of its own"), title: say("Open in a tab of its own") }, "↗");
   const body = element("div", { class: "xnai-body" });
   const bar = element("div", { class: "xnai-bar" }, outside, close);
-  const box = element("aside", { id: "xnai-reader", tabindex: "-1", "aria-label": "Source" }, bar, body);
+  const box = element("aside", { id: "xnai-reader", tabindex: "-1", "aria-label": say("Source") }, bar, body);
   close.addEventListener("click", closeReader);
   box.addEventListener("keydown", keep);
   document.body.append(box);
@@ -59,7 +60,7 @@ function show(page) {
   (panel.body.querySelector(`a[rel="${held}"]`) ?? panel.box).focus({ preventScroll: true });
 }
 
-function say(words) {
+function tell(words) {
   show(element("div", {}, element("p", { class: "xnai-problem" }, words)));
 }
 
@@ -81,9 +82,9 @@ export async function openReader(address, link = null) {
     const main = page.querySelector("main");
     if (signal.aborted) return;
     if (main) show(main);
-    else say("The source cannot be shown. Reload the page.");
+    else tell(say("The source cannot be shown. Reload the page."));
   } catch {
-    if (!signal.aborted) say("The server does not answer. Is it still running?");
+    if (!signal.aborted) tell(say("The server does not answer. Is it still running?"));
   }
 }
 

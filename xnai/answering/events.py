@@ -18,7 +18,8 @@ class Question:
 
     ``scope`` None asks for a plain chat. ``system`` is a caller's own system message.
     ``continues``: the last answer of the history is to be gone on with, and ``text`` says only
-    that; what is searched for is the question before it.
+    that; what is searched for is the question before it. ``reader`` is the language of the page,
+    one of ``xnai.locale.LANGUAGES`` or empty, for a question that is too short to tell its own.
     """
 
     text: str
@@ -31,6 +32,7 @@ class Question:
     system: str = ""
     timeout: float = 300.0  # seconds, waiting included
     continues: bool = False
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class Done:
     passage is cited all the same. ``found`` is False if nothing matched well enough to be put to
     the model, or if documents read whole hold nothing of what was asked for; then nothing is
     cited. ``evidence`` quotes the sentences that match the question best, with their places.
+    ``language`` is that of the question, ``und`` for none of ``xnai.locale.LANGUAGES``.
     ``read_share`` is how much of the documents' text the model had before it, 0 to 1.
     """
 

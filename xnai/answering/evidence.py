@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from xnai.answering.citations import cite
+from xnai.locale import marked
 from xnai.types import Citation, Passage
 
 QUOTED = 3  # sentences that are quoted
-NOT_FOUND = "This is not in your documents, as far as I can tell."
-HEDGE = "No exact answer found. Closest:"
+NOT_FOUND = marked("This is not in your documents, as far as I can tell.")
+HEDGE = marked("No exact answer found. Closest:")
 # The least score of the best sentence: under it lay 2 of 120 questions of SQuAD 2.0 (the
 # development half) that have an answer, and 94 % of those about something else altogether.
 LEAST = 0.475

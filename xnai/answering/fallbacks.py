@@ -27,7 +27,7 @@ class NotFound:
     async def answer(self, run: AnswerRun) -> AsyncGenerator[Event, None]:
         """Refuse, without asking the model."""
         closest = evidence(run.passages)
-        yield Token(NOT_FOUND)
+        yield Token(run.texts.say(NOT_FOUND))
         yield Done(
             "stop",
             Usage(),

@@ -23,6 +23,7 @@ from xnai.answering.run import AnswerRun
 from xnai.errors import Instead, XnaiError
 from xnai.llm.delivery import Delivery
 from xnai.llm.protocol import Completion, Finished, TokenText
+from xnai.locale import marked
 from xnai.types import Citation, Message, Passage, Usage
 
 S = TypeVar("S")
@@ -37,7 +38,7 @@ PARALLEL = 8  # parts under way; the engine gives out its slots among them
 PART_TOKENS = 1200  # of a part
 ANSWER_TOKENS = 160  # of one part
 SHARE_OF_CONTEXT = 0.5  # that a part may fill
-NOTHING = "The documents hold nothing of the kind."
+NOTHING = marked("The documents hold nothing of the kind.")
 
 _COMMAND = re.compile(r"^\W*/\w+\s*")
 
@@ -85,7 +86,7 @@ class MapReduce:
                     yield token
         cited = reading.citations
         if not cited:
-            yield Token(f"{NOTHING}\n")
+            yield Token(f"{run.texts.say(NOTHING)}\n")
         has_any = bool(cited)
         yield Done(
             "stop",

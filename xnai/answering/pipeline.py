@@ -59,7 +59,7 @@ class Pipeline:
                 if run.reduced is not None:
                     yield run.reduced
                 yield Retrieved(run.passages[: question.passages], run.seconds)
-            if needs_model(run) and (loading := self._loading()):
+            if needs_model(run) and (loading := self._loading(run)):
                 yield loading
             delivery = Delivery(Token, run.deadline.at)
             while True:
@@ -72,17 +72,18 @@ class Pipeline:
                         async for event in events:
                             delivery.see(event)
                             _count(event, watch)
-                            yield event
+                            yield _in_language(event, run)
                 except XnaiError as exc:
                     run = await _instead(run, delivery, exc)
                 else:
                     return
 
-    def _loading(self) -> Loading | None:
+    def _loading(self, run: AnswerRun) -> Loading | None:
         status = self._model.status
         if not (status.state == "loading" or status.idle):
             return None
-        return Loading((not status.idle and status.detail) or f"Loading {status.name}")
+        said = run.texts.say("Loading {name}", name=status.name)
+        return Loading((not status.idle and status.detail) or said)
 
     async def _leased(self, run: AnswerRun) -> AnswerRun:
         """The run with the model that answers, unless it has one or needs none."""
@@ -108,6 +109,10 @@ async def _instead(run: AnswerRun, delivery: Delivery, error: XnaiError) -> Answ
         raise error
     log.info("answering with passages alone", reason=error.code)
     return replace(run, lease=None, failure=error)
+
+
+def _in_language(event: Event, run: AnswerRun) -> Event:
+    return replace(event, language=run.language) if isinstance(event, Done) else event
 
 
 def _count(event: Event, watch: AnswerWatch) -> None:

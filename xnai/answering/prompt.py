@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from xnai.answering.events import Question
+from xnai.answering.language import texts_for
 from xnai.answering.limits import recent
 from xnai.errors import QUESTION_TOO_LONG, XnaiError
 from xnai.llm.protocol import Completion, LanguageModel
+from xnai.locale import Texts
 from xnai.observability import spanned
 from xnai.types import Message, Passage
 
@@ -101,7 +103,9 @@ async def build_prompt(
     if tokens + max_tokens > limit:
         room = max(1, limit - max_tokens - (tokens - sizes.question))
         raise XnaiError(QUESTION_TOO_LONG, tokens=sizes.question, limit=room)
-    dropped = _dropped(len(question.history) - len(history), len(passages) - len(kept))
+    dropped = _dropped(
+        len(question.history) - len(history), len(passages) - len(kept), texts_for(question)
+    )
     return Prompt(messages, tuple(kept), tokens, max_tokens, dropped)
 
 
@@ -143,12 +147,12 @@ def _drop(sizes: _Sizes, excess: int, history: list[Message], kept: list[Passage
     del kept[len(kept) - passages :], sizes.passages[len(kept) :]
 
 
-def _dropped(turns: int, passages: int) -> tuple[str, ...]:
+def _dropped(turns: int, passages: int, texts: Texts) -> tuple[str, ...]:
     words = []
     if turns:
-        words.append(f"the {turns} oldest messages" if turns > 1 else "the oldest message")
+        words.append(texts.say_number("the oldest message", "the {number} oldest messages", turns))
     if passages:
-        words.append(f"the last {passages} passages" if passages > 1 else "the last passage")
+        words.append(texts.say_number("the last passage", "the last {number} passages", passages))
     return tuple(words)
 
 

@@ -13,12 +13,15 @@ from xnai.answering.evidence import QUOTED, evidence
 from xnai.answering.run import AnswerRun
 from xnai.answering.scope_search import ScopeSearch
 from xnai.llm.protocol import LanguageModel
+from xnai.locale import marked
 from xnai.types import Citation, Usage
 
 LEAST_PARAMETERS = 400_000_000  # weights of a model that answers from documents
 _CONSIDERED = 4 * QUOTED  # sentences, of which some repeat others
 _LEAST_WORDS = 4  # of a quote beside another
-LEAD = "The model that is loaded is too small to answer this itself. Closest in your documents:"
+LEAD = marked(
+    "The model that is loaded is too small to answer this itself. Closest in your documents:"
+)
 
 
 def is_able(model: LanguageModel) -> bool:
@@ -44,7 +47,7 @@ class Quoting:
             )
         )
         shown = (f"> {' '.join(one.quote.split())} [{one.index}]" for one in quotes)
-        yield Token("\n\n".join([LEAD, *shown]))
+        yield Token("\n\n".join([run.texts.say(LEAD), *shown]))
         yield Done(
             "stop", Usage(), quotes, run.seconds, evidence=quotes, outcome="quoted", route="quotes"
         )

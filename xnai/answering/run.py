@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
 from xnai.answering.events import Event, Question, Reduced
+from xnai.answering.language import language_of, texts_for
 from xnai.answering.query import Kind
 from xnai.errors import XnaiError
 from xnai.llm.engine.deadline import AnswerDeadline
 from xnai.llm.protocol import LanguageModel, Lease
+from xnai.locale import Texts
 from xnai.types import Passage
 
 T = TypeVar("T")
@@ -23,6 +25,7 @@ class AnswerRun:
         question: what was asked, by whom, about which documents, and how.
         started: when, as ``time.monotonic()``.
         deadline: when the answer is of no use any more.
+        language: that of the question, as ``Done`` tells it.
         passages: what was found, best first; all there is, in its order, where ``whole`` is set.
         whole: what is asked of whole documents, if it is.
         reduced: what the search had to do without.
@@ -34,6 +37,7 @@ class AnswerRun:
     question: Question
     started: float
     deadline: AnswerDeadline
+    language: str = ""
     passages: tuple[Passage, ...] = ()
     whole: Kind | None = None
     reduced: Reduced | None = None
@@ -44,7 +48,13 @@ class AnswerRun:
     def begin(cls, question: Question) -> Self:
         """Start the clock of a question."""
         started = time.monotonic()
-        return cls(question, started, AnswerDeadline(started + question.timeout, question.timeout))
+        deadline = AnswerDeadline(started + question.timeout, question.timeout)
+        return cls(question, started, deadline, language_of(question))
+
+    @property
+    def texts(self) -> Texts:
+        """What the program says, in the language of the question."""
+        return texts_for(self.question, self.language)
 
     @property
     def model(self) -> LanguageModel:

@@ -34,6 +34,7 @@ from xnai.api.live_answer import LiveAnswer
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import scope_of
 from xnai.errors import XnaiError
+from xnai.locale import preferred
 from xnai.observability import metrics
 from xnai.observability.error_reports import error_body, report
 from xnai.types import TokenLogprob
@@ -74,7 +75,7 @@ class ChatCompletions:
             require_accepting(self._runtime)
             await self._choose_model(wire.model)
             writer = CompletionWriter(self._runtime.model.status.name)
-            question = await self._question(wire, caller, scope[REQUEST_ID])
+            question = await self._question(wire, caller, request)
         except BaseException as exc:
             refused = Stream(
                 "api", owner=caller.person_id, message="", account=Account(wire.question)
@@ -102,13 +103,13 @@ class ChatCompletions:
             await model.use(name)
             self._runtime.audit.record("model", name=name)
 
-    async def _question(self, wire: ChatRequest, caller: Principal, request_id: str) -> Question:
+    async def _question(self, wire: ChatRequest, caller: Principal, request: Request) -> Question:
         settings = self._runtime.settings
         retrieval = wire.retrieval
         wanted = retrieval.passages if retrieval else None
         return Question(
             text=wire.question,
-            request_id=request_id,
+            request_id=request.scope[REQUEST_ID],
             user=caller.person_id,
             history=wire.history,
             scope=await scope_of(self._runtime, caller, retrieval),
@@ -116,6 +117,7 @@ class ChatCompletions:
             sampling=wire.sampling(settings),
             system=wire.system,
             timeout=settings.answer_timeout,
+            reader=preferred(request.headers.get("accept-language", "")),
         )
 
     def _with_wait(self, error: XnaiError) -> XnaiError:

@@ -1,7 +1,7 @@
 """What an error of the catalogue is, and how it is raised."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -88,6 +88,11 @@ class XnaiError(Exception):
         self.hint = _told(kind.hint, values)
         self.time = datetime.now(UTC)
         super().__init__(f"{self.message} {self.hint}".strip())
+
+    def in_words_of(self, translation: Callable[[str], str]) -> tuple[str, str]:
+        """Return message and hint as they are in a translation of their templates."""
+        message, hint = map(translation, (self.kind.message, self.kind.hint))
+        return _told(message, self.values), _told(hint, self.values)
 
     @property
     def code(self) -> str:

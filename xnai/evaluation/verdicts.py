@@ -13,6 +13,7 @@ from typing import Literal
 
 from xnai.answering.events import Outcome
 from xnai.answering.evidence import HEDGE, NOT_FOUND
+from xnai.locale import in_all_languages
 from xnai.types import Citation
 
 Verdict = Literal["right", "hedged", "refused_wrongly", "wrong_unhedged", "errors"]
@@ -138,7 +139,7 @@ def sentences(text: str) -> int:
 def _holds(expected: Expected, text: str, *, refused: bool, hedged: bool) -> bool:
     body = plain(text)
     # What is always said around an answer decides nothing: "no exact answer" is no "no".
-    for phrase in (HEDGE, NOT_FOUND):
+    for phrase in (*in_all_languages(HEDGE), *in_all_languages(NOT_FOUND)):
         body = body.replace(plain(phrase), " ").strip()
     if any(stands(one, body) for one in expected.reject):
         return False

@@ -4,6 +4,7 @@ import chainlit as cl
 
 from xnai.answering.streams import StreamState
 from xnai.ui.conversation import Turn
+from xnai.ui.reading_language import texts_of
 
 CONTINUE = "continue_answer"
 AGAIN = "answer_again"
@@ -33,20 +34,22 @@ async def show(turn: Turn) -> None:
 
 # The page tells buttons apart by their ids alone, and shows one twice that is sent twice.
 def _continue(question_id: str) -> cl.Action:
+    texts = texts_of(cl.context.session)
     return cl.Action(
         name=CONTINUE,
         payload={QUESTION: question_id},
-        label="Continue",
-        tooltip="Go on from here",
+        label=texts.say("Continue"),
+        tooltip=texts.say("Go on from here"),
         id=f"{CONTINUE}:{question_id}",
     )
 
 
 def _again(question_id: str) -> cl.Action:
+    texts = texts_of(cl.context.session)
     return cl.Action(
         name=AGAIN,
         payload={QUESTION: question_id},
-        tooltip="Answer again; this answer stays where it is",
+        tooltip=texts.say("Answer again; this answer stays where it is"),
         icon="refresh-cw",
         id=f"{AGAIN}:{question_id}",
     )

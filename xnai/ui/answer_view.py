@@ -19,9 +19,11 @@ from xnai.answering.events import (
     Retrieved,
     Token,
 )
+from xnai.answering.language import texts_for
 from xnai.answering.pipeline import Pipeline
 from xnai.answering.streams import Stream, StreamState
 from xnai.llm.protocol import LanguageModel
+from xnai.locale import IN_ENGLISH, marked
 from xnai.observability import metrics
 from xnai.types import Citation, Passage
 from xnai.ui import actions, citation_links, conversation, links, markdown
@@ -31,7 +33,11 @@ _EMIT_INTERVAL = 0.04  # seconds between two messages to the browser while text 
 _SAVE_INTERVAL = 1.0  # seconds of text that are lost if the server is killed
 
 CLOSE_SOURCE = "xnai:close-source"  # see public/page/reader.js
-_CUT_SHORT = "\n\n*The answer reached its longest length (see the settings panel).*"
+_CUT_SHORT = marked("\n\n*The answer reached its longest length (see the settings panel).*")
+_UNSUPPORTED = marked(
+    "\n\n*No sentence of this answer stands in your documents; take it with care. "
+    "The closest passage is below.*"
+)
 
 
 class AnswerView:
@@ -59,6 +65,7 @@ class AnswerView:
         self.message.content = self._links.feed(existing)
         self._buffer = ""
         self._request_id = ""
+        self._texts = IN_ENGLISH  # until the question is known
         self._passages: Sequence[Passage] = ()
         self._cited: list[
             Citation
@@ -70,9 +77,10 @@ class AnswerView:
     async def run(self, pipeline: Pipeline, question: Question, stream: Stream) -> None:
         """Show an answer to its end; an error of the pipeline is raised after the text is saved."""
         self._request_id = question.request_id
+        self._texts = texts_for(question)
         searches = question.scope is not None
         async with (
-            summary_line(searches=searches) as line,
+            summary_line(searches=searches, texts=self._texts) as line,
             aclosing(pipeline.answer(question)) as events,
         ):
             if searches:
@@ -89,7 +97,7 @@ class AnswerView:
         ):
             mark = ""  # an error message follows
         else:
-            mark = markdown.MARKS[state]
+            mark = self._texts.say(markdown.MARKS[state])
         self.message.content = f"{self.message.content}{mark}".strip()
         if self._cited:
             self._show_sources(self._cited)
@@ -113,7 +121,7 @@ class AnswerView:
                 self.degraded = True
                 self._set_start_time()
                 self.message.content = markdown.degraded(
-                    event.reason, event.retry_in, self._request_id
+                    event.reason, event.retry_in, self._request_id, self._texts
                 )
                 await self.message.send()
                 self._known = True
@@ -171,19 +179,17 @@ class AnswerView:
     async def _finish(self, event: Done, line: SummaryLine) -> None:
         await self._complete_text()
         if event.reason == "length":
-            self.message.content += _CUT_SHORT
+            self.message.content += self._texts.say(_CUT_SHORT)
         if not event.supported and event.found:
-            self.message.content += (
-                "\n\n*No sentence of this answer stands in your documents; take it with care. "
-                "The closest passage is below.*"
-            )
+            self.message.content += self._texts.say(_UNSUPPORTED)
         # Sources below the words that nothing was found would say that something was.
         quotes = event.evidence if event.found else ()
         sources = event.citations or quotes
         self._cited = []
         if self.degraded:
-            passages = markdown.marked_passages(self._passages, event.citations)
-            self.message.content = citation_links.linked(self.message.content + passages, sources)
+            passages = markdown.marked_passages(self._passages, event.citations, self._texts)
+            text = self.message.content + passages
+            self.message.content = citation_links.linked(text, sources, self._texts)
         else:
             self._show_sources(sources, quotes)
         await self._end_line(event, sources, line)
@@ -202,8 +208,8 @@ class AnswerView:
     def _show_sources(self, cited: Sequence[Citation], found: Sequence[Citation] = ()) -> None:
         text, sources = citation_links.numbered(self.message.content, cited)
         further = markdown.further(found, sources)
-        text += markdown.sources(sources) + markdown.evidence(further)
-        self.message.content = citation_links.linked(text, [*sources, *further])
+        text += markdown.sources(sources, self._texts) + markdown.evidence(further, self._texts)
+        self.message.content = citation_links.linked(text, [*sources, *further], self._texts)
 
     async def _send_final(self, state: StreamState) -> None:
         self.message.metadata = self._metadata(state)

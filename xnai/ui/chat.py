@@ -7,23 +7,37 @@ from chainlit.types import ThreadDict
 
 from xnai.accounts import acting
 from xnai.answering.streams import StreamState
+from xnai.locale import marked, preferred, texts_in
 from xnai.observability.error_reports import report
 from xnai.runtime import Runtime
 from xnai.ui import actions, conversation, documents, settings_panel
 from xnai.ui.auth import principal_of
 from xnai.ui.broadcast import Broadcast
 from xnai.ui.questions import Questions
+from xnai.ui.reading_language import texts_of
 from xnai.ui.server_status import ServerStatus
 from xnai.ui.toasts import errors_as_toasts, show_error
 
 DOCUMENTS_MESSAGE = "xnai:documents"  # what the page's own button posts, see public/page/header.js
 
-STARTERS = (
-    ("Try a sample document", documents.SAMPLE_QUESTION),
-    ("What can you do?", "What can you do, and where do my documents go?"),
-    ("Explain a term", "Explain in two sentences what a circuit breaker in software is."),
-    ("Write an e-mail", "Write a short, friendly e-mail that moves a meeting to Friday."),
+_STARTERS = (
+    (marked("Try a sample document"), documents.SAMPLE_QUESTION),
+    (marked("What can you do?"), marked("What can you do, and where do my documents go?")),
+    (
+        marked("Explain a term"),
+        marked("Explain in two sentences what a circuit breaker in software is."),
+    ),
+    (
+        marked("Write an e-mail"),
+        marked("Write a short, friendly e-mail that moves a meeting to Friday."),
+    ),
 )
+
+
+def starters(language: str) -> list[cl.Starter]:
+    """Offer a few first questions in a browser's language, such as ``de-AT``."""
+    texts = texts_in(preferred(language))
+    return [cl.Starter(label=texts.say(one), message=texts.say(asks)) for one, asks in _STARTERS]
 
 
 class Chat:
@@ -87,7 +101,9 @@ class Chat:
         else:
             who = principal_of(cl.context.session).person_id
             self.runtime.audit.record("model", who=who, name=chosen.model)
-            await cl.context.emitter.send_toast(f"Switching to {chosen.model}.", "info")
+            texts = texts_of(cl.context.session)
+            switching = texts.say("Switching to {model}.", model=chosen.model)
+            await cl.context.emitter.send_toast(switching, "info")
 
     @errors_as_toasts()
     async def window_message(self, data: object) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote, urlencode
 
+from xnai.locale import IN_ENGLISH, Texts
 from xnai.types import Citation
 from xnai.ui import links, markdown
 
@@ -40,21 +41,21 @@ def numbered(text: str, citations: Sequence[Citation]) -> tuple[str, list[Citati
     return _MARK.sub(renumber, text), cited
 
 
-def linked(text: str, citations: Sequence[Citation]) -> str:
+def linked(text: str, citations: Sequence[Citation], texts: Texts = IN_ENGLISH) -> str:
     """Make a link to the reader of each mark that has a citation."""
-    return with_links(text, {citation.index: link(citation) for citation in citations})
+    return with_links(text, {citation.index: link(citation, texts) for citation in citations})
 
 
-def link(citation: Citation) -> str:
+def link(citation: Citation, texts: Texts = IN_ENGLISH) -> str:
     """Return the link of one citation; its title names the place."""
-    where = markdown.location(citation.file_name, citation.page)
+    where = markdown.location(citation.file_name, citation.page, texts)
     title = markdown.plain(where).replace('"', '\\"')
     return f'[[{citation.index}]]({address(citation)} "{title}")'
 
 
-def named(citation: Citation) -> str:
+def named(citation: Citation, texts: Texts = IN_ENGLISH) -> str:
     """Return a link that reads as the place: ``report.pdf, p. 3``."""
-    where = markdown.plain(markdown.location(citation.file_name, citation.page))
+    where = markdown.plain(markdown.location(citation.file_name, citation.page, texts))
     return f"[{where}]({address(citation)})"
 
 

@@ -13,23 +13,26 @@ from chainlit.element import Element
 from xnai.accounts import Principal, may
 from xnai.documents.protocol import DocumentLibrary, IngestProgress
 from xnai.errors import DOCUMENT_DELETED, NOT_FOUND, TOO_MANY_FILES, XnaiError
+from xnai.locale import Texts, in_all_languages, marked
 from xnai.observability.error_reports import current_request_id, report
 from xnai.types import Document, Scope
 from xnai.ui import markdown
 from xnai.ui.auth import principal_of
 from xnai.ui.elements import side_element
+from xnai.ui.reading_language import texts_of
 from xnai.ui.steps import progress_step
 
 log = structlog.get_logger(__name__)
 
 SAMPLE = Path(__file__).with_name("sample-lighthouse.txt")
-SAMPLE_QUESTION = "When was the lamp of the lighthouse replaced, and by what?"
+SAMPLE_QUESTION = marked("When was the lamp of the lighthouse replaced, and by what?")
 
+# What is said at each stage: before anything is done, then how far it is.
 _STAGES = {
-    "parsing": ("Reading", "pages"),
-    "chunking": ("Splitting", "pages"),
-    "embedding": ("Indexing", "passages"),
-    "storing": ("Saving", "passages"),
+    "parsing": (marked("Reading {file}"), marked("Reading {file}: {done} of {total} pages")),
+    "chunking": (marked("Splitting {file}"), marked("Splitting {file}: {done} of {total} pages")),
+    "embedding": (marked("Indexing {file}"), marked("Indexing {file}: {done} of {total} passages")),
+    "storing": (marked("Saving {file}"), marked("Saving {file}: {done} of {total} passages")),
 }
 
 
@@ -92,7 +95,7 @@ async def read_files(
 
 async def read_sample(library: DocumentLibrary, chat: ChatDocuments, question: str) -> None:
     """Read the sample document into a chat without documents that asks the question about it."""
-    if question == SAMPLE_QUESTION and await scope_of(library, chat) is None:
+    if question in in_all_languages(SAMPLE_QUESTION) and await scope_of(library, chat) is None:
         with suppress(XnaiError):  # its step has said what went wrong
             await _read_file(library, chat, SAMPLE.name, SAMPLE, ())
 
@@ -108,7 +111,8 @@ async def _link(file: Element, document: Document) -> None:
 async def _read_file(
     library: DocumentLibrary, chat: ChatDocuments, name: str, path: Path, former: Sequence[Document]
 ) -> Document:
-    async with progress_step(f"Opening {name}") as step:
+    texts = texts_of(cl.context.session)
+    async with progress_step(texts.say("Opening {file}", file=name)) as step:
         document = None
         try:
             document = await library.add(
@@ -117,7 +121,7 @@ async def _read_file(
             async with aclosing(library.ingest(document.id)) as events:
                 async for event in events:
                     document = event.document or document
-                    await step.show(_words(document.file_name, event))
+                    await step.show(_words(document.file_name, event, texts))
         except asyncio.CancelledError:
             if document is not None and all(document.id != other.id for other in former):
                 await _discard(library, document.id)
@@ -128,13 +132,15 @@ async def _read_file(
                 error = XnaiError(DOCUMENT_DELETED, name=document.file_name)
             exc = report(error)
             reference = markdown.error_reference(exc, current_request_id())
-            await step.fail(exc.message, f"{markdown.plain(exc.hint)}\n\n{reference}")
+            message, hint = markdown.told(exc, texts)
+            await step.fail(message, f"{markdown.plain(hint)}\n\n{reference}")
             raise exc from raised.__cause__
         notes = "\n".join(f"- {markdown.plain(note)}" for note in document.notes)
-        title = f"Read {document.file_name}"
-        if document.replaces:
-            title += f", which replaces the earlier {document.file_name}"
-        await step.finish(title, markdown.document_line(document), notes)
+        replaced = marked("Read {file}, which replaces the earlier {file}")
+        title = texts.say(
+            replaced if document.replaces else marked("Read {file}"), file=document.file_name
+        )
+        await step.finish(title, markdown.document_line(document, texts), notes)
         return document
 
 
@@ -148,11 +154,13 @@ async def _discard(library: DocumentLibrary, document_id: str) -> None:
         await library.delete(document_id)
 
 
-def _words(name: str, event: IngestProgress) -> str:
-    verb, unit = _STAGES[event.stage]
+def _words(name: str, event: IngestProgress, texts: Texts) -> str:
+    begins, goes_on = _STAGES[event.stage]
+    if not event.done and not event.total:
+        return texts.say(begins, file=name)
     if not event.total:
-        return f"{verb} {name}" + (f": {event.done:,} {unit}" if event.done else "")
-    return f"{verb} {name}: {event.done:,} of {event.total:,} {unit}"
+        return f"{texts.say(begins, file=name)}: {event.done:,}"
+    return texts.say(goes_on, file=name, done=f"{event.done:,}", total=f"{event.total:,}")
 
 
 async def scope_of(library: DocumentLibrary, chat: ChatDocuments) -> Scope | None:
@@ -167,33 +175,67 @@ async def scope_of(library: DocumentLibrary, chat: ChatDocuments) -> Scope | Non
 async def show_list(library: DocumentLibrary, chat: ChatDocuments) -> None:
     """Open the side panel with the documents of this chat."""
     documents = await library.documents(chat.person.person_id, chat.collection)
-    element = side_element("Documents", {"documents": [_row(document) for document in documents]})
-    await cl.ElementSidebar.set_title("Documents in this chat")
+    texts = texts_of(cl.context.session)
+    rows = [_row(document, texts) for document in documents]
+    said = {name: texts.say(text) for name, text in _LIST.items()}
+    element = side_element("Documents", {"documents": rows, "texts": said})
+    await cl.ElementSidebar.set_title(texts.say("Documents in this chat"))
     await cl.ElementSidebar.set_elements([element])
 
 
-def _row(document: Document) -> dict[str, Any]:
+# What public/elements/Documents.jsx says.
+_LIST = {
+    "none": marked(
+        "No documents in this chat yet. Attach one with the paper clip, or drop it into the window."
+    ),
+    "delete": marked("Delete"),
+    "keep": marked("Keep"),
+}
+
+
+def _row(document: Document, texts: Texts) -> dict[str, Any]:
     return {
         "id": document.id,
         "name": document.file_name,
-        "status": document.status,
-        "pages": document.page_count,
-        "passages": document.chunk_count,
-        "size": document.size,
-        "error": document.error_message,
+        "state": _state(document, texts),
+        "remove": texts.say("Delete {file}", file=document.file_name),
     }
+
+
+def _state(document: Document, texts: Texts) -> str:
+    match document.status:
+        case "missing":
+            return document.error_message or texts.say("its file is missing")
+        case "error":
+            return document.error_message or texts.say("could not be read")
+        case "processed":
+            pages = texts.say_number("{number} page", "{number} pages", document.page_count)
+            passages = texts.say_number(
+                "{number} passage", "{number} passages", document.chunk_count
+            )
+            counted = (pages, passages) if document.page_count > 1 else (passages,)
+            return ", ".join((*counted, _size(document.size)))
+        case _:
+            return texts.say("being read…")
+
+
+def _size(count: int) -> str:
+    return f"{max(1, round(count / 1e3))} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"  # noqa: PLR2004 - a megabyte
 
 
 async def delete_from_list(
     library: DocumentLibrary, chat: ChatDocuments, payload: dict[str, Any]
 ) -> None:
     """Delete a document for the person; what the page sends is not trusted."""
+    texts = texts_of(cl.context.session)
     document_id = str(payload.get("id", ""))
     document = await library.get(document_id)
     is_here = document is not None and document.collection == chat.collection
     if document is None or not is_here or not may(chat.person, "change", document):
-        await cl.context.emitter.send_toast("That document is not here any more.", "warning")
+        gone = texts.say("That document is not here any more.")
+        await cl.context.emitter.send_toast(gone, "warning")
     else:
         await library.delete(document.id)
-        await cl.context.emitter.send_toast(f"Deleted {document.file_name}.", "success")
+        deleted = texts.say("Deleted {file}.", file=document.file_name)
+        await cl.context.emitter.send_toast(deleted, "success")
     await show_list(library, chat)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xnai.errors import XnaiError
+from xnai.locale import IN_ENGLISH, Texts, in_all_languages, marked
 from xnai.types import Citation, Document, Passage
 from xnai.ui import links
 
@@ -16,20 +17,20 @@ _EXCERPT = 400
 _QUOTED_OF_A_PAGE = 3  # more citations of one page are numbers alone in the list of sources
 _HEADING = 30  # characters; a shorter text that is no sentence says nothing by itself
 _SENTENCE_END = re.compile(r"[.!?\u3002\uff01\uff1f\u2026][\"')\]\u201d]*\s*$")
-SOURCES = "\n\n**Sources**\n"  # the answer itself stands before it
-EVIDENCE = "\n\n**Also in your documents**\n"
+SOURCES = marked("\n\n**Sources**\n")  # the answer itself stands before it
+EVIDENCE = marked("\n\n**Also in your documents**\n")
 
 # Why an answer is not whole, by the state its stream ended in.
 MARKS = {
-    "stopped": "\n\n*Stopped.*",
-    "disconnected": "\n\n*The page was away for too long: the answer was stopped here.*",
-    "failed": "\n\n*The answer broke off here.*",
-    "timed_out": "\n\n*The answer took longer than allowed and was ended here.*",
-    "shut_down": "\n\n*The server was stopped before the answer was complete.*",
-    "killed": "\n\n*The server ended before the answer was complete.*",
+    "stopped": marked("\n\n*Stopped.*"),
+    "disconnected": marked("\n\n*The page was away for too long: the answer was stopped here.*"),
+    "failed": marked("\n\n*The answer broke off here.*"),
+    "timed_out": marked("\n\n*The answer took longer than allowed and was ended here.*"),
+    "shut_down": marked("\n\n*The server was stopped before the answer was complete.*"),
+    "killed": marked("\n\n*The server ended before the answer was complete.*"),
 }
 RUNNING = "running"  # while the stream has not ended
-EARLIER = "\n\n*An earlier answer; there is a newer one below.*"
+EARLIER = marked("\n\n*An earlier answer; there is a newer one below.*")
 
 
 def plain(text: str) -> str:
@@ -47,27 +48,34 @@ def shorten(text: str, limit: int = _EXCERPT) -> str:
 
 def answer_text(output: str) -> str:
     """Return the answer alone from a message as it is on the page."""
-    return links.unbreak_links(_unmarked(_unmarked(output).split(SOURCES)[0]))
+    answer = _unmarked(output)
+    for heading in in_all_languages(SOURCES):
+        answer = answer.split(heading)[0]
+    return links.unbreak_links(_unmarked(answer))
 
 
 def _unmarked(output: str) -> str:
-    for mark in (EARLIER, *MARKS.values()):
-        output = output.removesuffix(mark).removesuffix(mark.strip())
+    for text in (EARLIER, *MARKS.values()):
+        for mark in in_all_languages(text):
+            output = output.removesuffix(mark).removesuffix(mark.strip())
     return output
 
 
-def location(file_name: str, page: int | None) -> str:
+def location(file_name: str, page: int | None, texts: Texts = IN_ENGLISH) -> str:
     """Return a place in a document: ``report.pdf, p. 3``."""
-    return file_name if page is None else f"{file_name}, p. {page}"
+    if page is None:
+        return file_name
+    return texts.say("{file}, p. {page}", file=file_name, page=page)
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, texts: Texts = IN_ENGLISH) -> str:
     """Return a duration as a person would say it."""
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+        return texts.say("{number} ms", number=f"{seconds * 1000:.0f}")
     if seconds < 90:  # noqa: PLR2004 - below that, seconds read better than minutes
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004
-    return f"{seconds / 60:.0f} min"
+        shown = f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"  # noqa: PLR2004
+        return texts.say("{number} s", number=shown)
+    return texts.say("{number} min", number=f"{seconds / 60:.0f}")
 
 
 def ordinal(number: int) -> str:
@@ -89,28 +97,28 @@ def excerpt(passage: Passage) -> str:
     return " ".join(part for part in parts if part)
 
 
-def sources(citations: Sequence[Citation]) -> str:
+def sources(citations: Sequence[Citation], texts: Texts = IN_ENGLISH) -> str:
     """Return the list of sources under an answer, a row for each page."""
     pages: dict[tuple[str, int | None], list[Citation]] = {}
     for citation in citations:
         pages.setdefault((citation.document_id, citation.page), []).append(citation)
     rows = [
         f"- {' '.join(links.citation_mark(c.index) for c in cited)} "
-        f"**{plain(location(cited[0].file_name, cited[0].page))}** — "
+        f"**{plain(location(cited[0].file_name, cited[0].page, texts))}** — "
         + " ".join(f"“{plain(shorten(c.quote, 240))}”" for c in cited[:_QUOTED_OF_A_PAGE])
         for cited in pages.values()
     ]
-    return SOURCES + "\n".join(rows) if rows else ""
+    return texts.say(SOURCES) + "\n".join(rows) if rows else ""
 
 
-def evidence(citations: Sequence[Citation]) -> str:
+def evidence(citations: Sequence[Citation], texts: Texts = IN_ENGLISH) -> str:
     """Return the list of what else answers, below the sources."""
     rows = [
-        f"- {links.citation_mark(c.index)} **{plain(location(c.file_name, c.page))}** — "
+        f"- {links.citation_mark(c.index)} **{plain(location(c.file_name, c.page, texts))}** — "
         f"“{plain(shorten(c.quote, 240))}”"
         for c in citations
     ]
-    return EVIDENCE + "\n".join(rows) if rows else ""
+    return texts.say(EVIDENCE) + "\n".join(rows) if rows else ""
 
 
 def further(found: Sequence[Citation], shown: Sequence[Citation]) -> list[Citation]:
@@ -141,71 +149,101 @@ def quotes(citations: Sequence[Citation]) -> str:
     return "\n\n".join(f"> {plain(c.quote)} {links.citation_mark(c.index)}" for c in citations)
 
 
-def marked_passages(passages: Sequence[Passage], citations: Sequence[Citation]) -> str:
+def marked_passages(
+    passages: Sequence[Passage], citations: Sequence[Citation], texts: Texts = IN_ENGLISH
+) -> str:
     """Show passages in place of an answer, with the sentence that answers best in bold."""
     rows = []
     for passage, cited in zip(passages, citations, strict=False):
         sentence = passage.evidence or (cited.start - passage.start, cited.end - passage.start)
-        where = plain(location(cited.file_name, cited.page))
+        where = plain(location(cited.file_name, cited.page, texts))
         shown = excerpt(replace(passage, evidence=sentence))
         rows.append(f"> {shown} {links.citation_mark(cited.index)}\n>\n> {where}")
     return "\n\n".join(rows)
 
 
-def waiting(position: int, eta_seconds: float | None) -> str:
+def waiting(position: int, eta_seconds: float | None, texts: Texts = IN_ENGLISH) -> str:
     """Say the place in the queue."""
-    estimate = "" if eta_seconds is None else f", about {countdown(eta_seconds)}"
-    return f"Waiting for the model: {ordinal(position)} in line{estimate}"
+    place = ordinal(position) if texts is IN_ENGLISH else str(position)
+    if eta_seconds is None:
+        return texts.say("Waiting for the model: {place} in line", place=place)
+    time = countdown(eta_seconds, texts)
+    return texts.say("Waiting for the model: {place} in line, about {time}", place=place, time=time)
 
 
-def countdown(seconds: float) -> str:
+def countdown(seconds: float, texts: Texts = IN_ENGLISH) -> str:
     """Round seconds for a countdown that runs while it is read: whole, and at least one."""
     whole = max(1, math.ceil(seconds))
-    return f"{whole} s" if whole < 90 else duration(whole)  # noqa: PLR2004 - as in duration
+    if whole < 90:  # noqa: PLR2004 - as in duration
+        return texts.say("{number} s", number=whole)
+    return duration(whole, texts)
 
 
-def degraded(reason: XnaiError, retry_in: float | None, request_id: str) -> str:
+def next_attempt(seconds: float | None, texts: Texts) -> str:
+    """Say when something is tried again; empty if it is not."""
+    if not seconds:
+        return ""
+    return " " + texts.say("Next attempt in about {time}.", time=duration(seconds, texts))
+
+
+def degraded(
+    reason: XnaiError, retry_in: float | None, request_id: str, texts: Texts = IN_ENGLISH
+) -> str:
     """Say why there are passages instead of an answer."""
-    again = f" Next attempt in about {duration(retry_in)}." if retry_in else ""
     return (
-        f"**No answer was generated.** {plain(reason.message)}{again} "
-        f"{error_reference(reason, request_id)}\n\n"
-        "These passages of your documents fit the question best:\n\n"
+        f"**{texts.say('No answer was generated.')}** {plain(told(reason, texts)[0])}"
+        f"{next_attempt(retry_in, texts)} {error_reference(reason, request_id)}\n\n"
+        f"{texts.say('These passages of your documents fit the question best:')}\n\n"
     )
 
 
 _REDUCED = {
     "text_only": (
-        "Searched by words alone",
-        "Only the words of your documents were compared with the question, not their meaning.",
+        marked("Searched by words alone"),
+        marked(
+            "Only the words of your documents were compared with the question, not their meaning."
+        ),
     ),
     "no_documents": (
-        "Answered without your documents",
-        "Your documents could not be searched: the answer below does not come from them.",
+        marked("Answered without your documents"),
+        marked("Your documents could not be searched: the answer below does not come from them."),
     ),
     "local_model": (
-        "Answered by the model on this machine",
-        "No model endpoint can be asked at the moment.",
+        marked("Answered by the model on this machine"),
+        marked("No model endpoint can be asked at the moment."),
     ),
 }
 
 
-def reduced(rung: str, reason: XnaiError, request_id: str) -> tuple[str, str]:
+def reduced(
+    rung: str, reason: XnaiError, request_id: str, texts: Texts = IN_ENGLISH
+) -> tuple[str, str]:
     """Return title and body of the step that says what an answer has to do without."""
-    title, words = _REDUCED[rung]
-    again = f" Next attempt in about {duration(reason.retry_after)}." if reason.retry_after else ""
-    return title, f"{words} {plain(reason.message)}{again}\n\n{error_reference(reason, request_id)}"
+    title, words = (texts.say(text) for text in _REDUCED[rung])
+    again = next_attempt(reason.retry_after, texts)
+    message = plain(told(reason, texts)[0])
+    return title, f"{words} {message}{again}\n\n{error_reference(reason, request_id)}"
 
 
-def failure(exc: XnaiError, request_id: str) -> str:
+def told(exc: XnaiError, texts: Texts) -> tuple[str, str]:
+    """Return what went wrong and what to do, where that is translated; else in English."""
+    return exc.in_words_of(texts.translation)
+
+
+def failure(exc: XnaiError, request_id: str, texts: Texts = IN_ENGLISH) -> str:
     """Say what went wrong, what to do, and when to try again."""
-    again = f" Try again in about {duration(exc.retry_after)}." if exc.retry_after else ""
-    return f"{plain(exc.message)} {plain(exc.hint)}{again}\n\n{error_reference(exc, request_id)}"
+    message, hint = map(plain, told(exc, texts))
+    again = ""
+    if exc.retry_after:
+        time = duration(exc.retry_after, texts)
+        again = " " + texts.say("Try again in about {time}.", time=time)
+    return f"{message} {hint}{again}\n\n{error_reference(exc, request_id)}"
 
 
-def failure_line(exc: XnaiError, request_id: str) -> str:
+def failure_line(exc: XnaiError, request_id: str, texts: Texts = IN_ENGLISH) -> str:
     """Say the same on one line."""
-    return f"{plain(exc.message)} {plain(exc.hint)} {error_reference(exc, request_id)}"
+    message, hint = map(plain, told(exc, texts))
+    return f"{message} {hint} {error_reference(exc, request_id)}"
 
 
 def error_reference(exc: XnaiError, request_id: str) -> str:
@@ -213,15 +251,19 @@ def error_reference(exc: XnaiError, request_id: str) -> str:
     return f"*{exc.code} · {request_id}*"
 
 
-def toast(exc: XnaiError, request_id: str) -> str:
+def toast(exc: XnaiError, request_id: str, texts: Texts = IN_ENGLISH) -> str:
     """Say what went wrong beside the chat, where no Markdown is rendered."""
-    return f"{exc.message} {exc.hint} ({exc.code} · {request_id})"
+    message, hint = told(exc, texts)
+    return f"{message} {hint} ({exc.code} · {request_id})"
 
 
-def document_line(document: Document) -> str:
+def document_line(document: Document, texts: Texts = IN_ENGLISH) -> str:
     """Summarise a document that was read."""
-    pages = f"{document.page_count} page{'s' if document.page_count != 1 else ''}, "
-    counted = pages if document.page_count > 1 else ""
-    chunks = f"{document.chunk_count} passage{'s' if document.chunk_count != 1 else ''}"
-    replaces = f"; replaces the earlier {plain(document.file_name)}" if document.replaces else ""
-    return f"{plain(document.file_name)} ({counted}{chunks}){replaces}"
+    name = plain(document.file_name)
+    pages = texts.say_number("{number} page", "{number} pages", document.page_count)
+    counted = f"{pages}, " if document.page_count > 1 else ""
+    chunks = texts.say_number("{number} passage", "{number} passages", document.chunk_count)
+    replaces = ""
+    if document.replaces:
+        replaces = "; " + texts.say("replaces the earlier {file}", file=name)
+    return f"{name} ({counted}{chunks}){replaces}"

@@ -15,6 +15,7 @@ from xnai.answering.events import Question
 from xnai.answering.streams import Stream, StreamState, end_of
 from xnai.answering.summary import Account
 from xnai.errors import XnaiError
+from xnai.locale import in_all_languages, marked
 from xnai.observability.error_reports import report
 from xnai.runtime import Runtime
 from xnai.types import Document, Message
@@ -23,6 +24,7 @@ from xnai.ui.answer_view import AnswerView
 from xnai.ui.auth import principal_of
 from xnai.ui.broadcast import Broadcast, share_question
 from xnai.ui.conversation import Turn
+from xnai.ui.reading_language import reader_of, texts_of
 from xnai.ui.toasts import errors_as_toasts
 
 log = structlog.get_logger(__name__)
@@ -31,8 +33,10 @@ GO_ON = "Go on with your answer exactly where it stopped; repeat nothing of it."
 UNSENT = (
     "xnai:unsent"  # what the page's script puts back into the input, see public/page/composer.js
 )
-BUSY = "The last question is still being answered; wait for it or press Stop, then send this one."
-NOT_THE_LAST = "Only the newest answer can be continued or given again."
+BUSY = marked(
+    "The last question is still being answered; wait for it or press Stop, then send this one."
+)
+NOT_THE_LAST = marked("Only the newest answer can be continued or given again.")
 
 Work = Callable[[Stream], Awaitable[None]]
 
@@ -84,7 +88,7 @@ class Questions:
         turn = conversation.last_turn()
         if self._is_busy() or turn is None or turn["id"] != payload.get(actions.QUESTION):
             words = BUSY if self._is_busy() else NOT_THE_LAST
-            await cl.context.emitter.send_toast(words, "warning")
+            await cl.context.emitter.send_toast(texts_of(cl.context.session).say(words), "warning")
             return
 
         async def pressed(stream: Stream) -> None:
@@ -173,8 +177,8 @@ class Questions:
     async def _repeat(self, turn: Turn, stream: Stream) -> None:
         await actions.remove(turn["id"])
         earlier = _message(turn["message"])
-        if earlier is not None and not earlier.content.endswith(markdown.EARLIER):
-            earlier.content += markdown.EARLIER
+        if earlier is not None and not earlier.content.endswith(in_all_languages(markdown.EARLIER)):
+            earlier.content += texts_of(cl.context.session).say(markdown.EARLIER)
             earlier.actions = []
             await earlier.update()
         kept = [other for other in conversation.turns() if other["id"] != turn["id"]]
@@ -194,6 +198,7 @@ class Questions:
             passages=choices.passages,
             sampling=choices.sampling,
             timeout=runtime.settings.answer_timeout,
+            reader=reader_of(session),
         )
 
     async def _stream(
@@ -225,23 +230,27 @@ async def _return_question(message: cl.Message) -> None:
     """Refuse a question without losing its text: it goes back to the input field."""
     await message.remove()
     await cl.context.emitter.send_window_message({"type": UNSENT, "text": message.content})
-    await cl.context.emitter.send_toast(BUSY, "warning")
+    await cl.context.emitter.send_toast(texts_of(cl.context.session).say(BUSY), "warning")
 
 
 async def _report_files(
     read: list[Document], failed: list[XnaiError], question: str, request_id: str
 ) -> None:
-    lines = [f"- {markdown.document_line(document)}" for document in read]
-    problems = [f"- {markdown.failure_line(exc, request_id)}" for exc in failed]
+    texts = texts_of(cl.context.session)
+    lines = [f"- {markdown.document_line(document, texts)}" for document in read]
+    problems = [f"- {markdown.failure_line(exc, request_id, texts)}" for exc in failed]
     parts = []
     if lines:
-        parts.append("Ready to be asked about:\n" + "\n".join(lines))
+        parts.append("\n".join([texts.say("Ready to be asked about:"), *lines]))
     if problems:
-        parts.append("Could not be read:\n" + "\n".join(problems))
+        parts.append("\n".join([texts.say("Could not be read:"), *problems]))
     if question.strip():
-        parts.append("Your question was not answered, since none of its files could be read.")
+        parts.append(
+            texts.say("Your question was not answered, since none of its files could be read.")
+        )
     await cl.Message(content="\n\n".join(parts)).send()
 
 
 async def _show_error(exc: XnaiError, request_id: str) -> None:
-    await cl.ErrorMessage(content=markdown.failure(exc, request_id)).send()
+    texts = texts_of(cl.context.session)
+    await cl.ErrorMessage(content=markdown.failure(exc, request_id, texts)).send()

@@ -9,6 +9,7 @@ from chainlit.input_widget import Select, Slider
 from xnai.llm.protocol import LanguageModel
 from xnai.settings import Settings
 from xnai.types import Sampling
+from xnai.ui.reading_language import texts_of
 
 _LONGEST_ANSWER = 4096
 
@@ -31,42 +32,49 @@ class Choices:
 async def show(settings: Settings, model: LanguageModel) -> None:
     """Send the panel, with the user's earlier choices if there are any."""
     chosen = read(settings, model, cl.context.session.chat_settings or {})
+    texts = texts_of(cl.context.session)
     names = [info.name for info in model.models()] or [model.status.name]
     await cl.ChatSettings(
         [
             Select(
                 id="model",
-                label="Model",
+                label=texts.say("Model"),
                 values=names,
                 initial_value=chosen.model if chosen.model in names else names[0],
-                description="What writes the answers; every chat on this server uses the same.",
+                description=texts.say(
+                    "What writes the answers; every chat on this server uses the same."
+                ),
             ),
             Slider(
                 id="temperature",
-                label="How freely it writes (temperature)",
+                label=texts.say("How freely it writes (temperature)"),
                 initial=chosen.temperature,
                 min=0,
                 max=2,
                 step=0.1,
-                description="0 takes the likeliest words each time; more is freer and less exact.",
+                description=texts.say(
+                    "0 takes the likeliest words each time; more is freer and less exact."
+                ),
             ),
             Slider(
                 id="max_tokens",
-                label="Longest answer",
+                label=texts.say("Longest answer"),
                 initial=chosen.max_tokens,
                 min=32,
                 max=_LONGEST_ANSWER,
                 step=32,
-                description="In tokens, of which a word has one or two: 512 fill most of a page.",
+                description=texts.say(
+                    "In tokens, of which a word has one or two: 512 fill most of a page."
+                ),
             ),
             Slider(
                 id="passages",
-                label="Places read for an answer",
+                label=texts.say("Places read for an answer"),
                 initial=chosen.passages,
                 min=1,
                 max=20,
                 step=1,
-                description="Of long documents; a small model gets lost in many.",
+                description=texts.say("Of long documents; a small model gets lost in many."),
             ),
         ]
     ).send()

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 import chainlit as cl
 
+from xnai.ui.reading_language import texts_of
+
 _INTERVAL = 0.15  # seconds between two updates; faster ones cannot be read
 
 
@@ -71,7 +73,8 @@ async def progress_step(title: str) -> AsyncGenerator[ProgressStep, None]:
     except BaseException as exc:
         if not progress.closed:
             end = progress.finish if isinstance(exc, CancelledError) else progress.fail
-            await end(f"{step.name} (stopped)", "")
+            stopped = texts_of(cl.context.session).say("{step} (stopped)", step=step.name)
+            await end(stopped, "")
         raise
     if not progress.closed:
         await progress.finish(step.name)

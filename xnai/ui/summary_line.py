@@ -19,14 +19,15 @@ from xnai.answering.events import (
     Retrieved,
     Waiting,
 )
+from xnai.locale import IN_ENGLISH, Texts, marked
 from xnai.models.catalogue import shipped
 from xnai.types import Citation, Passage
 from xnai.ui import citation_links, markdown
 from xnai.ui.steps import ProgressStep, progress_step
 
-SEARCHING = "Searching your documents"
-THINKING = "Thinking"
-WRITING = "Writing the answer"
+SEARCHING = marked("Searching your documents")
+THINKING = marked("Thinking")
+WRITING = marked("Writing the answer")
 _LONGEST_NAME = 60  # characters of a model's name
 
 Progress = Loading | Waiting | Reading | Parts
@@ -38,11 +39,13 @@ class SummaryLine:
     Args:
         step: the line on the page.
         searches: whether documents are searched for the answer.
+        texts: what it says, in the language of the question.
 
     """
 
-    def __init__(self, step: ProgressStep, *, searches: bool) -> None:
+    def __init__(self, step: ProgressStep, *, searches: bool, texts: Texts = IN_ENGLISH) -> None:
         self._step = step
+        self._texts = texts
         self._searches = searches
         self._began = time.monotonic()
         self._notices: list[str] = []
@@ -52,13 +55,14 @@ class SummaryLine:
     async def found(self, event: Retrieved) -> None:
         """Keep what the search has found."""
         count = len(event.passages)
-        words = f"{count} passage{'s' if count != 1 else ''}"
-        took = markdown.duration(event.seconds)
+        texts = self._texts
+        words = texts.say_number("{number} passage", "{number} passages", count)
+        took = markdown.duration(event.seconds, texts)
         self._details += (
-            f"Searched your documents: {words} in {took}.",
-            passage_list(event.passages),
+            texts.say("Searched your documents: {passages} in {time}.", passages=words, time=took),
+            passage_list(event.passages, texts),
         )
-        await self._step.show(f"Found {words}")
+        await self._step.show(texts.say("Found {passages}", passages=words))
 
     async def progress(self, event: Progress) -> None:
         """Say how far the work is."""
@@ -66,24 +70,29 @@ class SummaryLine:
             case Loading():
                 title = event.detail
             case Waiting():
-                title = markdown.waiting(event.position, event.eta_seconds)
+                title = markdown.waiting(event.position, event.eta_seconds, self._texts)
             case Reading():
-                what = "Reading what was found" if self._searches else "Reading the conversation"
+                found, spoken = marked("Reading what was found"), marked("Reading the conversation")
+                what = self._texts.say(found if self._searches else spoken)
                 share = f": {event.done / event.total:.0%}" if event.done and event.total else ""
                 title = f"{what}{share}"
             case Parts():
                 self._reads_parts = True
-                title = f"Reading your documents: {event.done:,} of {event.total:,} parts"
+                title = self._texts.say(
+                    "Reading your documents: {done} of {total} parts",
+                    done=f"{event.done:,}",
+                    total=f"{event.total:,}",
+                )
         await self._step.show(title)
 
     async def writes(self) -> None:
         """Say that the answer is being written, unless the line says how much there is to read."""
         if not self._reads_parts:
-            await self._step.show(WRITING)
+            await self._step.show(self._texts.say(WRITING))
 
     def reduced(self, event: Reduced, request_id: str) -> None:
         """Keep what the answer has to do without."""
-        title, words = markdown.reduced(event.rung, event.reason, request_id)
+        title, words = markdown.reduced(event.rung, event.reason, request_id, self._texts)
         self._notices.append(title)
         self._details.insert(0, f"**{title}.** {words}")
 
@@ -94,27 +103,29 @@ class SummaryLine:
     def left_out(self, event: Prompted) -> None:
         """Keep what the model was not given."""
         if event.dropped:
-            what = " and ".join(event.dropped)
-            self._details.append(f"Left out, since the model cannot read all at once: {what}.")
+            what = f" {self._texts.say('and')} ".join(event.dropped)
+            text = marked("Left out, since the model cannot read all at once: {what}.")
+            self._details.append(self._texts.say(text, what=what))
 
     async def end(self, citations: Sequence[Citation], *, found: bool, model: str = "") -> None:
         """Say what the answer rests on; ``model`` is the one that was asked, if one was."""
         pages = len({(one.document_id, one.page) for one in citations})
         parts = list(self._notices)
         if not found:
-            parts.append("Not found")
+            parts.append(self._texts.say("Not found"))
         elif pages:
-            parts.append(f"{pages} source{'s' if pages != 1 else ''}")
-        parts.append(markdown.duration(self._seconds))
+            parts.append(self._texts.say_number("{number} source", "{number} sources", pages))
+        parts.append(markdown.duration(self._seconds, self._texts))
         if model:
             parts.append(model_words(model))
         await self._step.finish(", ".join(parts), *self._details)
 
     async def stop(self, exc: BaseException) -> None:
         """Say that the answer was ended before it was whole."""
-        took = markdown.duration(self._seconds)
-        end = "Stopped" if isinstance(exc, CancelledError) else "Ended"
-        await self._step.finish(f"{end} after {took}", *self._details)
+        took = markdown.duration(self._seconds, self._texts)
+        stopped, ended = marked("Stopped after {time}"), marked("Ended after {time}")
+        text = stopped if isinstance(exc, CancelledError) else ended
+        await self._step.finish(self._texts.say(text, time=took), *self._details)
 
     async def remove(self) -> None:
         """Remove the line; that of an answer that goes on in its own message stands below it."""
@@ -126,10 +137,12 @@ class SummaryLine:
 
 
 @asynccontextmanager
-async def summary_line(*, searches: bool) -> AsyncGenerator[SummaryLine, None]:
+async def summary_line(
+    *, searches: bool, texts: Texts = IN_ENGLISH
+) -> AsyncGenerator[SummaryLine, None]:
     """Show the line while the block runs, and end it whatever ends the block."""
-    async with progress_step(SEARCHING if searches else THINKING) as step:
-        line = SummaryLine(step, searches=searches)
+    async with progress_step(texts.say(SEARCHING if searches else THINKING)) as step:
+        line = SummaryLine(step, searches=searches, texts=texts)
         try:
             yield line
         except BaseException as exc:
@@ -138,7 +151,7 @@ async def summary_line(*, searches: bool) -> AsyncGenerator[SummaryLine, None]:
             raise
 
 
-def passage_list(passages: Sequence[Passage]) -> str:
+def passage_list(passages: Sequence[Passage], texts: Texts = IN_ENGLISH) -> str:
     """Return the passages found, each with its place, which leads to the reader."""
     rows = []
     for number, passage in enumerate(passages, 1):
@@ -153,7 +166,9 @@ def passage_list(passages: Sequence[Passage]) -> str:
             "",
             0.0,
         )
-        rows.append(f"{number}. {citation_links.named(cited)}\n\n   > {markdown.excerpt(passage)}")
+        rows.append(
+            f"{number}. {citation_links.named(cited, texts)}\n\n   > {markdown.excerpt(passage)}"
+        )
     return "\n\n".join(rows)
 
 

@@ -11,6 +11,7 @@ import chainlit as cl
 from xnai.errors import XnaiError
 from xnai.observability.error_reports import current_request_id, report
 from xnai.ui import markdown
+from xnai.ui.reading_language import texts_of
 
 
 @asynccontextmanager
@@ -26,4 +27,5 @@ async def errors_as_toasts() -> AsyncGenerator[None, None]:
 
 async def show_error(error: XnaiError) -> None:
     """Show an error beside the chat."""
-    await cl.context.emitter.send_toast(markdown.toast(error, current_request_id()), "error")
+    words = markdown.toast(error, current_request_id(), texts_of(cl.context.session))
+    await cl.context.emitter.send_toast(words, "error")

@@ -18,15 +18,17 @@ from fastapi.security import OAuth2PasswordRequestForm
 
 from xnai.accounts import Principal, acting
 from xnai.errors import NOT_FOUND
+from xnai.locale import marked
 from xnai.ui import auth
 from xnai.ui.chainlit.errors import PageError
 from xnai.ui.pages.rendering import page_response, problem_page
+from xnai.ui.reading_language import texts_for
 from xnai.ui.sign_in import SignIn
 
 LOGIN = "/login"
 _SEE_OTHER = 303
-_GONE = "It was deleted, or it belongs to somebody else."
-_WRONG = "This key is not known here. Check it, or ask who runs the server."
+_GONE = marked("It was deleted, or it belongs to somebody else.")
+_WRONG = marked("This key is not known here. Check it, or ask who runs the server.")
 # Places of this server that a link may lead to; anything else would be somebody else's choice.
 _NEXT = re.compile(r"/(?:thread/[0-9a-f-]{36}|reader/[0-9A-Za-z]{1,64}(?:\?[0-9a-z=&]{0,200})?)?")
 
@@ -49,8 +51,9 @@ class Visits:
             return RedirectResponse(_form_address(request.url.path), _SEE_OTHER)
         thread = request.path_params.get("thread_id")
         if thread is not None and not await _is_here(thread, person or auth.people().local):
-            new = ("/", "Start a new chat")
-            return problem_page(NOT_FOUND.status, "This chat is not here", _GONE, link=new)
+            texts = texts_for(request.headers)
+            title, new = texts.say("This chat is not here"), ("/", texts.say("Start a new chat"))
+            return problem_page(NOT_FOUND.status, title, texts.say(_GONE), texts, link=new)
         html = chainlit_server.get_html_template(config.run.root_path or "")
         response = HTMLResponse(html, headers={"Cache-Control": "no-cache"})
         if person is None and _is_visit(request):
@@ -62,7 +65,8 @@ class Visits:
         where = _checked(request.query_params.get("next", ""))
         if auth.page_person(request) is not None or not auth.people().have_keys:
             return RedirectResponse(where, _SEE_OTHER)
-        return page_response("sign_in.html", {"next": where, "problem": ""})
+        values = {"next": where, "problem": ""}
+        return page_response("sign_in.html", values, texts_for(request.headers))
 
     async def enter(
         self, request: Request, form: Annotated[OAuth2PasswordRequestForm, Depends()]
@@ -74,9 +78,13 @@ class Visits:
         try:
             person = self._sign_in.person(request, form.password)
         except HTTPException as exc:
-            problem = str(exc.error) if isinstance(exc, PageError) else _WRONG
+            texts = texts_for(request.headers)
+            if isinstance(exc, PageError):
+                problem = " ".join(exc.error.in_words_of(texts.translation)).strip()
+            else:
+                problem = texts.say(_WRONG)
             values = {"next": where, "problem": problem}
-            return page_response("sign_in.html", values, exc.status_code)
+            return page_response("sign_in.html", values, texts, exc.status_code)
         response = RedirectResponse(where, _SEE_OTHER)
         await self._sign_in.admit(request, response, person)
         return response

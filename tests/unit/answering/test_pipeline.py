@@ -26,6 +26,7 @@ from xnai.answering.reading.asking import BEGINNINGS
 from xnai.errors import MODEL_CRASHED, MODEL_PREPARING, QUEUE_FULL, REMOTE_BROKE_OFF, XnaiError
 from xnai.llm.fallback import FallbackModel
 from xnai.llm.protocol import Finished, Prefill, Queued, TokenText
+from xnai.locale import texts_in
 from xnai.types import Message, Passage, Sampling, Scope, Sentence, TokenLogprob, Usage
 
 TOWER = Passage("d1", "paris.pdf", 3, 0, 44, "The Eiffel Tower was completed in March 1889.", 0.9)
@@ -142,6 +143,43 @@ async def test_a_model_that_reads_says_itself_that_the_documents_do_not_say():
 
     assert [e.text for e in events if isinstance(e, Token)] == [NOT_FOUND]
     assert (events[-1].outcome, events[-1].found, events[-1].citations) == ("not_found", False, ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "reader", "language", "said"),
+    [
+        ("Wer singt im Chor des Turms?", "fr", "de", "de"),
+        ("Qui chante dans la tour ?", "", "fr", "fr"),
+        ("塔の中で誰が歌いますか。", "", "ja", "ja"),
+        ("Singers?", "es", "es", "es"),
+        ("Кто поёт в башне?", "", "und", "en"),
+        ("Who sings?", "de", "en", "en"),
+    ],
+)
+async def test_a_refusal_is_said_in_the_language_of_the_question(asked, reader, language, said):
+    found = replace(TOWER, evidence=(0, 44), ranked=(Sentence(0, 44, 0.3),))
+    refusal = "Source: none\nAnswer: This is not in your documents."
+    expected = texts_in(said).say(NOT_FOUND)
+    for model in (
+        QueueModel([TokenText(refusal), Finished("stop", Usage())]),
+        QueueModel(list(ANSWER), parameters=135_000_000),
+    ):
+        pipeline = Pipeline(ShelfLibrary([found]), model)
+        events = await collect(pipeline, replace(question(asked), reader=reader))
+
+        assert [e.text for e in events if isinstance(e, Token)] == [expected]
+        assert (events[-1].outcome, events[-1].language) == ("not_found", language)
+
+
+async def test_quotes_of_a_small_model_are_introduced_in_the_language_of_the_question():
+    model = QueueModel(list(ANSWER), parameters=135_000_000)
+
+    pipeline = Pipeline(ShelfLibrary([SMALL]), model)
+    events = await collect(pipeline, question("Wann wurde der Turm gebaut?"))
+
+    text = "".join(e.text for e in events if isinstance(e, Token))
+    assert text.startswith("Das geladene Modell ist zu klein")
+    assert (events[-1].outcome, events[-1].language) == ("quoted", "de")
 
 
 async def test_a_model_without_room_for_whole_documents_gets_passages():

@@ -147,7 +147,7 @@ async def test_a_day_that_a_table_of_days_has_not_is_not_there(text, asked, requ
 
 
 async def test_a_summary_ends_once_it_has_told_half_of_a_text():
-    names = "ash birch cedar elm fir hazel larch maple oak pine rowan yew".split()
+    names = ["ash", "birch", "cedar", "elm", "fir", "hazel", "larch", "maple", "oak", "pine"]
     text = "\n".join(f"The {'very ' * 20}long line of {one}." for one in names)
     reply = "Source: [1]\nAnswer: " + " ".join(text.splitlines()[:4])
     model = ReplyModel(replies=[reply])

@@ -12,6 +12,7 @@ from xnai.answering.reading.reply import ModelReply
 from xnai.answering.reading.structure import asked_numbers, asked_pages, named_place
 from xnai.answering.reading.sums import worked_out
 from xnai.answering.reading.telling import Telling
+from xnai.locale import texts_in
 from xnai.types import Message, PageText, TokenLogprob
 
 LEASE = (
@@ -190,6 +191,57 @@ def test_an_invented_figure_becomes_the_quote_of_the_line():
 def test_no_source_is_not_found():
     telling, text = told(" none\nAnswer: This is not in your documents.")
     assert (telling.outcome, text, telling.is_refused) == ("not_found", NOT_FOUND, True)
+
+
+REFUSALS = [
+    "This is not in your documents. The lease has other clauses. It is 4,650 euros.",
+    "Das steht nicht in den Dokumenten.",
+    "Die Miete ist nicht angegeben.",
+    "Ce n'est pas dans vos documents.",
+    "Le loyer n'est pas précisé.",
+    "No se menciona en el texto.",
+    "家賃は記載されていません。",
+    "文档中没有提到租金。",
+    "الإيجار غير مذكور.",
+    "Soweit ich sehe, steht das nicht in Ihren Dokumenten.",
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_refusal_in_any_language_becomes_that_of_the_question(refusal):
+    telling = Telling("Wie hoch ist die Miete?", sheet(), texts=texts_in("de"))
+    shown = []
+    for character in f"Source: [2] 4.1 The monthly rent\nAnswer: {refusal}":
+        shown += telling.feed(character)
+    shown += telling.finish()
+    assert ("".join(shown), telling.outcome) == (texts_in("de").say(NOT_FOUND), "not_found")
+
+
+@pytest.mark.parametrize("none", ["none", "keine", "aucune", "ninguna", "なし", "无"])
+def test_that_no_line_answers_is_understood(none):
+    telling = Telling("?", sheet(), texts=texts_in("es"))
+    told = [*telling.feed(f"Source: {none}\nAnswer: 4,650 euros."), *telling.finish()]
+    assert "".join(told) == texts_in("es").say(NOT_FOUND)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("La mensualité est de 4,650 euros, pas dans les charges.", "pas dans les charges"),
+        ("No hay mascotas: 4,650 euros.", "No hay mascotas"),
+        ("Nicht 4,651, sondern 4,650 euros.", "sondern"),
+    ],
+)
+def test_a_negation_is_no_refusal(answer, said):
+    telling, text = told(f" [2] 4.1 The monthly rent\nAnswer: {answer}")
+    assert telling.outcome != "not_found"
+    assert said in text or telling.outcome == "quoted"
+
+
+def test_what_nothing_proves_is_introduced_in_the_language_of_the_question():
+    telling = Telling("Miete?", sheet(), texts=texts_in("de"))
+    shown = [*telling.feed("Source: [2] rent\nAnswer: 9,999 euros."), *telling.finish()]
+    assert "".join(shown).startswith("Keine genaue Antwort gefunden. Am nächsten kommt:\n\n> ")
 
 
 def test_a_source_that_the_model_doubts_is_quoted_only():

@@ -13,13 +13,20 @@ from xnai.answering.reading.files import Over, by_file
 from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import Sheet
 from xnai.answering.reading.telling import Telling
+from xnai.locale import IN_ENGLISH, Texts
 from xnai.types import Citation
 
 
 class Told:
-    """What was told over all readings of a question; ``holds``: nothing is shown before its end."""
+    """What was told over all readings of a question; ``holds``: nothing is shown before its end.
 
-    def __init__(self) -> None:
+    Args:
+        texts: what the program says, in the language of the question.
+
+    """
+
+    def __init__(self, texts: Texts = IN_ENGLISH) -> None:
+        self.texts = texts
         self.outcome: Outcome = "not_found"
         self.citations: list[Citation] = []
         self.holds = False
@@ -55,7 +62,7 @@ def plan(
 
 def nothing(told: Told) -> Iterator[Telling]:
     """No reading at all, for what is asked for is certainly not there."""
-    told.say([Token(NOT_FOUND)])
+    told.say([Token(told.texts.say(NOT_FOUND))])
     return iter(())
 
 
@@ -63,10 +70,10 @@ def over_all(
     question: str, sheet: Sheet, told: Told, bounds: Bounds = UNBOUNDED
 ) -> Iterator[Telling]:
     """Read all lines at once; where many are quoted and no answer comes, read these."""
-    telling = Telling(question, sheet, bounds=bounds)
+    telling = Telling(question, sheet, bounds=bounds, texts=told.texts)
     yield telling
     if (less := telling.narrower()) is not None:
-        telling = Telling(question, less, bounds=bounds)
+        telling = Telling(question, less, bounds=bounds, texts=told.texts)
         yield telling
     told.say(list(cited(telling, telling.finish())))
     told.outcome, told.citations = telling.outcome, list(telling.citations)
@@ -79,7 +86,8 @@ def over_each(
     told.holds = True
     files = by_file(sheet)
     for one in files:
-        telling = Telling(question, one.sheet, len(told.citations) + 1, bounds)
+        first = len(told.citations) + 1
+        telling = Telling(question, one.sheet, first, bounds, texts=told.texts)
         yield telling
         text = told.held() + "".join(telling.finish())
         if telling.outcome == "chat" and one is files[0]:
@@ -92,4 +100,4 @@ def over_each(
             shown = f"{one.name}: {text.strip()}\n\n"
             told.say([Token(shown, citations=tuple(telling.citations))])
     if told.outcome == "not_found":
-        told.say([Token(NOT_FOUND)])
+        told.say([Token(told.texts.say(NOT_FOUND))])

@@ -50,11 +50,11 @@ class Reader:
             XnaiError: it cannot be answered, or not in time.
 
         """
-        asking, told = Asking(run, _recent(run.question.history), Count()), Told()
+        asking, told = Asking(run, _recent(run.question.history), Count()), Told(run.texts)
         calculation = await run.within(calculation_for(run, asking, self._library))
         gathered = await run.within(self._gathered(asking, calculation))
         if calculation is not None:
-            yield Calculated(calculation.text, calculation.query)
+            yield Calculated(calculation.shown, calculation.query)
             sheet = with_calculation(gathered.sheet, calculation)
             gathered = replace(gathered, sheet=sheet)
         over = asked_over(gathered.sheet, run.question.text, summary=run.whole is not None)

@@ -21,6 +21,11 @@ _LONGEST_FREE = 16  # characters after which it is clear that no source is quote
 STOPS = ("\nQuestion:", "\nSource:")
 
 
+_NONE = frozenset(
+    {"none", "no line", "nothing", "keine", "aucune", "aucun", "ninguna", "ninguno", "なし", "无"}
+)
+
+
 class _Where(enum.Enum):
     BEGINNING = enum.auto()
     SOURCE = enum.auto()
@@ -111,4 +116,4 @@ class ModelReply:
 
 def is_none(source: str) -> bool:
     """Whether a quoted source says that no line answers."""
-    return source.strip().strip(".*[]()").casefold() in {"none", "no line", "nothing", "keine"}
+    return source.strip().strip(".*[]()").casefold() in _NONE

@@ -7,7 +7,9 @@ the model finds it beside the point, the question is answered from the lines as 
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -30,11 +32,13 @@ from xnai.answering.tables.records import Row, tables_of
 from xnai.answering.tables.superlative import with_superlative
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import GRAMMAR_INVALID, XnaiError
+from xnai.locale import Texts
 from xnai.types import Message, PageText
 
 _CHARACTERS = 2_000_000  # of documents in which tables are looked for
 _ROWS = 6  # that are added to what a search has found
 _ROW = 400  # characters of one
+_WORD = re.compile(r"\w+")
 
 _log = structlog.get_logger(__name__)
 
@@ -64,7 +68,7 @@ async def calculation_for(
             raise
         _log.warning("a table's grammar was refused", columns=len(table.columns))
         return None
-    return await asyncio.to_thread(_worked_out, written, table, asked, pages)
+    return await asyncio.to_thread(_worked_out, written, table, asked, pages, run.texts)
 
 
 def texts_of(calculation: Calculation) -> list[str]:
@@ -83,14 +87,25 @@ def _prepared(
 
 
 def _worked_out(
-    written: str, table: QueryTable, asked: str, pages: Sequence[PageText]
+    written: str, table: QueryTable, asked: str, pages: Sequence[PageText], texts: Texts
 ) -> Calculation | None:
     if (name := missing_name(written, table, asked)) is not None:
-        return missing(name, table, written, "\n".join(page.text for page in pages))
+        found = missing(name, table, written, texts)
+        return replace(found, is_certain=_is_nowhere(name.word, pages))
     query = with_superlative(read_query(written, table), asked, table)
     if query is None or not counts_what_is_asked(query, asked):
         return None
-    return calculated(counting_rows(with_all_named(query, asked), asked), written)
+    return calculated(counting_rows(with_all_named(query, asked), asked), written, texts)
+
+
+def _is_nowhere(name: str, pages: Sequence[PageText]) -> bool:
+    """Whether all words of a name stand in the documents, but never together.
+
+    A name in another language, or of another kind, may be there by another one.
+    """
+    text, wanted = "\n".join(page.text for page in pages).casefold(), name.casefold()
+    words, known = _WORD.findall(wanted), set(_WORD.findall(text))
+    return len(words) > 1 and wanted not in text and all(word in known for word in words)
 
 
 def with_calculation(sheet: Sheet, calculation: Calculation) -> Sheet:

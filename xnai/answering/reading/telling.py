@@ -19,13 +19,14 @@ from collections.abc import Iterator, Sequence
 
 from xnai.answering.events import Outcome
 from xnai.answering.evidence import HEDGE, NOT_FOUND
-from xnai.answering.reading import second_look, second_opinion
+from xnai.answering.reading import refusal, second_look, second_opinion
 from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import NumberedLine, Sheet, carrying, of_lines, quoted_lines
 from xnai.answering.reading.proof import Proof, figures_of
 from xnai.answering.reading.reply import ModelReply, is_none
 from xnai.answering.reading.structure import named_place
 from xnai.answering.reading.sums import worked_out
+from xnai.locale import IN_ENGLISH, Texts
 from xnai.text.sentences import STOPS
 from xnai.types import Citation, TokenLogprob
 
@@ -45,14 +46,6 @@ _OPEN = re.compile(
     r"(?:\b(?:[^\W\d]|[Nn]os?|[Nn]r|[Aa]rt|[Aa]bs|[Ss]ec|[Ff]ig|[Vv]ol|pp?|St|Dr|Mr|Mrs|Ms|vs|"
     r"approx|e\.g|i\.e|z\.B)|(?<!\d)\d{1,2})\.[ \t]*$"
 )
-_REFUSED = re.compile(
-    r"\bnot in (?:your|the) documents?\b|"
-    r"\b(?:is|are|was|were) not (?:specified|mentioned|stated|given|provided|included|said)\b|"
-    r"\b(?:does|do|did) not (?:specify|mention|state|say|contain)\b|"
-    r"\bno (?:information|mention)\b",
-    re.IGNORECASE,
-)
-_FIRST_LONGEST = 300  # characters of an answer that can be a refusal
 
 
 class Telling:
@@ -63,13 +56,21 @@ class Telling:
         sheet: the lines that the model has.
         first: the number of its first citation.
         bounds: how long it may be, and whether a doubt that there is a source makes it a quotation.
+        texts: what the program says, in the language of the question.
 
     """
 
     def __init__(
-        self, question: str, sheet: Sheet, first: int = 1, bounds: Bounds = UNBOUNDED
+        self,
+        question: str,
+        sheet: Sheet,
+        first: int = 1,
+        bounds: Bounds = UNBOUNDED,
+        *,
+        texts: Texts = IN_ENGLISH,
     ) -> None:
         self._question = question
+        self._texts = texts
         self._first = first
         self._bounds = bounds
         self._characters = 0  # that are shown
@@ -152,7 +153,10 @@ class Telling:
         if not self._reply.in_answer or self.is_refused:
             return
         self._begin()
-        if second_look.said(self._held) is not None and not self._shown and self.quoted:
+        if not self._shown and (
+            refusal.is_copied(self._held)
+            or (self.quoted and second_look.said(self._held) is not None)
+        ):
             return
         for sentence in self._complete(final=False):
             yield from self._show(sentence)
@@ -174,10 +178,10 @@ class Telling:
         self._begin()
         answer = self._held.strip()
         refused = self.is_refused and not self._is_corrected
-        if not self._shown and (refused or _refuses(answer) or not answer):
+        if not self._shown and (refused or refusal.refuses(answer) or not answer):
             self.outcome = "not_found"
             self._held = ""
-            yield NOT_FOUND
+            yield self._texts.say(NOT_FOUND)
             return
         for sentence in self._complete(final=True):
             yield from self._show(sentence)
@@ -276,12 +280,7 @@ class Telling:
         self._held = ""
         cite = self._proof.cite
         quotes = [f"> {line.text} [{cite(line)}]" for line in self.quoted[:SHOWN]]
-        yield "\n\n".join([HEDGE, *quotes])
-
-
-def _refuses(answer: str) -> bool:
-    """Whether a short answer says that the documents do not say."""
-    return len(answer) <= _FIRST_LONGEST and bool(_REFUSED.search(answer))
+        yield "\n\n".join([self._texts.say(HEDGE), *quotes])
 
 
 def _probability_of_none(token: TokenLogprob) -> float:

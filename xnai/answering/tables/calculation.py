@@ -1,14 +1,14 @@
 """The result of a query in words, with the calculation and the rows it stands on."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from xnai.answering.tables.columns import QueryTable
 from xnai.answering.tables.numbers import decimals_of
-from xnai.answering.tables.query import MissingName, Query, Term
+from xnai.answering.tables.query import Condition, MissingName, Query, Term
 from xnai.answering.tables.records import Row
+from xnai.locale import IN_ENGLISH, Texts, marked
 
 _DIGITS = 80  # of a result: cells have 30 at most
 _LONGEST = 1000  # characters that are told: rows may hold whole paragraphs
@@ -19,74 +19,112 @@ _FEW_ROWS = 2  # that are told beside what was counted or added up over them
 _MOST_CELLS = 12  # of a row that is told
 _MOST_GROUPS = 3  # beyond those that were asked for, where they have an order
 _PLACES = 2  # of a quotient, at least
-_WORD = re.compile(r"\w+")
-_WORDS = {"SUM": "sum", "AVG": "average", "MIN": "lowest", "MAX": "highest", "COUNT": "number"}
+_FUNCTIONS = {
+    "SUM": marked("sum {column}"),
+    "AVG": marked("average {column}"),
+    "MIN": marked("lowest {column}"),
+    "MAX": marked("highest {column}"),
+}
+_CONDITIONS = {
+    ">": marked("more than {value}"),
+    "<": marked("less than {value}"),
+    ">=": marked("at least {value}"),
+    "<=": marked("at most {value}"),
+    "<>": marked("not {value}"),
+    "LIKE": marked("with {value} in it"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
     """What was worked out: a sentence, the query it answers, and the rows it stands on.
 
+    ``text`` is what the model is told, in English as all that it is told by the program; ``shown``
+    says the same in the reader's language.
     ``is_missing``: it says that the table has no such row; ``rows`` has the first one then.
     ``is_certain``: nor does it stand anywhere else, so there is nothing to be answered.
     """
 
     text: str
+    shown: str
     query: str
     rows: tuple[Row, ...]
     is_missing: bool = False
     is_certain: bool = False
 
 
-def calculated(query: Query, written: str) -> Calculation | None:
-    """Work out a query; None where it gives nothing."""
+def calculated(query: Query, written: str, texts: Texts = IN_ENGLISH) -> Calculation | None:
+    """Work out a query, and say the result; None where it gives nothing."""
+    text, rows = _sentence(query, IN_ENGLISH)
+    if not text:
+        return None
+    shown = text if texts is IN_ENGLISH else _sentence(query, texts)[0]
+    return Calculation(text, shown, written, rows)
+
+
+def missing(
+    name: MissingName, table: QueryTable, written: str, texts: Texts = IN_ENGLISH
+) -> Calculation:
+    """Say that a table has no row of the name that a question asks for."""
+    text, shown = (
+        one.say(
+            "This is not in the documents: no row of the table in {file} has {column}: {value}",
+            file=table.file_name,
+            column=name.column.label,
+            value=name.word,
+        )
+        for one in (IN_ENGLISH, texts)
+    )
+    return Calculation(text, shown, written, table.rows[:1], is_missing=True)
+
+
+def _sentence(query: Query, texts: Texts) -> tuple[str, tuple[Row, ...]]:
+    """Say what a query gives, and over what; empty where it gives nothing."""
     rows = query.chosen()
     with localcontext(prec=_DIGITS):
-        told, used = _told(query, rows)
+        told, used = _told(query, rows, texts)
     if not told:
-        return None
-    text = f"Calculated over {_counted(query, len(rows))}: {told}"
-    return Calculation(text[:_LONGEST], written, used[:_MOST_CITED])
+        return "", ()
+    over = _counted(query, len(rows), texts)
+    text = texts.say("Calculated over {rows}: {result}", rows=over, result=told)
+    return text[:_LONGEST], used[:_MOST_CITED]
 
 
-def missing(name: MissingName, table: QueryTable, written: str, texts: str) -> Calculation:
-    """Say that a table has no row of the name that a question asks for.
-
-    That is certain where all words of the name stand in the documents' texts, but never together:
-    a name in another language, or of another kind, may be there by another one.
-    """
-    text = (
-        f"This is not in the documents: no row of the table in {table.file_name} has "
-        f"{name.column.label}: {name.word}"
-    )
-    folded, wanted = texts.casefold(), name.word.casefold()
-    words = _WORD.findall(wanted)
-    known = set(_WORD.findall(folded))
-    certain = len(words) > 1 and wanted not in folded and all(word in known for word in words)
-    return Calculation(text, written, table.rows[:1], is_missing=True, is_certain=certain)
-
-
-def _told(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:
+def _told(query: Query, rows: list[Row], texts: Texts) -> tuple[str, tuple[Row, ...]]:
     """What a query gives, and the rows that it stands on."""
     if query.group is not None:
-        return _by_group(query, rows)
+        return _by_group(query, rows, texts)
     if any(term.function or term.column is None for term in query.terms):
-        return _over_all(query, rows)
-    return _row_by_row(query, rows)
+        return _over_all(query, rows, texts)
+    return _row_by_row(query, rows, texts)
 
 
-def _counted(query: Query, count: int) -> str:
+def _counted(query: Query, count: int, texts: Texts) -> str:
     """Over what a query is: which rows of which table."""
     table = query.table
-    everything = f"the {len(table.rows)} rows of the table in {table.file_name}"
+    everything = texts.say_number(
+        "the {number} row of the table in {file}",
+        "the {number} rows of the table in {file}",
+        len(table.rows),
+        file=table.file_name,
+    )
     if not query.conditions:
-        return f"all of {everything}"
-    joiner = " or " if query.any_of else " and "
-    where = joiner.join(f"{one.column.label}: {one.told}" for one in query.conditions)
-    return f"{count} of {everything}, those with {where}"
+        return texts.say("all of {rows}", rows=everything)
+    joiner = f" {texts.say('or')} " if query.any_of else f" {texts.say('and')} "
+    where = joiner.join(f"{one.column.label}: {_condition(one, texts)}" for one in query.conditions)
+    return texts.say(
+        "{count} of {rows}, those with {condition}", count=count, rows=everything, condition=where
+    )
 
 
-def _over_all(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:
+def _condition(condition: Condition, texts: Texts) -> str:
+    """A condition in words."""
+    value = f" {texts.say('or')} ".join(condition.values)
+    text = _CONDITIONS.get(condition.operator)
+    return texts.say(text, value=value) if text else value
+
+
+def _over_all(query: Query, rows: list[Row], texts: Texts) -> tuple[str, tuple[Row, ...]]:
     """Functions over all rows; the lowest and the highest come with their row."""
     told: list[str] = []
     used: list[Row] = []
@@ -99,16 +137,17 @@ def _over_all(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:
         if term.function in {"MIN", "MAX"} and term.column is not None:
             best = next(row for row in rows if term.column.number(row) == number)
             used.append(best)
-            told.append(f"{_name(term)} = {_cell(term, best)}, in the row {_cells(best, 3)}")
+            row = texts.say("in the row {row}", row=_cells(best, 3))
+            told.append(f"{_name(term, texts)} = {_cell(term, best)}, {row}")
         else:
-            told.append(f"{_name(term)} = {_written_out(term, rows)}{_shown(number, term)}")
+            told.append(f"{_name(term, texts)} = {_written_out(term, rows)}{_shown(number, term)}")
     if len(rows) <= _FEW_ROWS and not used:
-        told += [f"the row: {_cells(row)}" for row in rows]
+        told += [texts.say("the row: {row}", row=_cells(row)) for row in rows]
     # Where there are no such rows, that is said of the table.
     return "; ".join(told), tuple(used or rows or query.table.rows[:1])
 
 
-def _row_by_row(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:
+def _row_by_row(query: Query, rows: list[Row], texts: Texts) -> tuple[str, tuple[Row, ...]]:
     """The rows themselves, in the order that was asked for."""
     kept = _ordered(query, rows)
     labels = [term.column.label for term in query.terms if term.column is not None]
@@ -120,14 +159,18 @@ def _row_by_row(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:
     ]
     if not told:
         return "", ()
-    more = f" and {len(kept) - _MOST_ROWS} more" if len(kept) > _MOST_ROWS else ""
+    rest = len(kept) - _MOST_ROWS
+    more = (
+        f" {texts.say_number('and {number} more', 'and {number} more', rest)}" if rest > 0 else ""
+    )
     way = ""
     if query.order is not None and query.order.column is not None:
-        way = f"the {'highest' if query.descending else 'lowest'} {query.order.column.label}: "
-    return f"{way}{' | '.join(told)}{more}{_together(query, kept)}", tuple(kept)
+        text = marked("the highest {column}") if query.descending else marked("the lowest {column}")
+        way = f"{texts.say(text, column=query.order.column.label)}: "
+    return f"{way}{' | '.join(told)}{more}{_together(query, kept, texts)}", tuple(kept)
 
 
-def _by_group(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:
+def _by_group(query: Query, rows: list[Row], texts: Texts) -> tuple[str, tuple[Row, ...]]:
     """Functions over each group of rows."""
     group = query.group
     assert group is not None
@@ -143,7 +186,7 @@ def _by_group(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:
     told = [
         f"{group.label} {value}: "
         + ", ".join(
-            f"{_name(term)} = {_written_out(term, found)}{_shown(number, term)}"
+            f"{_name(term, texts)} = {_written_out(term, found)}{_shown(number, term)}"
             for term in terms
             if (number := term.over(found)) is not None
         )
@@ -152,7 +195,12 @@ def _by_group(query: Query, rows: list[Row]) -> tuple[str, tuple[Row, ...]]:
     first = groups[: query.limit or _MOST_ROWS]
     way = ""
     if order is not None and told:
-        way = f"{_name(order)}, the {'highest' if query.descending else 'lowest'} first: "
+        text = (
+            marked("{column}, the highest first")
+            if query.descending
+            else marked("{column}, the lowest first")
+        )
+        way = f"{texts.say(text, column=_name(order, texts))}: "
     return way + " | ".join(told), tuple(row for _, found in first for row in found)
 
 
@@ -171,7 +219,7 @@ def _ordered(query: Query, rows: list[Row]) -> list[Row]:
     return kept[: query.limit]
 
 
-def _together(query: Query, rows: Sequence[Row]) -> str:
+def _together(query: Query, rows: Sequence[Row], texts: Texts) -> str:
     """Sum and difference of two numbers that were asked for by name: two rows', or one row's."""
     named = {condition.column.name for condition in query.conditions}
     terms = [
@@ -187,17 +235,19 @@ def _together(query: Query, rows: Sequence[Row]) -> str:
     one, other = (number or Decimal(0) for number in numbers)
     high, low = max(one, other), min(one, other)
     return (
-        f"; together {one:f} + {other:f} = {_shown(one + other, terms[0])}"
-        f"; difference {high:f} - {low:f} = {_shown(high - low, terms[0])}"
+        f"; {texts.say('together')} {one:f} + {other:f} = {_shown(one + other, terms[0])}"
+        f"; {texts.say('difference')} {high:f} - {low:f} = {_shown(high - low, terms[0])}"
     )
 
 
-def _name(term: Term) -> str:
+def _name(term: Term, texts: Texts) -> str:
     if term.column is None:
-        return "number of rows"
+        return texts.say("number of rows")
+    text = _FUNCTIONS.get(term.function, "{column}")
     if term.function == "COUNT":
-        return f"number of {'different ' if term.distinct else ''}{term.column.label}"
-    return f"{_WORDS.get(term.function, '')} {term.column.label}".strip()
+        distinct = marked("number of different {column}")
+        text = distinct if term.distinct else marked("number of {column}")
+    return texts.say(text, column=term.column.label)
 
 
 def _written_out(term: Term, rows: Sequence[Row]) -> str:

@@ -62,15 +62,6 @@ _COMPARED: dict[str, Callable[[Decimal, Decimal], bool]] = {
 }
 
 
-_IN_WORDS = {
-    ">": "more than ",
-    "<": "less than ",
-    ">=": "at least ",
-    "<=": "at most ",
-    "<>": "not ",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Term:
     """What is asked for: a column, or a function over it; ``column`` None counts rows."""
@@ -109,7 +100,7 @@ class Condition:
     Attributes:
         column: of which its cell is looked at.
         operator: as in the query.
-        told: the condition in words.
+        values: what the cell is compared with, as it is said.
         words: cells that fulfil it, as the column has them.
         numbers: what its number is compared with, where there are no words.
 
@@ -117,7 +108,7 @@ class Condition:
 
     column: Column
     operator: str
-    told: str
+    values: tuple[str, ...]
     words: frozenset[str] = frozenset()
     numbers: tuple[Decimal, ...] = ()
 
@@ -209,20 +200,19 @@ def _condition(match: re.Match[str], table: QueryTable) -> Condition | None:
     operator, words = match["operator"], _QUOTED.findall(match["operand"])
     if not words:
         numbers = tuple(Decimal(number) for number in _NUMBERS.findall(match["operand"]))
-        told = f"{_IN_WORDS.get(operator, '')}{' or '.join(f'{number:f}' for number in numbers)}"
-        return Condition(column, operator, told, numbers=numbers) if column.numbers else None
+        values = tuple(f"{number:f}" for number in numbers)
+        return Condition(column, operator, values, numbers=numbers) if column.numbers else None
     if operator == "LIKE":
         part = words[0].strip("%")
         found = frozenset(value for value in column.values if part.casefold() in value.casefold())
-        return Condition(column, operator, f"with {part!r} in it", found) if found else None
+        return Condition(column, operator, (repr(part),), found) if found else None
     found_all = [column.value_like(word) for word in words]
     return None if None in found_all else _one_of(column, operator, found_all)
 
 
 def _one_of(column: Column, operator: str, values: Sequence[str | None]) -> Condition:
-    found = [value for value in values if value is not None]
-    told = f"{_IN_WORDS.get(operator, '')}{' or '.join(found)}"
-    return Condition(column, operator, told, frozenset(found))
+    found = tuple(value for value in values if value is not None)
+    return Condition(column, operator, found, frozenset(found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 import chainlit.server
 from chainlit.config import config, public_dir
-from chainlit.logger import logger
 
 KATEX_STYLES = "katex/katex.min.css"  # below the public folder, if somebody puts it there
 
@@ -55,8 +54,6 @@ def install(*, have_keys: bool = False, model_elsewhere: bool = False) -> None:
         return html.replace("<html ", f"<html {told}", 1)
 
     config.ui.default_theme = "system"
-    # The help text has no translations; without this, Chainlit would log that at every load.
-    logger.addFilter(lambda record: "Translated markdown" not in record.getMessage())
     private: Any = serve_private
     private.original = serve
     chainlit.server.get_html_template = private

@@ -17,20 +17,25 @@ from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed, require_processed
 from xnai.documents.media_types import DRAWN
 from xnai.errors import NOT_FOUND, UNAUTHORIZED
+from xnai.locale import Texts, marked
 from xnai.observability.error_reports import report
 from xnai.types import Document
 from xnai.ui.pages.places import Stretch, part_of
 from xnai.ui.pages.rendering import page_response, problem_page
+from xnai.ui.reading_language import texts_for
 
 _MOST = 2**31
 _WIDTH = 1600  # pixels of a page's picture
 # What a person is told in the place of what a program is told.
 _WORDS = {
     NOT_FOUND: (
-        "This document is not here",
-        "It was deleted, or it belongs to somebody else.",
+        marked("This document is not here"),
+        marked("It was deleted, or it belongs to somebody else."),
     ),
-    UNAUTHORIZED: ("Sign in to read this", "The document belongs to somebody with a key."),
+    UNAUTHORIZED: (
+        marked("Sign in to read this"),
+        marked("The document belongs to somebody with a key."),
+    ),
 }
 
 
@@ -62,6 +67,7 @@ class ReaderPage:
 
     async def show(self, request: Request) -> Response:
         """Show a page of a document, or say why it cannot be shown."""
+        texts = texts_for(request.headers)
         try:
             person = self._authority.reader(request)
             document = await allowed(self._runtime, person, "see", request.path_params["id"])
@@ -72,12 +78,12 @@ class ReaderPage:
                 place = replace(place, page=1, cited=place.cited or 1)
                 text = await self._runtime.library.page_text(document.id, 1)
         except Exception as exc:  # noqa: BLE001 - whatever it is, a page says so
-            return _problem(exc, f"{request.url.path}?{request.url.query}")
+            return _problem(exc, f"{request.url.path}?{request.url.query}", texts)
         if text is None:
-            return _no_page(document, place)
+            return _no_page(document, place, texts)
         start, end = (place.start, place.end) if place.is_cited else (0, 0)
         part = await asyncio.to_thread(part_of, text, start, end, place.part)
-        return page_response("reader.html", _values(document, place, part))
+        return page_response("reader.html", _values(document, place, part, texts), texts)
 
 
 def _place(request: Request, document: Document) -> Place:
@@ -102,17 +108,27 @@ def _place(request: Request, document: Document) -> Place:
     )
 
 
-def _values(document: Document, place: Place, part: Stretch) -> dict[str, Any]:
+def _where(document: Document, place: Place, part: Stretch, texts: Texts) -> str:
+    """Say which page this is, and which part of a long one."""
+    words = []
+    if place.page:
+        page, pages = place.page, document.page_count
+        words.append(texts.say("Page {page} of {pages}", page=page, pages=pages))
+    if part.count > 1 and document.media_type not in DRAWN:
+        number, parts = part.number + 1, part.count
+        later, alone = marked("part {part} of {parts}"), marked("Part {part} of {parts}")
+        words.append(texts.say(later if words else alone, part=number, parts=parts))
+    return ", ".join(words)
+
+
+def _values(document: Document, place: Place, part: Stretch, texts: Texts) -> dict[str, Any]:
     """Return what the template shows."""
     drawn = document.media_type in DRAWN
-    where = f"Page {place.page} of {document.page_count}" if place.page else ""
-    if part.count > 1 and not drawn:
-        where = f"{where}{', part' if where else 'Part'} {part.number + 1} of {part.count}"
     before, after = _neighbours(document, place, part, drawn=drawn)
     shows_passage = place.is_cited and (bool(part.marked) or place.end <= place.start)
     return {
         "document": document,
-        "where": where,
+        "where": _where(document, place, part, texts),
         "part": part,
         "drawn": drawn,
         "picture": _picture(document, place) if drawn else "",
@@ -148,19 +164,24 @@ def _here(place: Place, page: int, part: int | None) -> str:
     return "?" + urlencode(query if part is None else {**query, "part": part + 1})
 
 
-def _no_page(document: Document, place: Place) -> Response:
-    words = f"{document.file_name} has no page {place.page}."
-    return problem_page(NOT_FOUND.status, "There is no such page", words)
+def _no_page(document: Document, place: Place, texts: Texts) -> Response:
+    words = texts.say("{file} has no page {page}.", file=document.file_name, page=place.page)
+    return problem_page(NOT_FOUND.status, texts.say("There is no such page"), words, texts)
 
 
-def _problem(exc: Exception, where: str) -> Response:
+def _problem(exc: Exception, where: str, texts: Texts) -> Response:
     error = report(exc)
-    title, words = _WORDS.get(error.kind, ("This document cannot be shown", str(error)))
-    form = (f"/login?{urlencode({'next': where}, safe='/')}", "Sign in")
+    if error.kind in _WORDS:
+        title, words = map(texts.say, _WORDS[error.kind])
+    else:
+        title = texts.say("This document cannot be shown")
+        words = " ".join(error.in_words_of(texts.translation)).strip()
+    form = (f"/login?{urlencode({'next': where}, safe='/')}", texts.say("Sign in"))
     return problem_page(
         error.kind.status,
         title,
         words,
+        texts,
         reference="" if error.kind in _WORDS else error.code,
         link=form if error.kind is UNAUTHORIZED else ("", ""),
     )

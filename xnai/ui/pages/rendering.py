@@ -9,13 +9,19 @@ from chainlit.config import public_dir
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from xnai.locale import Texts
+
 _log = structlog.get_logger(__name__)
 _TEMPLATES = Path(__file__).with_name("templates")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
-_HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "private, no-store"}
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cache-Control": "private, no-store",
+    "Vary": "Accept-Language",
+}
 
 # Everything that is put into a template is escaped, file names and texts of documents above all.
 _environment = Environment(
@@ -27,18 +33,28 @@ _environment = Environment(
 )
 
 
-def page_response(template: str, values: Mapping[str, object], status: int = 200) -> HTMLResponse:
-    """Return a page made from a template."""
-    html = _environment.get_template(template).render(values)
-    return HTMLResponse(html, status, headers=_HEADERS)
+def page_response(
+    template: str, values: Mapping[str, object], texts: Texts, status: int = 200
+) -> HTMLResponse:
+    """Return a page made from a template, in the language of the texts."""
+    html = _environment.get_template(template).render(
+        values, say=texts.say, language=texts.language, direction=texts.direction
+    )
+    return HTMLResponse(html, status, headers={**_HEADERS, "Content-Language": texts.language})
 
 
-def problem_page(
-    status: int, title: str, words: str, *, reference: str = "", link: tuple[str, str] = ("", "")
+def problem_page(  # noqa: PLR0913 - what a page says
+    status: int,
+    title: str,
+    words: str,
+    texts: Texts,
+    *,
+    reference: str = "",
+    link: tuple[str, str] = ("", ""),
 ) -> HTMLResponse:
     """Return a page that says what is wrong; ``link`` is an address with its words."""
     values = {"title": title, "words": words, "reference": reference, "link": link}
-    return page_response("problem.html", values, status)
+    return page_response("problem.html", values, texts, status)
 
 
 def theme_css() -> str:

@@ -10,6 +10,7 @@ from xnai.api.protocol import ApiRuntime
 from xnai.ui import links
 from xnai.ui.pages.reader import ReaderPage
 from xnai.ui.pages.rendering import theme_css
+from xnai.ui.pages.script_texts import script_texts
 
 
 def install(app: Starlette, runtime: ApiRuntime, page_person: PagePerson) -> None:
@@ -29,5 +30,6 @@ def install(app: Starlette, runtime: ApiRuntime, page_person: PagePerson) -> Non
 
     app.router.routes[:0] = [
         Route("/pages/theme.css", theme),
+        Route("/pages/texts.json", script_texts, methods=["GET"]),
         Route(f"{links.READER}/{{id}}", ReaderPage(runtime, authority).show, methods=["GET"]),
     ]

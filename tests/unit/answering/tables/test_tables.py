@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from growth import FOUR_TIMES, growth
 
-from xnai.answering.tables.calculation import calculated
+from xnai.answering.tables.calculation import calculated, missing
 from xnai.answering.tables.columns import query_table
 from xnai.answering.tables.intent import asks_for_calculation, best_table
 from xnai.answering.tables.numbers import Numbers, unit_of
@@ -20,6 +20,7 @@ from xnai.answering.tables.records import cells_of, tables_of
 from xnai.answering.tables.superlative import with_superlative
 from xnai.answering.tables.writing import grammar, messages
 from xnai.llm.worker.gbnf import to_lark
+from xnai.locale import texts_in
 from xnai.types import PageText
 
 SALES = """Sales of the spring
@@ -53,6 +54,39 @@ def test_rows_with_the_same_labels_are_a_table_that_knows_where_they_stand():
     assert [row.cells["Units"] for row in table.rows] == ["3", "10", "25", "1", "39"]
     row = table.rows[1]
     assert row.page.text[row.start : row.end].startswith("Region: South; Product: Valve")
+
+
+SPOKEN = (
+    ("SELECT SUM(units) FROM t WHERE region = 'North'", "Summe Units = 3 + 25 = 28"),
+    ("SELECT COUNT(*) FROM t WHERE units > 5", "Anzahl der Zeilen = 2"),
+    ("SELECT product, amount FROM t ORDER BY amount DESC LIMIT 1", "am höchsten nach Amount: "),
+    ("SELECT MIN(units) FROM t", "niedrigster Wert Units = 1, in der Zeile Region: East"),
+)
+
+
+@pytest.mark.parametrize(("written", "told"), SPOKEN)
+def test_a_calculation_is_shown_in_the_language_of_the_question(written, told):
+    (table,) = tables_of(pages(SALES))
+    query = read_query(written, query_table(table, 40))
+
+    result = calculated(query, written, texts_in("de"))
+
+    assert told in result.shown
+    assert result.shown.startswith("Berechnet über ")
+    assert result.text == calculated(query, written).text  # what the model is told
+    assert result.text.startswith("Calculated over ")
+
+
+def test_what_a_table_has_not_is_said_in_the_language_of_the_question():
+    (table,) = tables_of(pages(SALES))
+    known = query_table(table, 40)
+    written = "SELECT units FROM t WHERE region = 'West'"
+    name = missing_name(written, known, "Wie viele Units hat West?")
+
+    result = missing(name, known, written, texts_in("de"))
+
+    assert result.text.startswith("This is not in the documents: no row of the table in a.pdf")
+    assert result.shown.endswith("keine Zeile der Tabelle in a.pdf hat Region: West")
 
 
 def test_forms_that_repeat_are_a_table_of_one_row_each():

@@ -1,0 +1,48 @@
+"""What the modules of the page say, for them to fetch in the reader's language.
+
+``tests/unit/ui/test_script_texts.py`` compares the list with public/.
+"""
+
+import hashlib
+import json
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from xnai.locale import Texts, marked
+from xnai.ui.reading_language import texts_for
+
+TEXTS = (
+    marked("Documents"),
+    marked("Drop a file here, or press the paper clip, and ask about it."),
+    marked(
+        "A language model on this machine answers and shows the place it has read. Your files, "
+        "questions and answers stay on this machine."
+    ),
+    marked(
+        "A language model answers and shows the place it has read. Your files stay on this "
+        "machine; questions, and the places found for them, go to the address of the model that "
+        "this server has."
+    ),
+    marked("Close the source"),
+    marked("Open in a tab of its own"),
+    marked("Source"),
+    marked("The source cannot be shown. Reload the page."),
+    marked("The server does not answer. Is it still running?"),
+)
+
+
+async def script_texts(request: Request) -> Response:
+    """Return the texts as JSON; a browser that has them asks only whether they are the same."""
+    body = _body(texts_for(request.headers))
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"Cache-Control": "no-cache", "Vary": "Accept-Language", "ETag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _body(texts: Texts) -> bytes:
+    said = {text: texts.translation(text) for text in TEXTS}
+    told = {"language": texts.language, "direction": texts.direction, "texts": said}
+    return json.dumps(told, ensure_ascii=False).encode()

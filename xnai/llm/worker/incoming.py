@@ -63,7 +63,7 @@ def prepare(
             tokens = prompter.tokens(turns)
             check_length(len(tokens), sampling.max_tokens, serving.context_tokens)
             sampler = Sampler(sampling, model.vocabulary)
-        except (RefusedError, NativeError) as exc:
+        except Exception as exc:  # noqa: BLE001 - it is of this request; the others go on
             outbox.send(_refusal(asked.id, exc))
         else:
             sequence = Sequence(
@@ -90,7 +90,7 @@ def count(requests: Requests, prompter: Prompter, context_tokens: int, outbox: O
                 check_characters(turns, context_tokens)
                 result = (len(prompter.tokens(turns)),)
             outbox.send(TokenCounts(asked.id, result))
-        except (RefusedError, NativeError) as exc:
+        except Exception as exc:  # noqa: BLE001 - as above
             outbox.send(_refusal(asked.id, exc))
 
 
@@ -99,8 +99,9 @@ def _turns(messages: Iterable[Message]) -> list[Turn]:
     return [{"role": message.role, "content": message.content} for message in messages]
 
 
-def _refusal(request_id: int, error: RefusedError | NativeError) -> Refused:
+def _refusal(request_id: int, error: Exception) -> Refused:
     if isinstance(error, RefusedError):
         return Refused(request_id, error.kind.code, error.values)
-    log_line("error", str(error))
+    # The message of an unexpected exception may quote the prompt.
+    log_line("error", str(error) if isinstance(error, NativeError) else type(error).__name__)
     return Refused(request_id, INTERNAL.code, {})

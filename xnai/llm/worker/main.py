@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -33,6 +34,7 @@ from xnai.processes.sandbox import probe, profiles
 from xnai.processes.sandbox.confine import confine
 
 EXIT_REQUANTISE_FAILED = 3
+EXIT_THREAD_DIED = 4
 TEMPLATE_SECONDS = 5.0
 OOM_SCORE = "500"  # short of memory, the system ends this process before the server
 
@@ -138,7 +140,19 @@ class _Pulse:
 
 
 def _thread(target: Callable[..., None], *args: object) -> None:
-    threading.Thread(target=target, args=args, daemon=True).start()
+    """Run a part for as long as the process lives; the process dies with it.
+
+    Else a request would wait for a thread that is gone, and the server would think all is well.
+    """
+
+    def run() -> None:
+        try:
+            target(*args)
+        except BaseException:  # noqa: BLE001 - whatever it is, this process is of no use any more
+            log_line("error", traceback.format_exc(limit=-3))
+            os._exit(EXIT_THREAD_DIED)
+
+    threading.Thread(target=run, daemon=True).start()
 
 
 def _limit_memory(limit: int) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from xnai.answering.about import as_summary
 from xnai.answering.events import Event, Reading, Token, Waiting
 from xnai.answering.reading import comparing, second_look
 from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
@@ -56,6 +57,11 @@ class Asking:
     run: AnswerRun
     history: tuple[Message, ...]
     count: Count
+
+    @property
+    def text(self) -> str:
+        """The question as the model gets it."""
+        return as_summary(self.run.question.text, self.run.language)
 
     @spanned("prompt")
     async def completion(self, sheet: Sheet) -> tuple[Completion, int]:
@@ -143,7 +149,7 @@ class Asking:
         return first
 
     def _messages(self, sheet: Sheet) -> tuple[Message, ...]:
-        return reading_messages(sheet.text, self.history, self.run.question.text)
+        return reading_messages(sheet.text, self.history, self.text)
 
     def _sampling(self) -> Sampling:
         sampling = self.run.question.sampling

@@ -12,7 +12,7 @@ from xnai.answering.citations import words_of
 from xnai.answering.reading.lines import NumberedLine
 
 STRONG = 0.55  # of a question's weight; a line that has so much may answer it
-LIKELY = 0.4  # that may answer it rather than a line that has less
+LIKELY = 0.33  # that may answer it rather than a line that has less
 _MOST = 2
 _EMPTY = frozenset(["any", "about", "also", "into", "must", "now", "shall", "should", "may"])
 _STEM = 4  # letters that "refund" and "refunded" share

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
+from xnai.answering.about import is_about
 from xnai.answering.events import Calculated, Done, Event, Prompted, Token
 from xnai.answering.evidence import evidence
 from xnai.answering.reading.asking import SOURCE_TOKENS, Asking, Count, shown_of
@@ -57,7 +58,8 @@ class Reader:
             yield Calculated(calculation.shown, calculation.query)
             sheet = with_calculation(gathered.sheet, calculation)
             gathered = replace(gathered, sheet=sheet)
-        over = asked_over(gathered.sheet, run.question.text, summary=run.whole is not None)
+        summary = run.whole is not None and not is_about(run.question.text)
+        over = asked_over(gathered.sheet, run.question.text, summary=summary)
         for telling in await _plan(asking, told, gathered, over, calculation):
             for token in told.drain():
                 yield token
@@ -141,7 +143,7 @@ async def _plan(
     roomy = run.model.context_tokens >= _ROOMY
     if calculation is None and over == "all" and run.whole is None and roomy:
         sheet = with_named(sheet, question)
-    bounds = bounds_of(question, sheet, summary=run.whole is not None)
+    bounds = bounds_of(asking.text, sheet, summary=run.whole is not None)
     return plan(over, question, sheet, told, bounds)
 
 

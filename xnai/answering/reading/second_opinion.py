@@ -25,7 +25,7 @@ def besides(question: str, sheet: Sheet, quoted: Sequence[NumberedLine]) -> Sequ
     if second_look.words_for(question) is None:
         return ()
     closest = closest_lines(question, sheet.lines, LIKELY)
-    return tuple(closest) if closest and closest[0] not in quoted else ()
+    return () if any(line in quoted for line in closest) else tuple(closest)
 
 
 def decided_by(lines: Sequence[NumberedLine]) -> tuple[NumberedLine, ...]:

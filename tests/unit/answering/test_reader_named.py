@@ -36,28 +36,35 @@ WORKS = "\n".join(
     for number in range(1, 10)
     for name in ("Holm", "Sund")
 )
-REGISTER = passage(WORKS, name="register.pdf")
+REGISTER = passage(f"Register\n\n{WORKS}", name="register.pdf")
 
 
-async def test_rows_that_a_question_names_are_told_once_more_before_it():
-    model = ReplyModel(replies=["Source: [19]\nAnswer: From 4 May."])
+async def test_of_a_long_table_the_rows_that_a_question_names_are_told():
+    model = ReplyModel(replies=["Source: [2]\nAnswer: From 4 May."])
 
     events = await answer(model, [REGISTER], question("When does it begin at Sund Works 4?"))
 
     lines = prompt(model.asked[0]).split("\n\nQuestion:")[0].splitlines()
-    assert lines[-1] == "[19] Company: Sund Works 4; Staff: 14; From: 4 May."
-    assert sum("Company" in line for line in lines) == 18 + 1
+    assert lines[-1] == "[2] Company: Sund Works 4; Staff: 14; From: 4 May."
+    assert sum("Company" in line for line in lines) == 1
     assert text_of(events) == "From 4 May. [1]"
     assert events[-1].citations[0].quote.startswith("Company: Sund Works 4;")
 
 
-@pytest.mark.parametrize("asked", ["When does it begin?", "When does it begin at Fjell Works 4?"])
-async def test_without_a_row_that_is_named_nothing_is_told_twice(asked):
+@pytest.mark.parametrize(
+    ("asked", "rows"),
+    [
+        ("When does it begin?", 18),
+        ("When does it begin at Fjell Works 4?", 18),
+        ("Which other works begin as Sund Works 4 does?", 19),
+    ],
+)
+async def test_where_no_row_or_more_than_one_is_asked_for_all_are_told(asked, rows):
     model = ReplyModel(replies=["Source: none\nAnswer: This is not in your documents."])
 
     await answer(model, [REGISTER], question(asked))
 
-    assert prompt(model.asked[0]).count("Company:") == 18
+    assert prompt(model.asked[0]).count("Company:") == rows
 
 
 @pytest.mark.parametrize(
@@ -160,3 +167,14 @@ async def test_a_summary_ends_once_it_has_told_half_of_a_text():
         ReplyModel(replies=[reply]), [short], question("Summarise this document.")
     )
     assert text_of(events).count("long line") == 2, text_of(events)
+
+
+async def test_a_result_that_the_model_quotes_is_told_and_not_the_number_of_its_line():
+    query = "SELECT COUNT(*) FROM t"
+    model = ReplyModel(replies=[query, "Source: [20] Calculated over all\nAnswer: 20 works."])
+
+    events = await answer(model, [REGISTER], question("How many works are in the register?"))
+
+    said = "Calculated over all of the 18 rows of the table in register.pdf: number of rows = 18"
+    assert text_of(events).startswith(said)
+    assert events[-1].outcome == "answered"

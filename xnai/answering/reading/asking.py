@@ -10,6 +10,7 @@ from xnai.answering.reading import comparing, second_look
 from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
 from xnai.answering.reading.prompt import reading_messages
 from xnai.answering.reading.reply import STOPS, ModelReply
+from xnai.answering.reading.second_opinion import by_figures
 from xnai.answering.reading.telling import Telling
 from xnai.answering.run import AnswerRun
 from xnai.llm.protocol import (
@@ -86,9 +87,13 @@ class Asking:
 
     async def look_again(self, telling: Telling) -> None:
         """Ask yes or no a second time, if that is what was told and the model can be asked so."""
-        lines = telling.looked_at_again() if self.run.model.capabilities.logprobs else ()
-        if lines:
-            telling.correct(await self._second_look(lines))
+        lines = telling.looked_at_again()
+        if not lines:
+            return
+        yes = by_figures(self.run.question.text, lines)
+        if yes is None and self.run.model.capabilities.logprobs:
+            yes = await self._second_look(lines)
+        telling.correct(yes)
 
     async def to_one(self) -> str:
         """The question, as it is put to one of the documents that it compares."""

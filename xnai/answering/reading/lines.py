@@ -45,7 +45,7 @@ class NumberedLine:
     """A numbered line; ``start`` and ``end`` are offsets in the text of its page.
 
     ``stands_on`` are the rows of a line that was calculated, as places on their pages; its own
-    place is that of the first.
+    place is that of the first. ``shown`` is what it says in the reader's language.
     """
 
     number: int
@@ -54,6 +54,7 @@ class NumberedLine:
     end: int
     text: str
     stands_on: tuple[RowPlace, ...] = ()
+    shown: str = ""
 
     def citation(self, index: int) -> Citation:
         """What ``[index]`` in an answer refers to, if it stands on this line."""

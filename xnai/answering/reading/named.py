@@ -2,7 +2,7 @@
 
 A small model that has a hundred lines before it picks a neighbour of the right one. The row whose
 cells stand in the question, the section whose number it gives, are put behind the other lines once
-more, where a model looks first. Nothing is taken away.
+more, where a model looks first; of a long table the other rows are left out.
 """
 
 import re
@@ -15,6 +15,12 @@ from xnai.text.weekdays import weekdays_in
 
 _LEAST_ROWS = 4  # of fewer a model overlooks none
 _MOST_ROWS = 3  # that fit what is named; of more the question names none
+_LONG = 12  # rows of a table, of which only those that are named are told
+_BESIDES = re.compile(
+    r"\b(?:same|other|others|besides|else|also|than|before|after|next|all|every|andere\w*|gleich\w*|"
+    r"auch|autres?|même|aussi|otr[oa]s?|mism[oa]|también)\b",
+    re.IGNORECASE,
+)
 _MOST_LINES = 12  # of a section
 _SHORTEST = 3  # characters of a cell that can be a name
 _WORDS = re.compile(r"\w+")
@@ -24,8 +30,12 @@ Row = tuple[NumberedLine, Mapping[str, str]]
 
 def with_named(sheet: Sheet, question: str) -> Sheet:
     """The lines with those behind them that a question names."""
-    named = [*_sections(sheet.lines, asked_numbers(question)), *_rows(sheet.lines, question)]
-    return of_lines([*sheet.lines, *named]) if named else sheet
+    sections = _sections(sheet.lines, asked_numbers(question))
+    rows, others = _rows(sheet.lines, question)
+    if not sections and not rows:
+        return sheet
+    kept = [line for line in sheet.lines if line not in others]
+    return of_lines([*kept, *sections, *rows])
 
 
 def names_no_row(sheet: Sheet, question: str) -> bool:
@@ -56,22 +66,30 @@ def _sections(lines: Sequence[NumberedLine], numbers: frozenset[str]) -> list[Nu
     return found if len(found) <= min(_MOST_LINES, len(lines) // 2) else []
 
 
-def _rows(lines: Sequence[NumberedLine], question: str) -> list[NumberedLine]:
-    """The rows whose cells stand in the question: in every column of which it names one."""
+def _rows(
+    lines: Sequence[NumberedLine], question: str
+) -> tuple[list[NumberedLine], set[NumberedLine]]:
+    """The rows whose cells stand in the question: in every column of which it names one.
+
+    Of a long table the rows beside them are given too, to be left out: they differ in a figure, and
+    a small model puts two of them together.
+    """
     asked = f" {_plain(question)} "
-    found: list[NumberedLine] = []
+    found: dict[NumberedLine, None] = {}
+    others: set[NumberedLine] = set()
     for rows in _tables(lines):
         named = _named_cells(rows, asked)
-        if not named:
-            continue
         fitting = [
             line
             for line, cells in rows
-            if all(_plain(cells.get(label, "")) in values for label, values in named.items())
+            if named
+            and all(_plain(cells.get(label, "")) in values for label, values in named.items())
         ]
-        if len(fitting) <= _MOST_ROWS:
-            found += fitting
-    return list(dict.fromkeys(found))[:_MOST_ROWS]
+        if 0 < len(fitting) <= _MOST_ROWS:
+            found |= dict.fromkeys(fitting)
+            if len(rows) >= _LONG and not _BESIDES.search(question):
+                others |= {line for line, _ in rows}
+    return list(found)[:_MOST_ROWS], others
 
 
 def _tables(lines: Sequence[NumberedLine]) -> Iterator[list[Row]]:

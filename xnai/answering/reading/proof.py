@@ -32,6 +32,17 @@ def figures_of(text: str) -> frozenset[str]:
     )
 
 
+def as_worked_out(body: str, results: Sequence[NumberedLine], question: str) -> str:
+    """A sentence, or the program's result where a model quotes it and answers another figure.
+
+    It takes the number of the line for the result, or a cell of the first row.
+    """
+    right = figures_of(" ".join(line.text for line in results))
+    if not results or figures_of(body) <= right | figures_of(question):
+        return body
+    return results[0].shown or results[0].text
+
+
 def _figures_on(line: NumberedLine) -> frozenset[str]:
     return figures_of(line.text) | numbers_in_words(line.text)
 

@@ -68,9 +68,9 @@ def words_for(question: str) -> tuple[str, str] | None:
     return _STARTS.get(match[1].casefold()) if match else None
 
 
-def is_sure(yes: float | None) -> bool:
-    """Whether a second look is sure of either word."""
-    return yes is not None and max(yes, 1 - yes) >= SURE
+def is_sure(yes: float, first: bool | None) -> bool:
+    """Whether a second look is sure of either word, or leans to the one that was said first."""
+    return max(yes, 1 - yes) >= SURE or first == (yes > EVEN)
 
 
 def said(answer: str) -> bool | None:

@@ -1,12 +1,27 @@
 """Which lines decide between yes and no beside those that a model has quoted."""
 
+import re
 from collections.abc import Sequence
 
+from xnai.answering.citations import words_of
 from xnai.answering.reading import second_look
 from xnai.answering.reading.closest import LIKELY, closest_lines
 from xnai.answering.reading.lines import NumberedLine, Sheet
+from xnai.answering.reading.proof import figures_of
 from xnai.answering.reading.structure import without_number
+from xnai.text.number_words import numbers_in_words
+from xnai.text.sentences import sentences
 
+_SAME = re.compile(
+    r"\b(?:same|equal|equally|identical|as (?:long|high|much|many) as|gleich\w*|selben?|dasselbe|"
+    r"identisch\w*|mêmes?|identiques?|mism[oa]s?|iguale?s?)\b",
+    re.IGNORECASE,
+)
+_DIFFERS = re.compile(
+    r"\b(?:differ\w*|unterscheid\w*|unterschied\w*|verschieden\w*|différ\w*|difer\w*|distint\w*)\b",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"(?<![\d.,])[12]\d{3}(?![\d.,]*\d)")
 _FEW = 4  # lines of several files, which were chosen to be compared
 
 
@@ -28,6 +43,38 @@ def besides(question: str, sheet: Sheet, quoted: Sequence[NumberedLine]) -> Sequ
     return () if any(line in quoted for line in closest) else tuple(closest)
 
 
+def by_figures(question: str, lines: Sequence[NumberedLine]) -> float | None:
+    """How likely "yes" is where figures decide it: certain, for they are compared here.
+
+    Asked are whether something is the same in several files, or whether it was in a year: a line
+    that tells it of another year says no. None where figures do not decide.
+    """
+    deciding = decided_by(lines)
+    if len(deciding) > 1:
+        return _are_alike(question, deciding)
+    years = set(_YEAR.findall(question))
+    told = set(_YEAR.findall(_telling(question, deciding[0])))
+    return 0.0 if years and told and not years & told else None
+
+
+def _are_alike(question: str, lines: Sequence[NumberedLine]) -> float | None:
+    same, differs = _SAME.search(question), _DIFFERS.search(question)
+    texts = [without_number(line.text) for line in lines]
+    figures = [figures_of(text) | numbers_in_words(text) for text in texts]
+    if bool(same) == bool(differs) or not all(figures):
+        return None
+    alike = all(one == figures[0] for one in figures)
+    return float(alike == bool(same))
+
+
+def _telling(question: str, line: NumberedLine) -> str:
+    """The sentence of a line that has most of a question's words."""
+    text = without_number(line.text)
+    asked = words_of(question)
+    parts = [text[start:end] for start, end in sentences(text)] or [text]
+    return max(parts, key=lambda part: len(asked & words_of(part))).strip()
+
+
 def decided_by(lines: Sequence[NumberedLine]) -> tuple[NumberedLine, ...]:
     """The line that is told, or one of each file."""
     by_file: dict[str, NumberedLine] = {}
@@ -41,5 +88,5 @@ def told(question: str, yes: float, lines: Sequence[NumberedLine]) -> str:
     words = second_look.words_for(question)
     assert words is not None
     several = len(lines) > 1
-    said = [f"{line.source.file_name}: " * several + without_number(line.text) for line in lines]
+    said = [f"{line.source.file_name}: " * several + _telling(question, line) for line in lines]
     return f"{words[yes < second_look.EVEN]}: {'; '.join(said)}"

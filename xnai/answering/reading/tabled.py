@@ -123,7 +123,8 @@ def with_calculation(sheet: Sheet, calculation: Calculation) -> Sheet:
         if not any(place.holds(line) for line in lines)
     ]
     first, stands_on = rows[0], () if calculation.is_missing else places
-    result = NumberedLine(0, first.page, first.start, first.end, calculation.text, stands_on)
+    place = (first.page, first.start, first.end)
+    result = NumberedLine(0, *place, calculation.text, stands_on, calculation.shown)
     return of_lines([*lines, *added, result])
 
 

@@ -22,7 +22,7 @@ from xnai.answering.evidence import HEDGE, NOT_FOUND
 from xnai.answering.reading import refusal, second_look, second_opinion
 from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import NumberedLine, Sheet, carrying, of_lines, quoted_lines
-from xnai.answering.reading.proof import Proof, figures_of
+from xnai.answering.reading.proof import Proof, as_worked_out, figures_of
 from xnai.answering.reading.reply import ModelReply, is_none
 from xnai.answering.reading.structure import named_place
 from xnai.answering.reading.sums import worked_out
@@ -81,6 +81,7 @@ class Telling:
         self._shown = 0  # sentences
         self._none = 0.0  # probability that there is no source
         self._source_begun = False
+        self._results: Sequence[NumberedLine] = ()  # of the program's, that it quotes
         self._is_sure = False  # whether it quotes what the program has worked out
         self._closest: Sequence[NumberedLine] = ()  # lines that a second look has taken besides
         self._is_corrected = False  # whether they decided it
@@ -132,6 +133,9 @@ class Telling:
             return self._closest
         if not self.quoted or second_look.said(self._held) is None:
             return ()
+        if len(second_opinion.decided_by(self.quoted)) > 1:
+            self._closest = self.quoted  # each file's line is told
+            return self._closest
         self._closest = second_opinion.besides(self._question, self.sheet, self.quoted)
         return (*self._closest, *self.quoted)
 
@@ -139,7 +143,7 @@ class Telling:
         """Take the result of the second look; where other lines decide, they are what is told."""
         if not self._closest:
             self._held = second_look.corrected(self._held, yes, self._question)
-        elif yes is not None and second_look.is_sure(yes):
+        elif yes is not None and second_look.is_sure(yes, second_look.said(self._held)):
             lines = second_opinion.decided_by(self._closest)
             self.quoted, self._proof = lines, None
             self._begin(lines)
@@ -193,7 +197,8 @@ class Telling:
         if named is None:
             named = quoted_lines(self._reply.source, self.sheet)
         # What the program has worked out is there, however much the model wavered before it.
-        self._is_sure = any(line.stands_on for line in named)
+        self._results = [line for line in named if line.stands_on]
+        self._is_sure = bool(self._results)
         self.quoted = tuple(carrying(named, self.sheet))
         known = [self._question, self.sheet.headers]
         known += [line.text for line in self.sheet.lines if line.stands_on]
@@ -232,6 +237,8 @@ class Telling:
         if not self.quoted:
             yield self._unquoted(body) + space
             return
+        if not self._shown:
+            body = as_worked_out(body, self._results, self._question)
         proven = self._proof.prove(body, computed)
         if not self._shown:
             doubtful = self._none >= DOUBT and self._bounds.doubts and not self._is_sure

@@ -13,3 +13,5 @@ EPUB = "application/epub+zip"
 PNG, JPEG, TIFF, WEBP = "image/png", "image/jpeg", "image/tiff", "image/webp"
 PHOTOS = frozenset({PNG, JPEG, TIFF, WEBP})
 DRAWN = PHOTOS | {PDF}  # whose pages can be shown as pictures
+# Whose texts have no marks of Markdown.
+NOT_MARKDOWN = PHOTOS | {PDF, TEXT, MAIL}

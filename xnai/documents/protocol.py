@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from xnai.documents.page_content import PageContent
 from xnai.retrieval.protocol import Embedder
 from xnai.retrieval.search import Found
 from xnai.types import Document, PageTexts, Passage, Scope
@@ -109,6 +110,10 @@ class DocumentLibrary(Protocol):
 
     async def page_text(self, document_id: str, page: int | None) -> str | None:
         """The text of a page, to which the offsets of passages refer."""
+        ...
+
+    async def page_content(self, document: Document, page: int | None) -> PageContent | None:
+        """The text of a page with the blocks that it is made of; None if there is no such page."""
         ...
 
     async def page_image(

@@ -332,6 +332,7 @@ async def test_a_key_owns_what_it_brings_and_another_key_does_not_see_it(tmp_pat
         others = [
             await http.get(f"/v1/files/{file_id}", headers=SECOND),
             await http.get(f"/v1/files/{file_id}/content", headers=SECOND),
+            await http.get(f"/v1/files/{file_id}/pages/0", headers=SECOND),
             await http.delete(f"/v1/files/{file_id}", headers=SECOND),
         ]
         listed = (await http.get("/v1/files", headers=SECOND)).json()["data"]
@@ -340,7 +341,7 @@ async def test_a_key_owns_what_it_brings_and_another_key_does_not_see_it(tmp_pat
         runtime.people.of_key("first-key-of-test").person_id
         == runtime.library.records[file_id].owner
     )
-    assert ([a.status_code for a in others], listed) == ([404, 404, 404], [])
+    assert ([a.status_code for a in others], listed) == ([404, 404, 404, 404], [])
     assert own.status_code == 200
 
 

@@ -26,6 +26,7 @@ from xnai.api import install
 from xnai.api.auth import PagePerson
 from xnai.api.routes import no_page_person
 from xnai.documents.page_content import PageContent
+from xnai.documents.protocol import IngestProgress
 from xnai.errors import FILE_EMPTY, FILE_TOO_LARGE, MODEL_NOT_FOUND, XnaiError
 from xnai.llm.protocol import EndpointStatus, ModelInfo, ModelStatus
 from xnai.observability.audit import AuditLog
@@ -82,6 +83,9 @@ class FolderLibrary:
 
     def become(self, document_id: str, **changes: object) -> None:
         self.records[document_id] = replace(self.records[document_id], **changes)
+
+    def progress(self, document_id: str) -> IngestProgress | None:
+        return None
 
     async def get(self, document_id: str) -> Document | None:
         return self.records.get(document_id)

@@ -99,13 +99,12 @@ class Processor:
         markdown = document.media_type not in NOT_MARKDOWN
         began = time.monotonic()
         embedder = self._shared.of(document)
-        read = await digest(
-            reading, self._chunker, embedder, StageProgress(tell), markdown=markdown
-        )
+        progress = StageProgress(tell)
+        read = await digest(reading, self._chunker, embedder, progress, markdown=markdown)
         self._parser.become("ready")
         if not read.chunks:
             raise XnaiError(FILE_NO_TEXT, name=document.file_name)
-        tell(IngestProgress("storing", 0, len(read.chunks)))
+        tell(progress.event("storing", 0, len(read.chunks)))
         processed = replace(
             document,
             status="processed",

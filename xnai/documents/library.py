@@ -188,6 +188,10 @@ class Library:
             )
         return replace(document, replaces=tuple(removed))
 
+    def progress(self, document_id: str) -> IngestProgress | None:
+        """How far the reading of a document is; None if it is not being read."""
+        return self._jobs.latest(document_id)
+
     async def get(self, document_id: str) -> Document | None:
         """A document's record, see ``DocumentLibrary.get``."""
         self._require_started()

@@ -15,12 +15,19 @@ IngestStage = Literal["parsing", "chunking", "embedding", "storing"]
 
 @dataclass(frozen=True, slots=True)
 class IngestProgress:
-    """``done`` of ``total`` (0: not known yet) pages or chunks; the last event has a document."""
+    """``done`` of ``total`` (0: not known yet) pages or chunks; the last event has a document.
+
+    ``share`` of all work is done since ``began`` (of the monotonic clock), on ``page_count`` pages
+    (0: not known yet); see ``xnai.documents.progress``.
+    """
 
     stage: IngestStage
     done: int
     total: int
     document: Document | None = None
+    share: float = 0.0
+    began: float = 0.0
+    page_count: int = 0
 
 
 class TokenizingEmbedder(Embedder, Protocol):
@@ -86,6 +93,10 @@ class DocumentLibrary(Protocol):
 
     def ingest_in_background(self, document_id: str) -> None:
         """Ingest without a listener; the library owns the task."""
+        ...
+
+    def progress(self, document_id: str) -> IngestProgress | None:
+        """How far the reading of a document is; None if it is not being read."""
         ...
 
     async def get(self, document_id: str) -> Document | None:

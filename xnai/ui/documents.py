@@ -1,6 +1,7 @@
 """Attached files: the steps that show how they are read, and the list of documents."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ import structlog
 from chainlit.element import Element
 
 from xnai.accounts import Principal, may
+from xnai.documents.progress import rest, seconds_left, verb_and_count
 from xnai.documents.protocol import DocumentLibrary, IngestProgress
 from xnai.errors import DOCUMENT_DELETED, NOT_FOUND, TOO_MANY_FILES, XnaiError
 from xnai.observability.error_reports import current_request_id, report
@@ -24,13 +26,6 @@ log = structlog.get_logger(__name__)
 
 SAMPLE = Path(__file__).with_name("sample-lighthouse.txt")
 SAMPLE_QUESTION = "When was the lamp of the lighthouse replaced, and by what?"
-
-_STAGES = {
-    "parsing": ("Reading", "pages"),
-    "chunking": ("Splitting", "pages"),
-    "embedding": ("Indexing", "passages"),
-    "storing": ("Saving", "passages"),
-}
 
 
 class ChatDocuments(NamedTuple):
@@ -149,10 +144,10 @@ async def _discard(library: DocumentLibrary, document_id: str) -> None:
 
 
 def _words(name: str, event: IngestProgress) -> str:
-    verb, unit = _STAGES[event.stage]
-    if not event.total:
-        return f"{verb} {name}" + (f": {event.done:,} {unit}" if event.done else "")
-    return f"{verb} {name}: {event.done:,} of {event.total:,} {unit}"
+    verb, count = verb_and_count(event)
+    told = rest(event.share, seconds_left(event, time.monotonic()))
+    far = ", ".join(filter(None, (count, told)))
+    return f"{verb} {name}" + (f": {far}" if far else "")
 
 
 async def scope_of(library: DocumentLibrary, chat: ChatDocuments) -> Scope | None:

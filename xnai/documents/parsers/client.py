@@ -1,6 +1,6 @@
 """Reads a document page by page in a process of its own."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -21,13 +21,14 @@ from xnai.errors import FILE_TEXT_TOO_LONG, INTERNAL, XnaiError
 from xnai.types import UNITS, Block, Page, PlacedWord, ReadingReport
 
 _PAGES = 200_000  # of a document, those without text included
+_FRAMES = 4 * _PAGES
 
 
 class ParserRun:
     """One reading of a document; what it finds becomes known on the way.
 
     Attributes:
-        total: pages of the document, 0 while unknown.
+        total: pages of the document, 0 while unknown; ``tell_total`` is told them.
         notes: what the reader should know, complete after the last page.
         report: what the reader says of its own work, complete after the last page.
         process_id: the worker's, 0 before it runs.
@@ -38,6 +39,7 @@ class ParserRun:
         self, path: Path, media_type: str, name: str, max_characters: int, limits: Limits
     ) -> None:
         self.total = 0
+        self.tell_total: Callable[[int], None] = lambda _: None
         self.notes: tuple[str, ...] = ()
         self.report = ReadingReport()
         self.process_id = 0
@@ -62,15 +64,15 @@ class ParserRun:
 
     async def _read(self, running: Worker) -> AsyncGenerator[Page, None]:
         # The reader keeps to the same limits, unless a file has taken it over.
-        room, left = self._characters, _PAGES
+        room, left = self._characters, _FRAMES
         parts = _Parts(ROWS_SHARE * self._characters)
         while True:
             frame = await running.result(Words, PageBlocks, PagePart, PageCount, Notes)
+            left -= 1
             if isinstance(frame, (Words, PagePart)):
                 room -= len(frame.words if isinstance(frame, Words) else frame.text)
-                left -= 1
-                if room < 0 or left < 0:
-                    raise XnaiError(FILE_TEXT_TOO_LONG, name=self._name, limit=self._characters)
+            if room < 0 or left < 0:
+                raise XnaiError(FILE_TEXT_TOO_LONG, name=self._name, limit=self._characters)
             match frame:
                 case Words():
                     parts.words += frame.words
@@ -81,7 +83,8 @@ class ParserRun:
                     if not frame.more:
                         yield parts.page(frame)
                 case PageCount():
-                    self.total = frame.pages
+                    self.total = min(max(frame.pages, 0), _PAGES)
+                    self.tell_total(self.total)
                 case Notes():
                     self.notes, self.report = frame.notes, _checked(frame.report)
                     return

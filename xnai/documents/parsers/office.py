@@ -107,6 +107,7 @@ def xlsx_pages(path: Path, limit: int, seen: Seen) -> Iterator[Page]:
 
     parts = _parts(path)
     book = openpyxl.load_workbook(parts, read_only=True, data_only=True, keep_links=False)
+    seen.tell_total(len(book.worksheets))
     for number, sheet in enumerate(book.worksheets, start=1):
         sheet.reset_dimensions()  # what a file says of its own size may be wrong
         title = f"## {sheet.title}"

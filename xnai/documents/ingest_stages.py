@@ -10,7 +10,7 @@ import numpy as np
 
 from xnai.documents.chunking import Chunker
 from xnai.documents.parsers.client import ParserRun
-from xnai.documents.progress import Gauge
+from xnai.documents.progress import ReadingGauge
 from xnai.documents.protocol import IngestProgress, IngestStage
 from xnai.observability.stages import Laps
 from xnai.retrieval.protocol import ChunkEmbedder, Embedded
@@ -28,7 +28,7 @@ class StageProgress:
     """Passes progress on, at most ten times a second for each stage."""
 
     listener: Listener
-    gauge: Gauge = field(default_factory=Gauge)
+    gauge: ReadingGauge = field(default_factory=ReadingGauge)
     _last: dict[IngestStage, float] = field(default_factory=dict)
 
     def tell(self, stage: IngestStage, done: int, total: int) -> None:

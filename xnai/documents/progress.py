@@ -28,7 +28,7 @@ _IN_SECONDS = 90  # below that, seconds read better than minutes
 
 
 @dataclass(slots=True)
-class Gauge:
+class ReadingGauge:
     """One document while it is read.
 
     Attributes:

@@ -8,38 +8,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xnai.cli.main import _how_far
-from xnai.documents.progress import Gauge, rest, seconds_left, verb_and_count
+from xnai.documents.progress import ReadingGauge, rest, seconds_left, verb_and_count
 from xnai.documents.protocol import IngestProgress
 from xnai.ui.documents import _words
 
 
 def test_pages_that_were_read_and_embedded_are_the_share():
-    gauge = Gauge({"parse": 3.0, "embed": 1.0}, pages=5, total=10, chunks=40, embedded=40)
+    gauge = ReadingGauge({"parse": 3.0, "embed": 1.0}, pages=5, total=10, chunks=40, embedded=40)
 
     assert gauge.share() == 0.5
     assert gauge.page_count == 10
 
 
 def test_what_is_not_embedded_yet_counts_by_the_time_that_embedding_takes():
-    slow_pages = Gauge({"parse": 9.0, "embed": 1.0}, pages=5, total=10, chunks=40, embedded=20)
-    slow_passages = Gauge({"parse": 1.0, "embed": 9.0}, pages=5, total=10, chunks=40, embedded=20)
+    slow_pages = ReadingGauge(
+        {"parse": 9.0, "embed": 1.0}, pages=5, total=10, chunks=40, embedded=20
+    )
+    slow_passages = ReadingGauge(
+        {"parse": 1.0, "embed": 9.0}, pages=5, total=10, chunks=40, embedded=20
+    )
 
     assert slow_pages.share() == pytest.approx(0.475)
     assert slow_passages.share() == pytest.approx(0.275)
 
 
 def test_the_whole_of_a_document_without_pages_counts_by_what_was_cut_of_it():
-    gauge = Gauge({"parse": 1.0, "embed": 1.0}, total=1, inside=0.5, chunks=10, embedded=10)
+    gauge = ReadingGauge({"parse": 1.0, "embed": 1.0}, total=1, inside=0.5, chunks=10, embedded=10)
 
     assert gauge.share() == 0.5
 
 
 def test_nothing_is_told_of_a_document_of_unknown_length():
-    assert Gauge(pages=7, chunks=9, embedded=9).share() == 0
+    assert ReadingGauge(pages=7, chunks=9, embedded=9).share() == 0
 
 
 def test_all_is_not_done_before_it_is_stored():
-    gauge = Gauge({}, pages=3, total=3, chunks=9, embedded=9, complete=True)
+    gauge = ReadingGauge({}, pages=3, total=3, chunks=9, embedded=9, complete=True)
 
     assert gauge.share() == 0.99
 
@@ -51,7 +55,7 @@ STATES = st.tuples(
 
 @given(st.lists(STATES, min_size=1), st.floats(0, 100), st.floats(0, 100))
 def test_whatever_a_reader_says_the_share_grows_and_stays_below_one(states, parse, embed):
-    gauge = Gauge({"parse": parse, "embed": embed})
+    gauge = ReadingGauge({"parse": parse, "embed": embed})
     last = 0.0
     for gauge.pages, gauge.total, gauge.inside, gauge.chunks, gauge.embedded in states:
         share = gauge.share()

@@ -12,7 +12,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
-from xnai.documents.media_types import NOT_MARKDOWN
+from xnai.documents.media_types import EPUB, FEED, HTML, MAIL, NOT_MARKDOWN, PACKED, SAVED_PAGE
 from xnai.documents.parsers import row_log
 from xnai.documents.parsers.failures import Failure
 from xnai.documents.parsers.frames import (
@@ -57,7 +57,7 @@ from xnai.types import ReadingReport
 _NOTE_PAGES = 20  # named in a note
 _RESERVE = 4 * 2**20  # bytes kept for saying that memory has run out
 
-_MARKED_UP = {"text/html", "message/rfc822", "application/epub+zip"}
+_MARKED_UP = {HTML, MAIL, EPUB, SAVED_PAGE, FEED, *PACKED}
 
 Send = Callable[[FromParser], None]
 
@@ -278,7 +278,7 @@ def main() -> None:
     alone = confine(profiles.parser(start.descriptors))
     parent.listen()  # a thread: Landlock does not hold those that were there before it
     # What is attached to a message is read as a file, which lies in memory.
-    written = ATTACHED if start.media_type == "message/rfc822" else 0
+    written = ATTACHED if start.media_type in {MAIL, *PACKED} else 0
     limit(start.memory_mb, start.seconds, written)
     _answer(start, task, parent, output, alone=alone)
     output.flush()

@@ -154,6 +154,23 @@ def test_lines_of_json_that_are_none_are_told(read):
     assert seen.warnings == ["1 lines are no JSON and were left out."]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", b"{broken: yes}"),
+        ("a.jsonl", b"{one\n{two"),
+        ("a.ipynb", b"{cells"),
+        ("a.xml", b"<?xml version='1.0'?><a>never closed"),
+        ("a.rss", b"<rss><channel><title>never closed"),
+    ],
+)
+def test_what_only_looks_like_json_or_xml_is_read_as_text(read, name, content):
+    (text,), seen = read(content, name)
+
+    assert text == content.decode()
+    assert seen.warnings[-1].endswith("was read as text.")
+
+
 def test_nested_json_becomes_sections_and_lists(read):
     plant = {"title": "Plant", "owner": {"name": "Holm"}, "tags": ["a", "b"], "none": None}
     (text,), _ = read(json.dumps(plant).encode(), "plant.json")

@@ -28,6 +28,8 @@ def mailbox_pages(path: Path, limit: int, seen: Seen, read: ReadPages) -> Iterat
     """
     room = limit
     with path.open("rb") as file:
+        seen.tell_total(min(sum(begins for _, begins in _lines(file)), _MOST))
+        file.seek(0)
         for number, data in enumerate(_messages(file), start=1):
             if number > _MOST:
                 seen.warnings.append(f"Only the first {_MOST:,} messages were read.")
@@ -53,13 +55,20 @@ def _page(number: int, data: bytes, room: int, seen: Seen, read: ReadPages) -> P
         return Page(number, "")
 
 
+def _lines(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
+    """The lines of a mailbox, and whether each parts two messages."""
+    before = b"\n"
+    for line in file:
+        yield line, line.startswith(MARK) and not before.strip()
+        before = line
+
+
 def _messages(file: BinaryIO) -> Iterator[bytes]:
     """The messages, of which each begins with a line of its own after an empty one."""
     lines: list[bytes] = []
     length = 0
-    before = b"\n"
-    for line in file:
-        if line.startswith(MARK) and not before.strip():
+    for line, begins in _lines(file):
+        if begins:
             if lines:
                 yield _ESCAPED.sub(rb"\1", b"".join(lines))
             lines, length = [], 0
@@ -67,7 +76,6 @@ def _messages(file: BinaryIO) -> Iterator[bytes]:
             length += len(line)
             # Of one that is too long so much is kept that this can be told.
             lines += [line] if length <= _LONGEST + len(line) else []
-        before = line
     if lines:
         yield _ESCAPED.sub(rb"\1", b"".join(lines))
 

@@ -32,7 +32,6 @@ from xnai.documents.media_types import (
 from xnai.documents.names import extension
 from xnai.documents.parsers import encoding, magic, ole, zip_archive
 from xnai.documents.parsers.failures import Failure
-from xnai.documents.parsers.subtitles import CUE
 from xnai.errors import FILE_ENCRYPTED, FILE_TYPE_UNSUPPORTED
 
 _BY_EXTENSION = {
@@ -80,6 +79,10 @@ _SAVED = re.compile(
 _XML_START = re.compile(r"\s*+<\?xml\s")
 _XML_LIKE = re.compile(r"\s*+<[?!A-Za-z_]")
 _FEED = re.compile(r"<(?:\w{1,20}:)?(?:rss|feed|RDF)[\s>]")
+# The line above what is said in a film.
+CUE = re.compile(
+    r"(?P<start>(?:\d{1,3}:)?\d{2}:\d{2})[.,]\d{1,3}\s{1,4}-->\s{1,4}(?:\d{1,3}:)?\d{2}:\d{2}[.,]\d{1,3}"
+)
 _MAIL_HEAD = 8192  # characters
 _MAIL_HEADERS = 3
 _FEED_HEAD = 2048  # characters

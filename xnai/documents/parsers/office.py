@@ -74,10 +74,12 @@ def pptx_pages(path: Path, seen: Seen) -> list[Page]:
     seen.hidden += [f"slide {number}" for number in sorted(hidden)]
     parts.seek(0)
     text = PptxConverter().convert(parts, StreamInfo(extension=".pptx")).markdown
-    return [
+    pages = [
         Page(number, _markdown(part) + ("\n\n(hidden slide)" if number in hidden else ""))
         for number, part in _split_slides(text)
     ]
+    seen.tell_total(len(pages))
+    return pages
 
 
 def _split_slides(text: str) -> Iterator[tuple[int, str]]:

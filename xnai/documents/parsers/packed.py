@@ -50,6 +50,7 @@ def _pages(archive: zipfile.ZipFile, limit: int, seen: Seen, read: ReadPages) ->
     members = [one for one in archive.infolist() if not one.is_dir() and _is_shown(one.filename)]
     if members and all(one.flag_bits & 1 for one in members):
         raise Failure(FILE_ENCRYPTED)
+    seen.tell_total(min(len(members), _MOST))
     room, unpacked, count = limit, zip_archive.MAX_UNPACKED, 0
     for member in members:
         name = _shown(member.filename)

@@ -47,7 +47,10 @@ def json_lines_page(path: Path, limit: int, seen: Seen) -> Page:
 
 
 def _lines_page(text: str, limit: int, seen: Seen) -> Page:
-    """A page of values, a line each; lines that are none are left out and counted."""
+    """A page of values, a line each; lines that are none are left out and counted.
+
+    Where most are none, it is a text.
+    """
     values, lost = [], 0
     for line in filter(str.strip, text.split("\n")):
         try:
@@ -55,7 +58,8 @@ def _lines_page(text: str, limit: int, seen: Seen) -> Page:
         except ValueError:
             lost += 1
     if not values or lost > len(values):
-        raise Failure(FILE_DAMAGED, reason="it is not JSON")
+        seen.warnings.append("It is not valid JSON, and was read as text.")
+        return Page(None, tidy(text))
     if lost:
         seen.warnings.append(f"{lost} lines are no JSON and were left out.")
     return Page(None, _said(values, limit, seen))
@@ -217,10 +221,11 @@ def notebook_page(path: Path, limit: int, seen: Seen) -> Page:
         Failure: FILE_TEXT_TOO_LONG, or FILE_DAMAGED.
 
     """
+    text = decoded(path, limit, seen)
     try:
-        value = _loads(decoded(path, limit, seen))
-    except ValueError as exc:
-        raise Failure(FILE_DAMAGED, reason="it is not JSON") from exc
+        value = _loads(text)
+    except ValueError:
+        return _lines_page(text, limit, seen)
     cells = value.get("cells") if isinstance(value, dict) else None
     if not isinstance(cells, list):
         return Page(None, _said(value, limit, seen))

@@ -57,10 +57,10 @@ def _pdf_pages(path: Path, _: int, seen: Seen) -> Iterable[Page]:
     return reader.pages(document, seen)
 
 
-def _epub_pages(path: Path, limit: int, _: Seen) -> Iterable[Page]:
+def _epub_pages(path: Path, limit: int, seen: Seen) -> Iterable[Page]:
     from xnai.documents.parsers import epub  # noqa: PLC0415
 
-    return epub.epub_pages(path, limit)
+    return epub.epub_pages(path, limit, seen)
 
 
 def _mail_pages(path: Path, limit: int, seen: Seen) -> Iterable[Page]:

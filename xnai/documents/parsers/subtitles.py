@@ -3,13 +3,11 @@
 import re
 from pathlib import Path
 
+from xnai.documents.parsers.media_type import CUE
 from xnai.documents.parsers.plain import decoded, tidy
 from xnai.documents.parsers.seen import Seen
 from xnai.types import Page
 
-CUE = re.compile(
-    r"(?P<start>(?:\d{1,3}:)?\d{2}:\d{2})[.,]\d{1,3}\s{1,4}-->\s{1,4}(?:\d{1,3}:)?\d{2}:\d{2}[.,]\d{1,3}"
-)
 _TAG = re.compile(r"<[^<>\n]{0,200}>|\{\\[^{}\n]{0,200}\}")
 
 

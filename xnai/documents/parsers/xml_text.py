@@ -7,11 +7,11 @@ from typing import Any
 from lxml import etree  # type: ignore[import-untyped]
 
 from xnai.documents.parsers.failures import Failure
-from xnai.documents.parsers.plain import html_text, tidy
+from xnai.documents.parsers.plain import html_text, text_page, tidy
 from xnai.documents.parsers.records import StructureWriter
 from xnai.documents.parsers.seen import Seen
 from xnai.documents.parsers.word.names import local
-from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG
+from xnai.errors import FILE_TEXT_TOO_LONG
 from xnai.types import Page
 
 _BYTES_FOR_CHARACTER = 20  # of a file that is mostly names of elements
@@ -20,8 +20,11 @@ _DATES = ("pubDate", "published", "updated", "date")
 _TEXTS = ("encoded", "content", "description", "summary")
 
 
-def _root(path: Path, limit: int) -> Any:
-    """The root of a file; entities are left alone, and nothing is fetched."""
+def _root(path: Path, limit: int, seen: Seen) -> Any:
+    """The root of a file; None if it is not well-formed.
+
+    Entities are left alone, and nothing is fetched.
+    """
     if path.stat().st_size > _BYTES_FOR_CHARACTER * limit:
         raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
     parser = etree.XMLParser(
@@ -30,18 +33,21 @@ def _root(path: Path, limit: int) -> Any:
     )  # fmt: skip
     try:
         return etree.fromstring(path.read_bytes(), parser)
-    except etree.XMLSyntaxError as exc:
-        raise Failure(FILE_DAMAGED, reason="it is not well-formed XML") from exc
+    except etree.XMLSyntaxError:
+        seen.warnings.append("It is not well-formed XML, and was read as text.")
+        return None
 
 
 def xml_page(path: Path, limit: int, seen: Seen) -> Page:
     """Read XML as one page: elements as labels, those that repeat as rows of a table.
 
     Raises:
-        Failure: FILE_TEXT_TOO_LONG, or FILE_DAMAGED.
+        Failure: FILE_TEXT_TOO_LONG.
 
     """
-    root = _root(path, limit)
+    root = _root(path, limit, seen)
+    if root is None:
+        return text_page(path, limit, seen)
     writer = StructureWriter(limit, seen)
     writer.line(f"# {local(root.tag)}")
     writer.line("")
@@ -80,10 +86,12 @@ def feed_page(path: Path, limit: int, seen: Seen) -> Page:
     """Read the entries of a feed as one page, each with its title, date and text.
 
     Raises:
-        Failure: FILE_TEXT_TOO_LONG, or FILE_DAMAGED.
+        Failure: FILE_TEXT_TOO_LONG.
 
     """
-    root = _root(path, limit)
+    root = _root(path, limit, seen)
+    if root is None:
+        return text_page(path, limit, seen)
     channel = next((one for one in root if local(one.tag) == "channel"), root)
     parts = [f"# {_of(channel, ('title',)) or 'Feed'}", _text(channel, seen, ("description",))]
     entries = [one for one in root.iter() if local(one.tag) in {"item", "entry"}]

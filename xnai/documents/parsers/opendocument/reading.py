@@ -149,7 +149,7 @@ class _Blocks:
         return spans.sentences(spans.filled(rows, marked))
 
     def _row(self, row: Any, depth: int) -> list[Cell]:
-        cells = []
+        cells: list[Cell] = []
         for one in row:
             # What is covered belongs to the cell that covers it.
             if local(one.tag) != "table-cell" or len(cells) >= spans.MOST_COLUMNS:

@@ -295,6 +295,15 @@ def test_each_file_of_an_archive_is_a_page_under_its_name_alone(read):
     assert seen.left_out == ["noise.bin", "inner.zip"]
 
 
+def test_a_file_that_is_too_long_is_left_out_of_an_archive(read):
+    content = archive({"long.txt": b"word " * 2_000, "short.txt": b"The lamp is new."})
+
+    texts, seen = read(content, limit=1_000)
+
+    assert texts == ["# short.txt\n\nThe lamp is new."]
+    assert seen.left_out == ["long.txt"]
+
+
 def test_an_archive_without_documents_is_refused_by_name(read):
     with pytest.raises(Failure, match="file_type_unsupported") as refused:
         read(archive({"x.bin": bytes(range(256))}))

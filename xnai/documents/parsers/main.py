@@ -153,7 +153,7 @@ def _notes(empty: list[int], seen: Seen) -> list[str]:
     if seen.unreadable:
         notes.append(f"Page {_listed(seen.unreadable)} is damaged and could not be read.")
     if seen.left_out:
-        notes.append(f"Not read of what is attached: {_listed(seen.left_out)}.")
+        notes.append(f"Not read of what is in it: {_listed(seen.left_out)}.")
     return notes
 
 

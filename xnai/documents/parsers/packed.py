@@ -14,7 +14,6 @@ from xnai.documents.parsers.seen import ATTACHED, ReadPages, Seen
 from xnai.errors import (
     FILE_DAMAGED,
     FILE_ENCRYPTED,
-    FILE_TEXT_TOO_LONG,
     FILE_TOO_EXPENSIVE,
     FILE_TYPE_UNSUPPORTED,
 )
@@ -28,12 +27,12 @@ _NOT_SHOWN = ("__MACOSX/", ".")  # what a system puts beside files
 def archive_pages(path: Path, limit: int, seen: Seen, read: ReadPages) -> Iterator[Page]:
     """Read the files of an archive, one page each, in the order of the archive.
 
-    What cannot be read is named; archives within it are left alone. Names are shown and nothing
-    else: no file is written under them.
+    What cannot be read, or is too long, is named; archives within it are left alone. Names are
+    shown and nothing else: no file is written under them.
 
     Raises:
-        Failure: FILE_TOO_EXPENSIVE, FILE_DAMAGED, FILE_ENCRYPTED, FILE_TEXT_TOO_LONG, or
-            FILE_TYPE_UNSUPPORTED: nothing in it can be read.
+        Failure: FILE_TOO_EXPENSIVE, FILE_DAMAGED, FILE_ENCRYPTED, or FILE_TYPE_UNSUPPORTED:
+            nothing in it can be read.
 
     """
     try:
@@ -59,14 +58,13 @@ def _pages(archive: zipfile.ZipFile, limit: int, seen: Seen, read: ReadPages) ->
         if content is not None:
             unpacked -= len(content)
             text = _text(content, name, Within(room, seen, read))
-        if text is None:
+        said = f"# {name}\n\n{text}"
+        if text is None or len(said) > room:
             seen.left_out.append(name)
             continue
         count += 1
-        room -= len(text) + len(name)
-        if room < 0:
-            raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
-        yield Page(count, f"# {name}\n\n{text}")
+        room -= len(said)
+        yield Page(count, said)
     if not count:
         raise Failure(FILE_TYPE_UNSUPPORTED, found="a ZIP archive without documents")
 
@@ -108,11 +106,7 @@ def _text(content: bytes, name: str, within: Within) -> str | None:
             if media_type in PACKED:
                 return None
             text = text_of_file(path, media_type, name, within)
-    except Failure as failure:
-        if failure.kind is FILE_TEXT_TOO_LONG:
-            raise
-        return None
-    except (MemoryError, RecursionError):
+    except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - of any library; the other files can be read
         return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 DocumentStatus = Literal["uploaded", "processing", "processed", "error", "missing"]
+BlockKind = Literal["heading", "paragraph", "list", "table", "form", "picture", "note"]
 UNITS = 10_000  # that places in a picture divide its width, and its height, into
 
 
@@ -90,18 +91,44 @@ class PlacedWord(NamedTuple):
     confidence: int  # per cent
 
 
+class Block(NamedTuple):
+    """A part of a page: its span in the page's text, and what is known of it.
+
+    ``rows`` are a table's, that with the labels of its columns first, or the labels and values of a
+    form; ``box`` is left, top, right and bottom in ``UNITS`` of the page.
+    """
+
+    kind: BlockKind
+    start: int
+    end: int
+    rows: tuple[tuple[str, ...], ...] = ()
+    box: tuple[int, int, int, int] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """The text of one page or slide; ``number`` counts from 1 and is None where there are none.
 
     ``words`` are those that were recognised in a picture or stand in a form, in the order of the
     text; its first ``native`` characters are those that a PDF has for itself (None: all of them).
+    ``section`` is the heading that the page begins under, ``blocks`` what it is made of.
     """
 
     number: int | None
     text: str
     words: tuple[PlacedWord, ...] = ()
     native: int | None = None
+    section: str = ""
+    blocks: tuple[Block, ...] = ()
+
+
+class PageDetails(NamedTuple):
+    """What is kept of a page beside its text, see ``Page``; ``blocks`` is None for an old one."""
+
+    native: int | None = None
+    words: tuple[PlacedWord, ...] = ()
+    section: str = ""
+    blocks: tuple[Block, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ from xnai.answering.streams import Streams
 from xnai.api import install
 from xnai.api.auth import PagePerson
 from xnai.api.routes import no_page_person
+from xnai.documents.page_content import PageContent
+from xnai.documents.protocol import IngestProgress
 from xnai.errors import FILE_EMPTY, FILE_TOO_LARGE, MODEL_NOT_FOUND, XnaiError
 from xnai.llm.protocol import EndpointStatus, ModelInfo, ModelStatus
 from xnai.observability.audit import AuditLog
@@ -82,6 +84,9 @@ class FolderLibrary:
     def become(self, document_id: str, **changes: object) -> None:
         self.records[document_id] = replace(self.records[document_id], **changes)
 
+    def progress(self, document_id: str) -> IngestProgress | None:
+        return None
+
     async def get(self, document_id: str) -> Document | None:
         return self.records.get(document_id)
 
@@ -99,6 +104,10 @@ class FolderLibrary:
     async def page_text(self, document_id: str, page: int | None) -> str | None:
         text = (self.folder / document_id).read_text(errors="replace")
         return text if page in (None, 1) else None
+
+    async def page_content(self, document: Document, page: int | None) -> PageContent | None:
+        text = await self.page_text(document.id, page)
+        return None if text is None else PageContent(text, ())
 
     async def page_image(
         self, document: Document, page: int, start: int, end: int, width: int = 1000

@@ -82,6 +82,31 @@ def ole(stream: str) -> bytes:
     return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(512, b"\0") + entries.ljust(512, b"\0")
 
 
+_OPEN = "urn:oasis:names:tc:opendocument:xmlns"
+
+
+def open_document(
+    kind: str, body: str, *, styles: str = "", extra: dict[str, bytes] | None = None
+) -> bytes:
+    """An ODT, ODS or ODP (``text``, ``spreadsheet``, ``presentation``) with the XML of its body."""
+    names = " ".join(
+        f'xmlns:{name}="{_OPEN}:{name}:1.0"'
+        for name in ("office", "text", "table", "draw", "style", "presentation")
+    )
+    content = (
+        f"<office:document-content {names}><office:automatic-styles>{styles}"
+        f"</office:automatic-styles><office:body><office:{kind}>{body}</office:{kind}>"
+        "</office:body></office:document-content>"
+    )
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", f"application/vnd.oasis.opendocument.{kind}")
+        archive.writestr("content.xml", content)
+        for name, data in (extra or {}).items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
 def epub(
     chapters: Sequence[tuple[str, str]],
     *,

@@ -49,6 +49,34 @@ SAYS = {
         b'{"PagePart": {"number": 1, "text": "x", "more": false, "native": 2}}\n',
         "internal",
     ),
+    "blocks that are none": (b'{"PageBlocks": {"blocks": [["script", 0, 1]]}}\n', "internal"),
+    "blocks beyond the text": (
+        _line("PageBlocks", blocks=[["paragraph", 0, 99, [], None]])
+        + _line("PagePart", number=1, text="x", more=False),
+        "internal",
+    ),
+    "blocks in each other": (
+        _line("PageBlocks", blocks=[["table", 0, 3, [], None], ["note", 1, 2, [], None]])
+        + _line("PagePart", number=1, text="abc", more=False),
+        "internal",
+    ),
+    "blocks off the page": (
+        _line("PageBlocks", blocks=[["heading", 0, 1, [], [0, 0, 1, 10001]]])
+        + _line("PagePart", number=1, text="x", more=False),
+        "internal",
+    ),
+    "rows of no table": (
+        _line("PageBlocks", blocks=[["table", 0, 1, [["x"]], None]], goes_on=True),
+        "internal",
+    ),
+    "more rows than there may be": (
+        _line("PageBlocks", blocks=[["table", 0, 1, [["x" * 1000] * 5] * 20, None]]),
+        "internal",
+    ),
+    "a section without end": (
+        _line("PagePart", number=1, text="x", more=False, section="x" * 1000),
+        "internal",
+    ),
     "a report that is none": (
         b'{"Notes": {"notes": [], "report": {"pages_read": "x"}}}\n',
         "internal",

@@ -1,6 +1,7 @@
 """``/v1/files``: documents that programs bring, in the form of OpenAI's files API."""
 
-from collections.abc import AsyncGenerator, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import structlog
 from starlette.requests import Request
@@ -15,6 +16,8 @@ from xnai.api.errors import require_accepting, require_search
 from xnai.api.multipart import FileUpload
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed
+from xnai.documents.progress import seconds_left, verb_and_count
+from xnai.documents.protocol import IngestProgress
 from xnai.errors import FILE_TOO_LARGE, NOT_FOUND, TOO_MANY_REQUESTS, XnaiError
 from xnai.net import holders
 from xnai.resilience.shares import NoShareError, Shares
@@ -29,8 +32,8 @@ _LIST_MAX = 10_000
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-def file_object(document: Document) -> dict[str, object]:
-    """Return a document as OpenAI's file object, with the outcome of reading it."""
+def file_object(document: Document, progress: IngestProgress | None = None) -> dict[str, object]:
+    """Return a document as OpenAI's file object: how far it is, and the outcome of reading it."""
     error = None
     if document.status in {"error", "missing"}:
         error = {
@@ -38,6 +41,13 @@ def file_object(document: Document) -> dict[str, object]:
             "message": document.error_message,
             "hint": document.error_hint,
         }
+    details, share, left, pages = document.error_message or None, 0.0, None, document.page_count
+    if document.is_searchable:
+        share, left = 1.0, 0
+    elif document.status == "processing" and progress is not None:
+        details = ": ".join(filter(None, verb_and_count(progress)))
+        share, left = progress.share, seconds_left(progress, time.monotonic())
+        pages = progress.page_count
     return {
         "id": document.id,
         "object": "file",
@@ -46,10 +56,12 @@ def file_object(document: Document) -> dict[str, object]:
         "filename": document.file_name,
         "purpose": "assistants",
         "status": document.status,
-        "status_details": document.error_message or None,
+        "status_details": details,
+        "progress": round(share, 3),
+        "eta_seconds": left,
         "error": error,
         "media_type": document.media_type,
-        "page_count": document.page_count,
+        "page_count": pages,
         "chunk_count": document.chunk_count,
         "notes": list(document.notes),
         "report": document.report._asdict(),
@@ -78,7 +90,8 @@ class FileRoutes:
         if request.method == "POST":
             return await self._share_of_uploads(request, caller.person_id)
         documents = await self._runtime.library.documents(caller.person_id)
-        return JSONResponse(_page(documents, request), headers=_NO_STORE)
+        listed = _page(documents, request, self._runtime.library.progress)
+        return JSONResponse(listed, headers=_NO_STORE)
 
     async def item(self, request: Request) -> Response:
         """Show or delete one document of the caller."""
@@ -86,7 +99,8 @@ class FileRoutes:
         action: Action = "change" if request.method == "DELETE" else "see"
         document = await allowed(self._runtime, caller, action, request.path_params["id"])
         if request.method != "DELETE":
-            return JSONResponse(file_object(document), headers=_NO_STORE)
+            progress = self._runtime.library.progress(document.id)
+            return JSONResponse(file_object(document, progress), headers=_NO_STORE)
         if not await self._runtime.library.delete(document.id):
             raise XnaiError(NOT_FOUND, what="document", name=document.id)
         log.info("document deleted", document=document.id)
@@ -138,7 +152,11 @@ async def _unchanged(upload: FileUpload, given: str | None) -> AsyncGenerator[by
         raise refuse("The field 'replace' comes after the file.", "Send it before the file.")
 
 
-def _page(documents: Sequence[Document], request: Request) -> dict[str, object]:
+def _page(
+    documents: Sequence[Document],
+    request: Request,
+    progress: Callable[[str], IngestProgress | None],
+) -> dict[str, object]:
     """Return part of the list, oldest first: ``limit`` documents after the id ``after``."""
     query = request.query_params
     limit = parse_number(query.get("limit", str(_LIST_MAX)))
@@ -151,7 +169,7 @@ def _page(documents: Sequence[Document], request: Request) -> dict[str, object]:
     shown = documents[start : start + limit]
     return {
         "object": "list",
-        "data": [file_object(document) for document in shown],
+        "data": [file_object(document, progress(document.id)) for document in shown],
         "first_id": shown[0].id if shown else None,
         "last_id": shown[-1].id if shown else None,
         "has_more": start + len(shown) < len(ids),

@@ -1,9 +1,11 @@
 """The targets of citations: original files, texts and pictures of pages."""
 
 import asyncio
+import json
+from dataclasses import asdict
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from xnai.api.auth import Authority
@@ -13,6 +15,7 @@ from xnai.api.headers import INERT_POLICY
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed, missing, require_processed
 from xnai.documents.media_types import DRAWN
+from xnai.documents.page_content import PageContent
 from xnai.errors import NOT_FOUND, XnaiError
 from xnai.types import Document
 
@@ -56,21 +59,15 @@ class PageRoutes:
         )
 
     async def text(self, request: Request) -> Response:
-        """Return the text of a page; page 0 is the whole of a document that has no pages."""
+        """Return a page's text and blocks; page 0 is the whole of a document that has no pages."""
         document = await self._visible(request)
         page = _page_number(request)
         require_processed(document)
-        text = await self._runtime.library.page_text(document.id, page or None)
-        if text is None:
+        content = await self._runtime.library.page_content(document, page or None)
+        if content is None:
             raise _no_page(document, page)
-        body = {
-            "page": page or None,
-            "page_count": document.page_count,
-            "text": text,
-            "media_type": document.media_type,
-            "file_name": document.file_name,
-        }
-        return JSONResponse(body, headers=_HEADERS)
+        body = await asyncio.to_thread(_page_object, document, page, content)
+        return Response(body, media_type="application/json", headers=_HEADERS)
 
     async def image(self, request: Request) -> Response:
         """Return a page of a PDF or a photo as PNG, the words from ``start`` to ``end`` marked."""
@@ -88,6 +85,19 @@ class PageRoutes:
     async def _visible(self, request: Request) -> Document:
         reader = self._authority.reader(request)
         return await allowed(self._runtime, reader, "see", request.path_params["id"])
+
+
+def _page_object(document: Document, page: int, content: PageContent) -> bytes:
+    """Return a page as JSON; of a long text that takes a while."""
+    body = {
+        "page": page or None,
+        "page_count": document.page_count,
+        "text": content.text,
+        "blocks": [asdict(block) for block in content.blocks],
+        "media_type": document.media_type,
+        "file_name": document.file_name,
+    }
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _no_page(document: Document, page: int) -> XnaiError:

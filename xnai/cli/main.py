@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from xnai.cli.errors import FAILED, catalogued
 from xnai.cli.evaluate import evaluate_command
 from xnai.cli.models import models_cli
 from xnai.client import Client
+from xnai.documents.progress import rest
 from xnai.errors import BAD_REQUEST, NOT_FOUND, XnaiError
 from xnai.net import check_port
 from xnai.settings import PREFIX, load_settings, unknown_variables
@@ -129,13 +129,24 @@ def _refuse_equal_names(files: list[Path]) -> None:
 def _ingest(client: Client, path: Path, *, replace: bool = False) -> dict[str, Any]:
     if not path.is_file():
         raise XnaiError(NOT_FOUND, what="file", name=str(path))
-    began = time.monotonic()
     state: dict[str, Any] = {}
-    for state in client.reading(client.upload(path, replace=replace)):
-        seconds = time.monotonic() - began
-        print(f"\r{path.name}: {state['status']}, {seconds:.0f} s ", end="", file=sys.stderr)
-    print(file=sys.stderr)
+    shown = 0
+    try:
+        for state in client.reading(client.upload(path, replace=replace)):
+            words = f"{path.name}: {_how_far(state)}"
+            print(f"\r{words:{shown}}", end="", file=sys.stderr, flush=True)
+            shown = len(words)  # what a longer line has left is written over
+    finally:
+        print(file=sys.stderr)
     return state
+
+
+def _how_far(state: dict[str, Any]) -> str:
+    """Say of a file what is being done, how far that is, and how long it will take."""
+    if state["status"] != "processing":
+        return str(state["status"])
+    far = rest(float(state.get("progress") or 0), state.get("eta_seconds"))
+    return ", ".join(filter(None, (state.get("status_details") or "processing", far)))
 
 
 cli.add_typer(breaker_cli, name="breaker")

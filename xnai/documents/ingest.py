@@ -12,7 +12,7 @@ import structlog
 from xnai.aio import uninterrupted
 from xnai.documents.chunking import Chunker
 from xnai.documents.ingest_stages import BATCH, StageProgress, digest
-from xnai.documents.media_types import MAIL, PDF, PHOTOS, TEXT
+from xnai.documents.media_types import NOT_MARKDOWN
 from xnai.documents.parsers.client import ParserRun
 from xnai.documents.parsers.process import Limits
 from xnai.documents.protocol import IngestProgress, TokenizingEmbedder
@@ -29,8 +29,6 @@ from xnai.settings import Settings
 from xnai.types import Document
 
 _log = structlog.get_logger(__name__)
-
-_NOT_MARKDOWN = {PDF, TEXT, MAIL} | PHOTOS
 
 
 class Processor:
@@ -98,16 +96,15 @@ class Processor:
             settings.document_max_characters,
             Limits(settings.parse_timeout, settings.parse_memory_mb),
         )
-        markdown = document.media_type not in _NOT_MARKDOWN
+        markdown = document.media_type not in NOT_MARKDOWN
         began = time.monotonic()
         embedder = self._shared.of(document)
-        read = await digest(
-            reading, self._chunker, embedder, StageProgress(tell), markdown=markdown
-        )
+        progress = StageProgress(tell)
+        read = await digest(reading, self._chunker, embedder, progress, markdown=markdown)
         self._parser.become("ready")
         if not read.chunks:
             raise XnaiError(FILE_NO_TEXT, name=document.file_name)
-        tell(IngestProgress("storing", 0, len(read.chunks)))
+        tell(progress.event("storing", 0, len(read.chunks)))
         processed = replace(
             document,
             status="processed",

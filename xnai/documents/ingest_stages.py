@@ -10,6 +10,7 @@ import numpy as np
 
 from xnai.documents.chunking import Chunker
 from xnai.documents.parsers.client import ParserRun
+from xnai.documents.progress import ReadingGauge
 from xnai.documents.protocol import IngestProgress, IngestStage
 from xnai.observability.stages import Laps
 from xnai.retrieval.protocol import ChunkEmbedder, Embedded
@@ -27,6 +28,7 @@ class StageProgress:
     """Passes progress on, at most ten times a second for each stage."""
 
     listener: Listener
+    gauge: ReadingGauge = field(default_factory=ReadingGauge)
     _last: dict[IngestStage, float] = field(default_factory=dict)
 
     def tell(self, stage: IngestStage, done: int, total: int) -> None:
@@ -34,7 +36,14 @@ class StageProgress:
         now = time.monotonic()
         if now - self._last.get(stage, 0.0) >= _INTERVAL or done == total:
             self._last[stage] = now
-            self.listener(IngestProgress(stage, done, total))
+            self.listener(self.event(stage, done, total))
+
+    def event(self, stage: IngestStage, done: int, total: int) -> IngestProgress:
+        """Return what is told, with how far all of it is."""
+        gauge = self.gauge
+        return IngestProgress(
+            stage, done, total, None, gauge.share(), gauge.began, gauge.page_count
+        )
 
 
 @dataclass(slots=True)
@@ -95,6 +104,7 @@ class _Digesting:
 
     def __init__(self, embedder: ChunkEmbedder, progress: StageProgress) -> None:
         self.result = Digest()
+        progress.gauge.seconds = self.result.seconds
         self._embedder = embedder
         self._progress = progress
         # Several are with the embedder, so that no core waits for the last text of one.
@@ -105,26 +115,32 @@ class _Digesting:
         self, group: asyncio.TaskGroup, reading: ParserRun, chunker: Chunker, *, markdown: bool
     ) -> None:
         """Read pages and cut them into chunks, which go to the embedder by the batch."""
-        result, progress = self.result, self._progress
+        result, progress, gauge = self.result, self._progress, self._progress.gauge
+        reading.tell_total = self._tell_total
         waiting: list[Chunk] = []
         laps = Laps(result.seconds)
         async with aclosing(reading.pages()) as pages:
             async for page in pages:
                 laps.lap("parse")
                 result.pages.append(page)
+                if page.number is None:
+                    gauge.total = 1  # the whole of a document without pages
                 progress.tell("parsing", len(result.pages), reading.total)
                 async with aclosing(chunker.chunks(page, markdown=markdown)) as steps:
                     async for chunks in steps:
                         result.chunks += chunks
                         waiting += chunks
+                        gauge.chunks = len(result.chunks)
+                        gauge.inside = chunks[-1].end / len(page.text) if chunks else gauge.inside
                         progress.tell("chunking", len(result.chunks), 0)
                         laps.lap("chunk")
                         while len(waiting) >= BATCH:
                             await self._begin(group, waiting[:BATCH])
                             del waiting[:BATCH]
                         laps.lap("")  # the wait for the embedder
+                gauge.pages, gauge.inside = len(result.pages), 0.0
         laps.lap("parse")
-        result.complete = True
+        result.complete = gauge.complete = True
         progress.tell("parsing", len(result.pages), len(result.pages))
         progress.tell("chunking", len(result.chunks), len(result.chunks))
         if waiting:
@@ -141,7 +157,12 @@ class _Digesting:
             result.parts.append(await embedding)
             laps.lap("embed")
             done += count
+            self._progress.gauge.embedded = done
             self._progress.tell("embedding", done, len(result.chunks) if result.complete else 0)
+
+    def _tell_total(self, total: int) -> None:
+        self._progress.gauge.total = total
+        self._progress.tell("parsing", len(self.result.pages), total)
 
     async def _begin(self, group: asyncio.TaskGroup, batch: Sequence[Chunk]) -> None:
         embedding = group.create_task(self._embedder.embed_chunks([chunk.text for chunk in batch]))

@@ -79,6 +79,11 @@ class Jobs:
         for follower in job.followers:
             follower.news.set()
 
+    def latest(self, document_id: str) -> IngestProgress | None:
+        """What was told last of a document that is being ingested."""
+        job = self._jobs.get(document_id)
+        return None if job is None else job.latest
+
     def background(self, document_id: str) -> None:
         """Run without a follower."""
         self._job(document_id).background = True

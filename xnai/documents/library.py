@@ -14,6 +14,7 @@ from xnai.documents.ingest import Processor
 from xnai.documents.intake import Intake
 from xnai.documents.jobs import Jobs
 from xnai.documents.media_types import DRAWN
+from xnai.documents.page_content import PageContent, content_of
 from xnai.documents.parsers.kinds import Kinds
 from xnai.documents.parsers.page_image import NO_CHARACTERS, Marked, PageImages
 from xnai.documents.protocol import IngestProgress, Search, TokenizingEmbedder
@@ -187,6 +188,10 @@ class Library:
             )
         return replace(document, replaces=tuple(removed))
 
+    def progress(self, document_id: str) -> IngestProgress | None:
+        """How far the reading of a document is; None if it is not being read."""
+        return self._jobs.latest(document_id)
+
     async def get(self, document_id: str) -> Document | None:
         """A document's record, see ``DocumentLibrary.get``."""
         self._require_started()
@@ -234,6 +239,11 @@ class Library:
         self._require_started()
         return await self._index.page_text(document_id, page)
 
+    async def page_content(self, document: Document, page: int | None) -> PageContent | None:
+        """The text of a page with the blocks that it is made of."""
+        self._require_started()
+        return await content_of(self._index, document, page)
+
     async def page_image(
         self, document: Document, page: int, start: int, end: int, width: int = 1000
     ) -> bytes:
@@ -251,7 +261,7 @@ class Library:
                 fix="Ask for its text instead.",
             )
         text = await self._index.page_text(document.id, page) or ""
-        native, words = await self._index.page_places(document.id, page)
+        native, words, *_ = await self._index.page_details(document.id, page)
         await self._upkeep.require_file(document)
         boxes = tuple(word[2:6] for word in words if word.start < end and start < word.end)
         own = len(text) if native is None else native or NO_CHARACTERS

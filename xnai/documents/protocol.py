@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from xnai.documents.page_content import PageContent
 from xnai.retrieval.protocol import Embedder
 from xnai.retrieval.search import Found
 from xnai.types import Document, PageTexts, Passage, Scope
@@ -14,12 +15,19 @@ IngestStage = Literal["parsing", "chunking", "embedding", "storing"]
 
 @dataclass(frozen=True, slots=True)
 class IngestProgress:
-    """``done`` of ``total`` (0: not known yet) pages or chunks; the last event has a document."""
+    """``done`` of ``total`` (0: not known yet) pages or chunks; the last event has a document.
+
+    ``share`` of all work is done since ``began`` (of the monotonic clock), on ``page_count`` pages
+    (0: not known yet); see ``xnai.documents.progress``.
+    """
 
     stage: IngestStage
     done: int
     total: int
     document: Document | None = None
+    share: float = 0.0
+    began: float = 0.0
+    page_count: int = 0
 
 
 class TokenizingEmbedder(Embedder, Protocol):
@@ -87,6 +95,10 @@ class DocumentLibrary(Protocol):
         """Ingest without a listener; the library owns the task."""
         ...
 
+    def progress(self, document_id: str) -> IngestProgress | None:
+        """How far the reading of a document is; None if it is not being read."""
+        ...
+
     async def get(self, document_id: str) -> Document | None:
         """A document's record; whether it may be seen is ``accounts.may``'s to say."""
         ...
@@ -109,6 +121,10 @@ class DocumentLibrary(Protocol):
 
     async def page_text(self, document_id: str, page: int | None) -> str | None:
         """The text of a page, to which the offsets of passages refer."""
+        ...
+
+    async def page_content(self, document: Document, page: int | None) -> PageContent | None:
+        """The text of a page with the blocks that it is made of; None if there is no such page."""
         ...
 
     async def page_image(

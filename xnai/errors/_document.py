@@ -31,7 +31,8 @@ FILE_TYPE_UNSUPPORTED = ErrorKind(
     Category.DOCUMENT,
     415,
     "{name!r} is not a document that can be read ({found}).",
-    "Attach a PDF, DOCX, PPTX, XLSX, HTML, EPUB, e-mail, Markdown, text or CSV file.",
+    "Attach a PDF, a Word, Excel, PowerPoint or OpenDocument file, RTF, HTML, EPUB, e-mail, "
+    "Markdown, text, CSV, JSON or XML, a scan or photo, or a ZIP archive of such files.",
     seen="Whoever attaches a picture, a program, an archive or the like.",
 )
 FILE_ENCRYPTED = ErrorKind(

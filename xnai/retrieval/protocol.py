@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xnai.retrieval.index.sqlite.damage import Damage
-from xnai.types import Chunk, Document, Page, PageTexts, Passage, PlacedWord, Scope
+from xnai.types import Chunk, Document, Page, PageDetails, PageTexts, Passage, Scope
 
 Vectors = NDArray[np.float32]  # shape (n, dimensions), unit length
 
@@ -181,10 +181,8 @@ class Index(Protocol):
         """The stored text of one page."""
         ...
 
-    async def page_places(
-        self, document_id: str, page: int | None
-    ) -> tuple[int | None, tuple[PlacedWord, ...]]:
-        """How many characters a PDF's page has for itself (None: all), and words with places."""
+    async def page_details(self, document_id: str, page: int | None) -> PageDetails:
+        """What is kept of a page beside its text; blocks are None where none were."""
         ...
 
     async def search_vectors(

@@ -1,6 +1,7 @@
 """Attached files: the steps that show how they are read, and the list of documents."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ import structlog
 from chainlit.element import Element
 
 from xnai.accounts import Principal, may
+from xnai.documents.progress import seconds_left
 from xnai.documents.protocol import DocumentLibrary, IngestProgress
 from xnai.errors import DOCUMENT_DELETED, NOT_FOUND, TOO_MANY_FILES, XnaiError
 from xnai.locale import Texts, in_all_languages, marked
@@ -27,13 +29,15 @@ log = structlog.get_logger(__name__)
 SAMPLE = Path(__file__).with_name("sample-lighthouse.txt")
 SAMPLE_QUESTION = marked("When was the lamp of the lighthouse replaced, and by what?")
 
-# What is said at each stage: before anything is done, then how far it is.
+# What is said at each stage: before anything is counted, then how far it is.
 _STAGES = {
     "parsing": (marked("Reading {file}"), marked("Reading {file}: {done} of {total} pages")),
-    "chunking": (marked("Splitting {file}"), marked("Splitting {file}: {done} of {total} pages")),
+    "chunking": (marked("Splitting {file}"), ""),
     "embedding": (marked("Indexing {file}"), marked("Indexing {file}: {done} of {total} passages")),
     "storing": (marked("Saving {file}"), marked("Saving {file}: {done} of {total} passages")),
 }
+_MINUTE = 60  # seconds
+_IN_SECONDS = 90  # below that, seconds read better than minutes
 
 
 class ChatDocuments(NamedTuple):
@@ -156,11 +160,24 @@ async def _discard(library: DocumentLibrary, document_id: str) -> None:
 
 def _words(name: str, event: IngestProgress, texts: Texts) -> str:
     begins, goes_on = _STAGES[event.stage]
-    if not event.done and not event.total:
-        return texts.say(begins, file=name)
-    if not event.total:
-        return f"{texts.say(begins, file=name)}: {event.done:,}"
-    return texts.say(goes_on, file=name, done=f"{event.done:,}", total=f"{event.total:,}")
+    if goes_on and event.total:
+        said = texts.say(goes_on, file=name, done=f"{event.done:,}", total=f"{event.total:,}")
+    else:
+        said = texts.say(begins, file=name)
+        said += f": {event.done:,}" if event.done else ""
+    return ", ".join(filter(None, (said, _rest(event, texts))))
+
+
+def _rest(event: IngestProgress, texts: Texts) -> str:
+    """How far it is, and how long the rest will take, if that can be told."""
+    left = seconds_left(event, time.monotonic())
+    percent = f"{event.share:.0%}" if event.share else ""
+    if not percent or left is None:
+        return percent
+    if left < _IN_SECONDS:
+        return texts.say("{percent}, about {number} s left", percent=percent, number=left)
+    minutes = round(left / _MINUTE)
+    return texts.say("{percent}, about {number} min left", percent=percent, number=minutes)
 
 
 async def scope_of(library: DocumentLibrary, chat: ChatDocuments) -> Scope | None:

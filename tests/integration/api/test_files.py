@@ -6,6 +6,7 @@ import pytest
 from api_server import MEGABYTE, client, program, serving
 from documents_library import GatedEmbedder, followed, opened
 
+from rig.pdf_files import pdf
 from rig.waiting import PATIENCE, eventually
 from xnai.accounts import Principal
 from xnai.documents.library import Library
@@ -213,6 +214,28 @@ async def real(tmp_path):
             yield library, http
 
 
+async def test_a_file_says_how_far_its_reading_is(tmp_path):
+    embedder = GatedEmbedder(tmp_path)
+    async with opened(tmp_path / "data", embedder) as (library, _):
+        runtime = program(tmp_path)
+        runtime.library = library
+        async with serving(runtime) as url, client(url) as http:
+            embedder.gate.clear()
+            file_id = await upload(http, "tea.pdf", pdf([["Tea is grown in Assam."] * 30] * 40))
+            await embedder.reached.wait()
+            first = (await http.get(f"/v1/files/{file_id}")).json()
+            listed = (await http.get("/v1/files")).json()["data"]
+            embedder.gate.set()
+            await followed(library, file_id)
+            last = (await http.get(f"/v1/files/{file_id}")).json()
+
+    assert (first["status"], first["page_count"]) == ("processing", 40)
+    assert 0 < first["progress"] < 1
+    assert first["status_details"].startswith(("Reading: ", "Splitting: "))
+    assert (listed[0]["progress"] > 0, listed[0]["page_count"]) == (True, 40)
+    assert (last["status"], last["progress"], last["eta_seconds"]) == ("processed", 1.0, 0)
+
+
 async def mine(library: Library) -> list[Document]:
     """The documents of the one person who has any."""
     owners = {document.owner for document in await library._index.documents()}
@@ -332,6 +355,7 @@ async def test_a_key_owns_what_it_brings_and_another_key_does_not_see_it(tmp_pat
         others = [
             await http.get(f"/v1/files/{file_id}", headers=SECOND),
             await http.get(f"/v1/files/{file_id}/content", headers=SECOND),
+            await http.get(f"/v1/files/{file_id}/pages/0", headers=SECOND),
             await http.delete(f"/v1/files/{file_id}", headers=SECOND),
         ]
         listed = (await http.get("/v1/files", headers=SECOND)).json()["data"]
@@ -340,7 +364,7 @@ async def test_a_key_owns_what_it_brings_and_another_key_does_not_see_it(tmp_pat
         runtime.people.of_key("first-key-of-test").person_id
         == runtime.library.records[file_id].owner
     )
-    assert ([a.status_code for a in others], listed) == ([404, 404, 404], [])
+    assert ([a.status_code for a in others], listed) == ([404, 404, 404, 404], [])
     assert own.status_code == 200
 
 

@@ -529,3 +529,15 @@ async def test_an_ingest_killed_half_way_is_taken_up_by_the_next_start(tmp_path,
         await until(library, document, "processed")
         record = await library.get(document_id)
         assert (300, record.chunk_count) == (record.page_count, await index.count())
+
+
+async def test_progress_grows_to_the_end_and_pages_are_counted_at_once(library, add):
+    document = await add(pdf([["Tea is grown in Assam, line by line."] * 40] * 30))
+    events = await followed(library, document.id)
+
+    told = [event for event in events if event.document is None]
+    shares = [event.share for event in told]
+    assert shares == sorted(shares)
+    assert 0 < max(shares) < 1
+    assert {event.page_count for event in told if event.began} == {30}
+    assert library.progress(document.id) is None

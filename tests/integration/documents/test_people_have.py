@@ -277,7 +277,7 @@ async def test_an_attachment_that_cannot_be_read_is_named_and_the_rest_is_read(t
 
     assert "The lamp has 1,000 watts." in page.text
     assert reading.notes == (
-        "Not read of what is attached: half.pdf, broken.docx, tool.exe, empty.txt.",
+        "Not read of what is in it: half.pdf, broken.docx, tool.exe, empty.txt.",
     )
 
 

@@ -1,4 +1,5 @@
 import io
+import re
 import time
 import tomllib
 import zipfile
@@ -8,6 +9,7 @@ from documents_files import docx, ole, pptx, xlsx
 from paths import ROOT
 
 from rig.pdf_files import pdf
+from xnai.documents import media_types
 from xnai.documents.parsers import encoding, media_type
 from xnai.documents.parsers.failures import Failure
 
@@ -62,6 +64,42 @@ def test_a_name_only_tells_kinds_of_text_apart(kind, name, expected):
     assert expected == kind(b"just words, no markup", name)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.bin", b"{\\rtf1 text}", media_types.RTF),
+        ("a.json", b' [{"a": 1}]', media_types.JSON),
+        ("a.json", b"no JSON at all", media_types.TEXT),
+        ("a.jsonl", b'{"a": 1}\n{"a": 2}', media_types.JSON_LINES),
+        ("a.ipynb", b'{"cells": []}', media_types.NOTEBOOK),
+        ("a.txt", b"<?xml version='1.0'?><orders/>", media_types.XML),
+        ("a.xml", b"<orders/>", media_types.XML),
+        ("a.xml", b"words", media_types.TEXT),
+        ("a", b'<?xml version="1.0"?><rss version="2.0"></rss>', media_types.FEED),
+        ("a.xml", b'<feed xmlns="http://www.w3.org/2005/Atom"></feed>', media_types.FEED),
+        ("a", b"WEBVTT\n\n00:01.000 --> 00:02.000\nx", media_types.SUBTITLES),
+        ("a.srt", b"1\n00:00:01,000 --> 00:00:02,000\nx", media_types.SUBTITLES),
+        ("a.srt", b"a list of words", media_types.TEXT),
+        ("a", b"From a@x Mon Mar 3 2025\nFrom: a@x\nTo: b@x\n\nx", media_types.MAILBOX),
+        ("a.txt", b"From now on all is well.\nTruly.", media_types.TEXT),
+        (
+            "a",
+            b"From: <Saved by Blink>\nSubject: x\nMIME-Version: 1.0\nDate: x\n\nx",
+            media_types.SAVED_PAGE,
+        ),
+        ("a.py", b"def f(): pass", media_types.TEXT),
+        ("a.yaml", b"a: 1\n", media_types.TEXT),
+        ("a", archive(a_dot_txt=b"x"), media_types.ARCHIVE),
+        ("a", archive(mimetype=media_types.ODS.encode()), media_types.ODS),
+        ("a", archive(mimetype=media_types.ODT.encode() + b"-template"), media_types.ODT),
+    ],
+)
+def test_each_kind_is_told_by_its_content_and_texts_by_their_names_too(
+    kind, name, content, expected
+):
+    assert expected == kind(content, name)
+
+
 def test_markup_in_a_file_called_html_is_html(kind):
     assert media_type.HTML == kind(b"<p>a fragment</p>", "a.html")
 
@@ -78,12 +116,19 @@ def test_a_pdf_with_noise_before_its_header_is_a_pdf(kind):
     ("content", "expected"),
     [
         (b"GIF89a" + bytes(50), "a GIF image"),
-        (b"{\\rtf1 text}", "an RTF document: save it as DOCX"),
+        (b"\0\0\0\x18ftypmif1" + bytes(50), "a HEIC image: save it as JPEG"),
+        (b"\0\0\0\x18ftypheix" + bytes(50), "a HEIC image: save it as JPEG"),
         (b"MZ\x90\x00" + bytes(range(256)), "a Windows program"),
         (b"GGUF\x03\0\0\0" + bytes(50), "a GGUF model: put it into the models folder"),
         (bytes(range(256)) * 4, "binary data of no known kind"),
         (b"<?xml version='1.0'?><svg xmlns='x'></svg>", "an SVG image"),
-        (archive(a_dot_txt=b"x"), "a ZIP archive: unpack it first"),
+        (
+            archive(Index__Document_dot_iwa=b"x"),
+            "an Apple Pages, Numbers or Keynote file: export it as PDF",
+        ),
+        (archive(xl__workbook_dot_bin=b"x"), "a binary Excel file (XLSB): save it as XLSX"),
+        (ole("__nameid_version1.0"), "an Outlook message: save it as text or HTML"),
+        (ole("PowerPoint Document"), "an old PowerPoint 97 file: save it as PPTX"),
         (b"PK\x03\x04 and no more", "a damaged ZIP archive"),
         (ole("Workbook"), "an old Excel 97 file: save it as XLSX"),
         (ole("WordDocument"), "an old Word 97 file: save it as DOCX"),
@@ -143,15 +188,14 @@ def test_a_sample_that_ends_inside_a_character_is_still_utf8():
 def test_the_page_takes_every_kind_of_file_that_is_read():
     config = tomllib.loads(ROOT.joinpath(".chainlit/config.toml").read_text())
     accepted = config["features"]["spontaneous_file_upload"]["accept"]
-    kinds = {
-        media_type.PDF, media_type.DOCX, media_type.PPTX, media_type.XLSX, media_type.HTML,
-        media_type.MARKDOWN, media_type.CSV,
-        media_type.TEXT, media_type.MAIL, media_type.EPUB,
-    }  # fmt: skip
+    named = {value for value in vars(media_types).values() if isinstance(value, str)}
+    kinds = {value for value in named if re.fullmatch(r"[a-z]+/[\w.+-]+", value)}
 
+    assert len(kinds) > 20
     assert kinds <= set(accepted)
     endings = {ending for known in accepted.values() for ending in known}
-    assert {f".{name}" for name in media_type._BY_EXTENSION} | {".eml", ".epub", ".txt"} <= endings
+    others = {".eml", ".epub", ".txt", ".odt", ".ods", ".odp", ".rtf", ".mbox", ".mhtml", ".zip"}
+    assert {f".{name}" for name in media_type._BY_EXTENSION} | others <= endings
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from xnai.answering.reading.lines import NumberedLine, Sheet, of_lines
 from xnai.answering.reading.structure import asked_numbers, leading_number
-from xnai.answering.tables.records import cells_of
+from xnai.text.labelled_rows import cells_of
 from xnai.text.weekdays import weekdays_in
 
 _LEAST_ROWS = 4  # of fewer a model overlooks none

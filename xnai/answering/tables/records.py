@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from xnai.text.labelled_rows import cells_of
 from xnai.text.raw_lines import raw_lines
 from xnai.types import PageText
 
 LEAST_ROWS = 3  # that make a table
 _LEAST_COLUMNS = 2
 _SAME = 0.6  # of the labels that rows of one table share
-_LONGEST_LABEL = 80
-_MOST_CELLS = 200  # of a row
 _OPEN_TABLES = 12  # of a document, the last ones, that a row may belong to
 _PAIR = re.compile(r"(?P<label>[^:;|\n]{2,60}):\s+(?P<value>[^\n]{1,160}?)\.?")
 # "Invoice 10041", "Payslip no. 3": what a form that repeats begins with.
@@ -102,36 +101,6 @@ def _side_by_side(key: str, parts: Sequence[Records]) -> Records:
         rows.append(Row(cells, first.page, first.start, first.end, tuple(others)))
     columns = dict.fromkeys(label for part in parts for label in part.columns)
     return Records(parts[0].file_name, tuple(columns), tuple(rows))
-
-
-def cells_of(line: str) -> dict[str, str] | None:
-    """The cells of a line that is a row, by their labels; None if it is none."""
-    if "; " not in line or ": " not in line:
-        return None
-    cells: dict[str, str] = {}
-    last = ""
-    for part in line.removesuffix(".").split("; "):
-        label, colon, value = part.partition(":")
-        if not colon or (value and not value.startswith(" ")) or not label.strip():
-            if not last:
-                return None
-            cells[last] += f"; {part}"
-            continue
-        if len(label) > _LONGEST_LABEL:
-            return None
-        last = _unused(label.strip(), cells)
-        cells[last] = value.strip()
-        if len(cells) > _MOST_CELLS:
-            return None
-    return cells if len(cells) >= _LEAST_COLUMNS else None
-
-
-def _unused(label: str, cells: Mapping[str, str]) -> str:
-    """A label that no cell of the row has yet: a second "Handgun" is "Handgun 2"."""
-    number, name = 2, label
-    while name in cells:
-        name, number = f"{label} {number}", number + 1
-    return name
 
 
 class _Rows:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from xnai.documents.parsers import zip_archive
 from xnai.documents.parsers.failures import Failure
 from xnai.documents.parsers.plain import html_text
+from xnai.documents.parsers.seen import Seen
 from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG, FILE_TOO_EXPENSIVE
 from xnai.types import Page
 
@@ -20,7 +21,7 @@ _CONTAINER = "META-INF/container.xml"
 _LONGEST_CHAPTER = 4  # bytes of a chapter for each character that a document may have
 
 
-def epub_pages(path: Path, limit: int) -> Iterator[Page]:
+def epub_pages(path: Path, limit: int, seen: Seen) -> Iterator[Page]:
     """Read the chapters of a book; nothing they refer to is fetched.
 
     Raises:
@@ -29,7 +30,7 @@ def epub_pages(path: Path, limit: int) -> Iterator[Page]:
     """
     try:
         with zip_archive.open_archive(path) as archive:
-            yield from _chapters(archive, limit)
+            yield from _chapters(archive, limit, seen)
     except zip_archive.ArchiveTooLargeError as exc:
         resource, allowed = exc.args
         raise Failure(FILE_TOO_EXPENSIVE, resource=resource, limit=allowed) from exc
@@ -37,7 +38,7 @@ def epub_pages(path: Path, limit: int) -> Iterator[Page]:
         raise Failure(FILE_DAMAGED, reason="its archive is not whole") from exc
 
 
-def _chapters(archive: zipfile.ZipFile, limit: int) -> Iterator[Page]:
+def _chapters(archive: zipfile.ZipFile, limit: int, seen: Seen) -> Iterator[Page]:
     package = _package(archive, limit)
     folder = posixpath.dirname(package)
     soup = _parsed(archive, package, limit)
@@ -47,17 +48,15 @@ def _chapters(archive: zipfile.ZipFile, limit: int) -> Iterator[Page]:
         if "nav" not in str(item.get("properties") or "").split()
     }
     room = limit
-    number = 0
-    for entry in soup.find_all("itemref"):
-        href = files.get(str(entry.get("idref")))
-        if href is None:
-            continue
+    hrefs = [files.get(str(entry.get("idref"))) for entry in soup.find_all("itemref")]
+    chapters = [href for href in hrefs if href is not None]
+    seen.tell_total(len(chapters))
+    for number, href in enumerate(chapters, start=1):
         name = posixpath.normpath(posixpath.join(folder, unquote(href)))
         text = html_text(_read(archive, name, limit))
         room -= len(text)
         if room < 0:
             raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
-        number += 1
         yield Page(number, text)
 
 

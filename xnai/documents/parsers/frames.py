@@ -9,9 +9,11 @@ from typing import Literal
 
 from xnai.processes import frames
 from xnai.processes.frames import Frames
-from xnai.types import PlacedWord, ReadingReport
+from xnai.types import Block, PlacedWord, ReadingReport
 
 REPORT_LINES, REPORT_CHARACTERS = 100, 300  # of each of a report's lists, and of each line
+SECTION_CHARACTERS = 300
+ROWS_SHARE = 4  # times the characters that a document may have, its rows may have with their labels
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 # Who reads a picture; tesseract may also look for words that stand here and there, or for its turn.
 Reader = Literal["tesseract", "rapidocr", "sparse", "orientation"]
@@ -95,13 +97,22 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class PageBlocks:
+    """Blocks of the page that follows; a first one with ``goes_on`` has rows of the last before."""
+
+    blocks: tuple[Block, ...]
+    goes_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PagePart:
-    """Text of a page; ``more`` of it follows. ``native`` is that of ``xnai.types.Page``."""
+    """Text of a page; ``more`` of it follows. The others are those of ``xnai.types.Page``."""
 
     number: int | None
     text: str
     more: bool
     native: int | None = None
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +170,7 @@ class Unreadable:
 
 Task = Parse | Render | Sniff | TryEscapes
 ToParser = Start | Task | Recognised
-Result = PageCount | Words | PagePart | Notes | Picture | MediaType | Tried
+Result = PageCount | Words | PageBlocks | PagePart | Notes | Picture | MediaType | Tried
 FromParser = Result | Recognise | Stumbled | Unreadable
 
 TO_PARSER = Frames[ToParser](ToParser)

@@ -11,6 +11,7 @@ from xnai.documents.media_types import JPEG, PNG, TIFF, WEBP
 HEAD = 1024  # bytes; readers accept a PDF whose header stands within them
 PDF_HEADER = b"%PDF-"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+RTF = b"{\\rtf"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -21,13 +22,14 @@ class Magic(NamedTuple):
     is_sure: bool
 
 
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"GIF87a", "a GIF image"),
     (0, b"GIF89a", "a GIF image"),
     (0, b"8BPS", "a Photoshop image"),
     (8, b"WAVE", "a WAV recording"),
     (8, b"AVI ", "an AVI video"),
-    (4, b"ftypheic", "a HEIC image: save it as JPEG"),
+    *((4, b"ftyp" + brand, "a HEIC image: save it as JPEG") for brand in _HEIC),
     (4, b"ftypavif", "an AVIF image"),
     (4, b"ftyp", "an MP4 or QuickTime video"),
     (0, b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
@@ -50,7 +52,6 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"GGUF", "a GGUF model: put it into the models folder"),
     (0, b"PAR1", "a Parquet table: save it as CSV"),
     (0, b"%!PS", "a PostScript file: save it as PDF"),
-    (0, b"{\\rtf", "an RTF document: save it as DOCX"),
     (0, b"AT&TFORM", "a DjVu document: save it as PDF"),
     (60, b"BOOKMOBI", "a Kindle book"),
 )

@@ -2,19 +2,18 @@
 
 import base64
 import codecs
-import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 from pathlib import Path
 
-from xnai.documents.media_types import MAIL
+from xnai.documents.media_types import MAIL, PACKED
 from xnai.documents.names import display_name
 from xnai.documents.parsers import media_type as sniff
+from xnai.documents.parsers.attached import Within, as_file, text_of_file
 from xnai.documents.parsers.failures import Failure
 from xnai.documents.parsers.plain import html_text, tidy
 from xnai.documents.parsers.seen import ATTACHED, ReadPages, Seen
@@ -47,12 +46,25 @@ def mail_page(path: Path, limit: int, seen: Seen, read: ReadPages) -> Page:
         Failure: FILE_TEXT_TOO_LONG, or FILE_DAMAGED.
 
     """
+    return Page(None, tidy(_MailReading(seen, read).text(parsed(path, limit), limit)))
+
+
+def text_of_message(data: bytes, limit: int, seen: Seen, read: ReadPages) -> str:
+    """Return what ``mail_page`` reads, of a message among others."""
+    message = BytesParser(policy=POLICY).parsebytes(data)
+    assert isinstance(message, EmailMessage)
+    return tidy(_MailReading(seen, read).text(message, limit))
+
+
+def parsed(path: Path, limit: int) -> EmailMessage:
+    """Parse a message that is read to so many characters.
+
+    Raises:
+        Failure: FILE_TEXT_TOO_LONG.
+
+    """
     if path.stat().st_size > _ENCODED * limit + _ROOM:
         raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
-    return Page(None, tidy(_MailReading(seen, read).text(_parsed(path), limit)))
-
-
-def _parsed(path: Path) -> EmailMessage:
     with path.open("rb") as file:
         message = BytesParser(policy=POLICY).parse(file)
     assert isinstance(message, EmailMessage)
@@ -114,34 +126,15 @@ class _MailReading:
         return self.text(message, room, depth + 1) if depth < _DEEPEST else ""
 
     def _file(self, content: bytes, name: str, room: int, depth: int) -> str:
-        with _as_file(content) as path:
+        with as_file(content) as path:
             if path is None:
                 return ""
             media_type = sniff.media_type(path, name)
             if media_type == MAIL:
-                return self._message(_parsed(path), room, depth)
-            own = Seen(recognise=self.seen.recognise)
-            pages = [page.text for page in self.read(path, media_type, room, own)]
-        if own.unreadable:
-            self.seen.left_out.append(f"{name} (in part)")
-        if len(pages) == 1:
-            return pages[0]
-        return "\n\n".join(f"Page {n}:\n{text}" for n, text in enumerate(pages, 1) if text.strip())
-
-
-@contextmanager
-def _as_file(content: bytes) -> Iterator[Path | None]:
-    """The content under a path that readers can open, in memory alone; only Linux has such."""
-    if sys.platform != "linux":
-        yield None
-        return
-    number = os.memfd_create("attachment")
-    try:
-        with os.fdopen(number, "wb", closefd=False) as file:
-            file.write(content)
-        yield Path(f"/proc/self/fd/{number}")
-    finally:
-        os.close(number)
+                return self._message(parsed(path, room), room, depth)
+            if media_type in PACKED:
+                return ""
+            return text_of_file(path, media_type, name, Within(room, self.seen, self.read))
 
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")

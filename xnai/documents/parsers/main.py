@@ -12,6 +12,8 @@ from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
+from xnai.documents.media_types import EPUB, FEED, HTML, MAIL, NOT_MARKDOWN, PACKED, SAVED_PAGE
+from xnai.documents.parsers import row_log
 from xnai.documents.parsers.failures import Failure
 from xnai.documents.parsers.frames import (
     REPORT_CHARACTERS,
@@ -21,7 +23,6 @@ from xnai.documents.parsers.frames import (
     MediaType,
     Notes,
     PageCount,
-    PagePart,
     Parse,
     Picture,
     Reader,
@@ -35,11 +36,11 @@ from xnai.documents.parsers.frames import (
     ToParser,
     Tried,
     TryEscapes,
-    Words,
     line,
 )
 from xnai.documents.parsers.registry import pages
 from xnai.documents.parsers.seen import ATTACHED, Seen
+from xnai.documents.parsers.sending import PageSender
 from xnai.errors import (
     FILE_DAMAGED,
     FILE_EMPTY,
@@ -51,14 +52,12 @@ from xnai.processes.frames import FrameError
 from xnai.processes.sandbox import profiles
 from xnai.processes.sandbox.confine import be_killed_with_parent, confine
 from xnai.processes.sandbox.limits import limit
-from xnai.types import Page, ReadingReport
+from xnai.types import ReadingReport
 
-PART_CHARACTERS = 32_000  # of one line, so that the parent's event loop decodes it in no time
-PART_WORDS = 1_000  # of one line, for the same reason
 _NOTE_PAGES = 20  # named in a note
 _RESERVE = 4 * 2**20  # bytes kept for saying that memory has run out
 
-_MARKED_UP = {"text/html", "message/rfc822", "application/epub+zip"}
+_MARKED_UP = {HTML, MAIL, EPUB, SAVED_PAGE, FEED, *PACKED}
 
 Send = Callable[[FromParser], None]
 
@@ -127,15 +126,6 @@ def _load_libraries(media_type: str) -> None:
         import xnai.documents.parsers.plain  # noqa: F401, PLC0415
 
 
-def _send_page(page: Page, send: Send) -> None:
-    for start in range(0, len(page.words), PART_WORDS):
-        send(Words(page.words[start : start + PART_WORDS]))
-    for start in range(0, max(len(page.text), 1), PART_CHARACTERS):
-        end = start + PART_CHARACTERS
-        more = end < len(page.text)
-        send(PagePart(page.number, page.text[start:end], more, page.native))
-
-
 def _listed(numbers: Sequence[int | str]) -> str:
     shown = ", ".join(str(number) for number in numbers[:_NOTE_PAGES])
     rest = len(numbers) - _NOTE_PAGES
@@ -163,7 +153,7 @@ def _notes(empty: list[int], seen: Seen) -> list[str]:
     if seen.unreadable:
         notes.append(f"Page {_listed(seen.unreadable)} is damaged and could not be read.")
     if seen.left_out:
-        notes.append(f"Not read of what is attached: {_listed(seen.left_out)}.")
+        notes.append(f"Not read of what is in it: {_listed(seen.left_out)}.")
     return notes
 
 
@@ -193,6 +183,7 @@ def _parse(task: Parse, parent: Parent, able: tuple[str, ...]) -> None:
         recognise=parent.recognise if able else None,
         able=able,
     )
+    sender = PageSender(send, limit, markdown=task.media_type not in NOT_MARKDOWN)
     for page in pages(Path(task.path), task.media_type, limit, seen):
         count += 1
         characters += len(page.text)
@@ -202,7 +193,7 @@ def _parse(task: Parse, parent: Parent, able: tuple[str, ...]) -> None:
             empty.append(page.number)
         elif not page.text.strip():
             characters -= len(page.text)
-        _send_page(page, send)
+        sender.page(page)
     if len(seen.unreadable) == count and count:
         raise Failure(FILE_DAMAGED, reason="none of its pages can be read")
     if len(empty) == count or not characters:
@@ -241,7 +232,8 @@ def _attempt(task: Task, parent: Parent, able: tuple[str, ...], *, alone: bool) 
     try:
         match task:
             case Parse():
-                _parse(task, parent, able)
+                with row_log.kept():
+                    _parse(task, parent, able)
             case Render():
                 _render(task, parent)
             case Sniff():
@@ -286,7 +278,7 @@ def main() -> None:
     alone = confine(profiles.parser(start.descriptors))
     parent.listen()  # a thread: Landlock does not hold those that were there before it
     # What is attached to a message is read as a file, which lies in memory.
-    written = ATTACHED if start.media_type == "message/rfc822" else 0
+    written = ATTACHED if start.media_type in {MAIL, *PACKED} else 0
     limit(start.memory_mb, start.seconds, written)
     _answer(start, task, parent, output, alone=alone)
     output.flush()

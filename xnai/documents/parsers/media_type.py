@@ -7,16 +7,27 @@ import re
 from pathlib import Path
 
 from xnai.documents.media_types import (
+    ARCHIVE,
     CSV,
     DOCX,
     EPUB,
+    FEED,
     HTML,
+    JSON,
+    JSON_LINES,
     MAIL,
+    MAILBOX,
     MARKDOWN,
+    NOTEBOOK,
+    OPEN_DOCUMENTS,
     PDF,
     PPTX,
+    RTF,
+    SAVED_PAGE,
+    SUBTITLES,
     TEXT,
     XLSX,
+    XML,
 )
 from xnai.documents.names import extension
 from xnai.documents.parsers import encoding, magic, ole, zip_archive
@@ -31,6 +42,16 @@ _BY_EXTENSION = {
     "html": HTML,
     "htm": HTML,
     "xhtml": HTML,
+    "json": JSON,
+    "geojson": JSON,
+    "jsonl": JSON_LINES,
+    "ndjson": JSON_LINES,
+    "ipynb": NOTEBOOK,
+    "xml": XML,
+    "rss": XML,
+    "atom": XML,
+    "srt": SUBTITLES,
+    "vtt": SUBTITLES,
 }
 _HEAD = 64 * 1024
 # Bounded, since a number without end would be read again from each of its digits.
@@ -49,8 +70,22 @@ _MAIL_HEADER = re.compile(
     r"^(?:from|to|date|subject|message-id|mime-version|received|return-path|content-type):",
     re.IGNORECASE | re.MULTILINE,
 )
+# Of many messages: what parts them stands before the first one too.
+_MAILBOX_START = re.compile(r"From [^\n]{1,300}\n[!-9;-~]{1,70}:[ \t]")
+# A web page that a browser has saved in one file.
+_SAVED = re.compile(
+    r"^(?:snapshot-content-location:|from:[ \t]{1,4}<saved by)", re.IGNORECASE | re.MULTILINE
+)
+_XML_START = re.compile(r"\s*+<\?xml\s")
+_XML_LIKE = re.compile(r"\s*+<[?!A-Za-z_]")
+_FEED = re.compile(r"<(?:\w{1,20}:)?(?:rss|feed|RDF)[\s>]")
+# The line above what is said in a film.
+CUE = re.compile(
+    r"(?P<start>(?:\d{1,3}:)?\d{2}:\d{2})[.,]\d{1,3}\s{1,4}-->\s{1,4}(?:\d{1,3}:)?\d{2}:\d{2}[.,]\d{1,3}"
+)
 _MAIL_HEAD = 8192  # characters
 _MAIL_HEADERS = 3
+_FEED_HEAD = 2048  # characters
 
 
 def _is_pdf(head: bytes) -> bool:
@@ -65,16 +100,33 @@ def _kind_of_text(head: bytes, codec: str, name: str) -> str:
     if _SVG_START.match(start):
         raise Failure(FILE_TYPE_UNSUPPORTED, found="an SVG image")
     if _MAIL_START.match(start) and len(_MAIL_HEADER.findall(start[:_MAIL_HEAD])) >= _MAIL_HEADERS:
-        return MAIL
+        return SAVED_PAGE if _SAVED.search(start[:_MAIL_HEAD]) else MAIL
+    if _MAILBOX_START.match(start):
+        return MAILBOX
+    if start.startswith("WEBVTT"):
+        return SUBTITLES
     kind = _BY_EXTENSION.get(extension(name), TEXT)
-    if kind == HTML and not _HTML_TAG.search(start):
+    if kind != XML and _XML_START.match(start):
+        kind = XML
+    if not _is_likely(kind, start):
         return TEXT
-    return kind
+    return FEED if kind == XML and _FEED.search(start[:_FEED_HEAD]) else kind
+
+
+def _is_likely(kind: str, start: str) -> bool:
+    """Whether a text may be of the kind that its name says."""
+    marks = {HTML: _HTML_TAG, SUBTITLES: CUE}
+    if kind in {JSON, JSON_LINES, NOTEBOOK}:
+        return start.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}
+    if kind == XML:
+        return bool(_XML_LIKE.match(start))
+    return kind not in marks or marks[kind].search(start) is not None
 
 
 def _of_zip(path: Path) -> str:
     found = zip_archive.kind(path)
-    known = {"docx": DOCX, "pptx": PPTX, "xlsx": XLSX, "EPUB": EPUB}
+    known = {"docx": DOCX, "pptx": PPTX, "xlsx": XLSX, "EPUB": EPUB, zip_archive.ARCHIVE: ARCHIVE}
+    known |= {one: one for one in OPEN_DOCUMENTS}
     if found in known:
         return known[found]
     raise Failure(FILE_TYPE_UNSUPPORTED, found=found)
@@ -101,6 +153,8 @@ def media_type(path: Path, name: str) -> str:
         return PDF
     if head.startswith(magic.ZIP):
         return _of_zip(path)
+    if head.startswith(magic.RTF):
+        return RTF
     if head.startswith(magic.OLE):
         raise _of_ole(path)
     if photo := magic.photo(head):

@@ -23,8 +23,13 @@ _NAMELESS = re.compile(r"(?:Picture|Grafik|Image|Content Placeholder|Google Shap
 _BLANKS = re.compile(r"\n{3,}")
 
 
-def _parts(path: Path) -> BytesIO:
-    """Return the archive's XML parts, checked."""
+def parts_of(path: Path) -> BytesIO:
+    """Return the archive's XML parts, checked.
+
+    Raises:
+        Failure: FILE_TOO_EXPENSIVE, or FILE_DAMAGED.
+
+    """
     try:
         return zip_archive.xml_parts(path)
     except zip_archive.ArchiveTooLargeError as exc:
@@ -51,7 +56,7 @@ def docx_page(path: Path, seen: Seen) -> Page:
     """Read a DOCX as one page, since its pages are made by the printer."""
     from xnai.documents.parsers.word.document import WordFile  # noqa: PLC0415
 
-    return Page(None, WordFile(_parts(path), seen).text())
+    return Page(None, WordFile(parts_of(path), seen).text())
 
 
 def pptx_pages(path: Path, seen: Seen) -> list[Page]:
@@ -60,7 +65,7 @@ def pptx_pages(path: Path, seen: Seen) -> list[Page]:
     from markitdown.converters import PptxConverter  # noqa: PLC0415
     from pptx import Presentation  # noqa: PLC0415 - slow to import
 
-    parts = _parts(path)
+    parts = parts_of(path)
     hidden = {
         number
         for number, slide in enumerate(Presentation(parts).slides, start=1)
@@ -69,10 +74,12 @@ def pptx_pages(path: Path, seen: Seen) -> list[Page]:
     seen.hidden += [f"slide {number}" for number in sorted(hidden)]
     parts.seek(0)
     text = PptxConverter().convert(parts, StreamInfo(extension=".pptx")).markdown
-    return [
+    pages = [
         Page(number, _markdown(part) + ("\n\n(hidden slide)" if number in hidden else ""))
         for number, part in _split_slides(text)
     ]
+    seen.tell_total(len(pages))
+    return pages
 
 
 def _split_slides(text: str) -> Iterator[tuple[int, str]]:
@@ -105,8 +112,9 @@ def xlsx_pages(path: Path, limit: int, seen: Seen) -> Iterator[Page]:
     """
     import openpyxl  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to import
 
-    parts = _parts(path)
+    parts = parts_of(path)
     book = openpyxl.load_workbook(parts, read_only=True, data_only=True, keep_links=False)
+    seen.tell_total(len(book.worksheets))
     for number, sheet in enumerate(book.worksheets, start=1):
         sheet.reset_dimensions()  # what a file says of its own size may be wrong
         title = f"## {sheet.title}"

@@ -50,7 +50,13 @@ def tidy(text: str) -> str:
     return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n"))
 
 
-def _decode(path: Path, limit: int, seen: Seen) -> str:
+def decoded(path: Path, limit: int, seen: Seen) -> str:
+    """Return the text of a file in whatever encoding it is.
+
+    Raises:
+        Failure: FILE_TEXT_TOO_LONG beyond ``limit`` characters, FILE_DAMAGED if it is not text.
+
+    """
     if path.stat().st_size > limit * _LONGEST_CHARACTER + _BLOCK:
         raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
     codec = encoding.of_file(path)
@@ -77,7 +83,7 @@ def text_page(path: Path, limit: int, seen: Seen) -> Page:
         Failure: FILE_TEXT_TOO_LONG beyond ``limit`` characters, FILE_DAMAGED if it is not text.
 
     """
-    return Page(None, tidy(_decode(path, limit, seen)))
+    return Page(None, tidy(decoded(path, limit, seen)))
 
 
 def _without_furniture(soup: "BeautifulSoup") -> "BeautifulSoup":
@@ -119,7 +125,7 @@ def html_page(path: Path, limit: int, seen: Seen) -> Page:
         Failure: as ``text_page``.
 
     """
-    return Page(None, html_text(_decode(path, limit, seen), seen))
+    return Page(None, html_text(decoded(path, limit, seen), seen))
 
 
 def html_text(html: str, seen: Seen | None = None) -> str:
@@ -148,7 +154,7 @@ def csv_page(path: Path, limit: int, seen: Seen) -> Page:
         Failure: as ``text_page``.
 
     """
-    text = _decode(path, limit, seen)
+    text = decoded(path, limit, seen)
     form = delimited.form_of(text)
     if form is None:
         return Page(None, tidy(text))

@@ -7,6 +7,8 @@ answers nothing, and one that is a line of a grid is run together with its neigh
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from xnai.documents.parsers import row_log
+
 STOP = "."
 _ENDS = tuple(".!?:;")
 _DIVIDER = re.compile(r"\|(?:\s*:?-+:?\s*\|)+\s*")
@@ -60,7 +62,9 @@ def row_sentence(head: Sequence[str], cells: Sequence[str]) -> str:
     for before, cell in zip(labels(head, cells), cells, strict=True):
         if cell:
             text += (between(head, cells, text) if text else "") + before + cell
-    return text + stop(text) if text else ""
+    text += stop(text) if text else ""
+    row_log.note(text, head, cells)
+    return text
 
 
 def has_headings(rows: Sequence[Sequence[str]]) -> bool:

@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from xnai.documents.media_types import OPEN_DOCUMENTS
+
 MAX_MEMBERS = 20_000
 MAX_DIRECTORY = 8 * 2**20  # bytes
 MAX_UNPACKED = 512 * 2**20  # bytes of all XML parts
@@ -28,9 +30,16 @@ _OFFICE = {
 }
 _MIMETYPES = {
     "application/epub+zip": "EPUB",
-    "application/vnd.oasis.opendocument.text": "an OpenDocument text: save it as DOCX",
-    "application/vnd.oasis.opendocument.spreadsheet": "an OpenDocument sheet: save it as XLSX",
-    "application/vnd.oasis.opendocument.presentation": "OpenDocument slides: save them as PPTX",
+    **{known: known for known in OPEN_DOCUMENTS},
+    **{f"{known}-template": known for known in OPEN_DOCUMENTS},
+}
+ARCHIVE = "archive"
+# What a member of this name says of an archive that is none of documents.
+_TELLING = {
+    "xl/workbook.bin": "a binary Excel file (XLSB): save it as XLSX",
+    "Index/Document.iwa": "an Apple Pages, Numbers or Keynote file: export it as PDF",
+    "META-INF/MANIFEST.MF": "a Java program",
+    "AndroidManifest.xml": "an Android program",
 }
 
 
@@ -82,7 +91,10 @@ def open_archive(path: Path) -> zipfile.ZipFile:
 
 
 def kind(path: Path) -> str:
-    """Return ``docx``, ``pptx``, ``xlsx`` or ``EPUB``, else what the archive is in words."""
+    """Return what an archive is: ``docx``, ``pptx``, ``xlsx``, ``EPUB``, ``ARCHIVE``, or words.
+
+    Of an OpenDocument file it is the media type.
+    """
     try:
         with open_archive(path) as archive:
             names = set(archive.namelist())
@@ -97,9 +109,7 @@ def kind(path: Path) -> str:
         return "a ZIP archive of very many files"
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
         return _kind_of_remains(path)
-    if "xl/workbook.bin" in names:
-        return "a binary Excel file (XLSB): save it as XLSX"
-    return "a ZIP archive: unpack it first"
+    return next((found for name, found in _TELLING.items() if name in names), ARCHIVE)
 
 
 def _kind_of_remains(path: Path) -> str:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from xnai.documents.parsers import ocr
+from xnai.documents.parsers import ocr, row_log
 from xnai.documents.parsers.seen import Seen
 from xnai.documents.pdf import forms, page_pictures, scans
 from xnai.documents.pdf import layout as pdf_layout
@@ -37,6 +37,7 @@ class Whole(NamedTuple):
         text: all of it.
         words: those that have places of their own: of pictures and forms.
         is_native: whether ``text`` begins with what pdfium's characters say.
+        pictures: spans of the text of pictures on a page of text.
 
     """
 
@@ -44,6 +45,7 @@ class Whole(NamedTuple):
     text: str
     words: tuple[PlacedWord, ...] = ()
     is_native: bool = True
+    pictures: tuple[tuple[int, int], ...] = ()
 
 
 class Additions:
@@ -92,7 +94,7 @@ class Additions:
         if not boxes or recognise is None:
             return whole
         drawn, scale = page_pictures.drawn(page)
-        text, words = whole.text, list(whole.words)
+        text, words, spans = whole.text, list(whole.words), []
         for box in boxes:
             part, corner = page_pictures.cut_out(page, drawn, box)
             look = zlib.crc32(part.resize(_THUMBNAIL).tobytes()) if all(part.size) else 0
@@ -109,10 +111,11 @@ class Additions:
             said, _ = pdf_layout.written(laid, None)
             start = len(text) + len(_PICTURE)
             text += _PICTURE + said.text
+            spans.append((start - len(_PICTURE.lstrip()), len(text.rstrip())))
             inside = _Inside(drawn.size, corner, part.size)
             words += [inside.moved(word, start) for word in scans.placed(found, laid, said)]
             self._seen.pictures.append(number)
-        return whole._replace(text=text, words=tuple(words))
+        return whole._replace(text=text, words=tuple(words), pictures=tuple(spans))
 
     def _with_fields(self, page: Any, layout: pdf_layout.Layout, whole: Whole) -> Whole:
         found = forms.fields(self._document, page, layout.words)
@@ -124,7 +127,8 @@ class Additions:
             text += ("\n\n" if not number else "\n") if text else ""
             start = len(text)
             text += field.sentence
-            box = _in_units(page, field.box)
+            row_log.note(field.sentence, (), (field.label, field.value))
+            box = page_pictures.in_units(page, field.box)
             words.append(PlacedWord(start, len(text), *box, 100))
         if len(text) < len(whole.text):
             text += whole.text[len(text) :]
@@ -151,13 +155,6 @@ class _Inside(NamedTuple):
         left, right = (along(at, 0) for at in (word.left, word.right))
         top, bottom = (along(at, 1) for at in (word.top, word.bottom))
         return PlacedWord(word.start + by, word.end + by, left, top, right, bottom, word.confidence)
-
-
-def _in_units(page: Any, box: Box) -> tuple[int, int, int, int]:
-    (x0, y0), (x1, y1) = page_pictures.corners(page, box, (UNITS, UNITS))
-    ends = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-    left, top, right, bottom = (min(max(at, 0), UNITS) for at in ends)
-    return left, top, right, bottom
 
 
 def _letters(words: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium
 
+from xnai.documents.parsers import row_log
 from xnai.documents.parsers.table import are_above_figures, between, labels, stop
 from xnai.documents.pdf import columns as pdf_columns
 from xnai.documents.pdf import footnotes, reading_order
@@ -266,13 +267,14 @@ class _Writer:
 
     def _row(self, head: Sequence[str], row: Row) -> None:
         said = texts(row)
-        before = ""
+        before, at = "", len(self._text)
         for name, text, cell in zip(labels(head, said), said, row, strict=True):
             if cell:
                 self.put((between(head, said, before) if before else "") + name)
                 self._cell(cell)
                 before = text
         self.put(stop(before) + "\n")
+        row_log.note("".join(self._text[at:]), head, said)
 
     def _cell(self, cell: Cell) -> None:
         for number, word in enumerate(cell):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pypdfium2.raw as pdfium
 
 from xnai.documents.parsers import ocr
+from xnai.types import UNITS
 
 _COVERS = 0.6  # of the page; then it is a scan, whatever text lies on it
 _LEAST_SHARE = 0.015  # of the page that a picture with text takes
@@ -85,6 +86,14 @@ def corners(page: Any, box: Box, size: tuple[int, int]) -> list[tuple[int, int]]
         pdfium.FPDF_PageToDevice(page.raw, 0, 0, *size, 0, x, y, left, top)
         found.append((left.value, top.value))
     return found
+
+
+def in_units(page: Any, box: Box) -> tuple[int, int, int, int]:
+    """A box on a page as left, top, right and bottom in units of the page as it is drawn."""
+    (x0, y0), (x1, y1) = corners(page, box, (UNITS, UNITS))
+    ends = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+    left, top, right, bottom = (min(max(at, 0), UNITS) for at in ends)
+    return left, top, right, bottom
 
 
 def cut_out(page: Any, picture: Any, box: Box) -> tuple[Any, tuple[int, int]]:

@@ -17,6 +17,7 @@ from xnai.documents.parsers.failures import Failure
 from xnai.documents.parsers.headers_footers import HeadersFooters
 from xnai.documents.parsers.seen import Seen
 from xnai.documents.pdf import layout as pdf_layout
+from xnai.documents.pdf import page_blocks
 from xnai.documents.pdf.additions import Additions
 from xnai.documents.pdf.margins import sheet
 from xnai.errors import FILE_DAMAGED, FILE_ENCRYPTED
@@ -96,7 +97,11 @@ def pages(document: Any, seen: Seen) -> Iterator[Page]:
         if whole.is_native:
             own = margins.blanked(sheet(number, read, layout))
             text = own + text[len(own) :]
-        yield Page(number, text, whole.words, len(read.text) if whole.is_native else 0)
+        native = len(read.text) if whole.is_native else 0
+        page = document[index]
+        found = page_blocks.of_page(page, layout, whole, text)
+        page.close()
+        yield Page(number, text, whole.words, native, blocks=found)
     seen.removed += headers_footers.by_pages(margins.removed)
 
 

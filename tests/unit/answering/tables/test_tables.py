@@ -16,11 +16,12 @@ from xnai.answering.tables.query import (
     read_query,
     with_all_named,
 )
-from xnai.answering.tables.records import cells_of, tables_of
+from xnai.answering.tables.records import tables_of
 from xnai.answering.tables.superlative import with_superlative
 from xnai.answering.tables.writing import grammar, messages
 from xnai.llm.worker.gbnf import to_lark
 from xnai.locale import texts_in
+from xnai.text.labelled_rows import cells_of
 from xnai.types import PageText
 
 SALES = """Sales of the spring

@@ -258,7 +258,7 @@ def _styles(root: Any) -> dict[str, dict[str, str]]:
         name = (_of(one, "name") or "").casefold()
         found = {
             "base": _of(one, "basedOn"),
-            "outline": _of(properties, "outlineLvl") or _outline(name),
+            "outline": _of(properties, "outlineLvl") or outline_of(name),
             "list": _of(numbers, "numId"),
             "level": _of(numbers, "ilvl"),
         }
@@ -279,11 +279,11 @@ def _inherited(key: str, own: dict[str, dict[str, str]]) -> dict[str, str]:
 def _unknown_style(key: str) -> dict[str, str]:
     """What the id of a style says that is not described: ``Heading1``."""
     word = key.rstrip("0123456789")
-    level = _outline(f"{word} {key[len(word) :]}".strip().casefold())
+    level = outline_of(f"{word} {key[len(word) :]}".strip().casefold())
     return {"outline": level} if level else {}
 
 
-def _outline(name: str) -> str | None:
+def outline_of(name: str) -> str | None:
     """The outline level that the name of a style stands for."""
     if name in {"title", "titel", "titre"}:
         return "0"

@@ -20,7 +20,7 @@ from xnai.retrieval.index.sqlite.ranking import Hits, by_vector, by_words
 from xnai.retrieval.index.sqlite.schema import BUNDLED
 from xnai.retrieval.index.sqlite.scope import IN_SCOPE, scope_values
 from xnai.retrieval.protocol import ChunkTexts, Embedded, EmbeddedBy, Vectors
-from xnai.types import Chunk, Document, Page, PageTexts, Passage, PlacedWord, Scope
+from xnai.types import Chunk, Document, Page, PageDetails, PageTexts, Passage, Scope
 
 # An owner with fewer chunks is searched exactly; measured recall above: docs/benchmarks.md.
 MIN_CANDIDATES = 1000
@@ -182,10 +182,8 @@ class SqliteIndex:
         valid = records.encodable(document_id)
         return await self._connections.read(lambda c: page_rows.page_text(c, valid, page or 0))
 
-    async def page_places(
-        self, document_id: str, page: int | None
-    ) -> tuple[int | None, tuple[PlacedWord, ...]]:
-        """Where words of a page stand, see ``Index.page_places``."""
+    async def page_details(self, document_id: str, page: int | None) -> PageDetails:
+        """What is kept of a page beside its text, see ``Index.page_details``."""
         valid = records.encodable(document_id)
         return await self._connections.read(lambda c: places.of_page(c, valid, page or 0))
 

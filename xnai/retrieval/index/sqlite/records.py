@@ -100,9 +100,10 @@ def change(connection: apsw.Connection, document: Document, was: str) -> bool:
 def put_pages(connection: apsw.Connection, document_id: str, pages: Iterable[Page]) -> None:
     """Insert the texts of a document's pages."""
     connection.executemany(
-        "INSERT INTO pages (document_id, number, text, checksum, places) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO pages (document_id, number, text, checksum, places, blocks) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
         (
-            (document_id, page.number or 0, text, checksum(text), places.stored(page))
+            (document_id, page.number or 0, text, checksum(text), *places.stored(page))
             for page in pages
             for text in (encodable(page.text),)
         ),

@@ -1,0 +1,1 @@
+"""RTF files, read by their own words."""

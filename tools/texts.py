@@ -2,7 +2,8 @@
 
 New texts are added without a translation and those that the code no longer has are removed;
 `--check` only says what is not in step. A text is what stands in `say("…")`, `say_number("…", "…")`
-or `marked("…")`, in Python, in the templates of our own pages and in the modules of the page.
+or `marked("…")`, in Python, in the templates of our own pages and in the modules of the page; and
+the words of the errors that people meet on the page.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUES = ROOT / "xnai" / "locale" / "catalogues"
 KEYWORDS: dict[str, tuple[int, ...] | None] = {"say": None, "say_number": (1, 2), "marked": None}
+# The categories of errors that people meet on the page; those of other rows are told in English.
+ON_THE_PAGE = {"DOCUMENT", "OVERLOAD", "SEARCH"}
 _WIDTH = 100
 
 
@@ -30,9 +33,23 @@ def in_python(file: Any, keywords: Any, _tags: Any, options: Any) -> Iterator[An
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name == "ErrorKind":
+            yield from ((node.lineno, "say", text, []) for text in _of_error(node))
         texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
         if name in keywords and texts and isinstance(texts[0], str):
             yield node.lineno, name, tuple(texts) if KEYWORDS[name] else texts[0], []
+
+
+def _of_error(row: ast.Call) -> list[str]:
+    """The message and the hint of a row of the catalogue, if people meet it on the page."""
+    code, category, _, message, hint, *_ = row.args
+    kind = getattr(category, "attr", "")
+    degrades = any(one.arg == "degrade_to" for one in row.keywords)
+    if kind not in ON_THE_PAGE and not (kind == "MODEL" and degrades):
+        return []
+    assert isinstance(message, ast.Constant), ast.dump(code)
+    assert isinstance(hint, ast.Constant), ast.dump(code)
+    return [message.value, hint.value]
 
 
 def texts_of_code() -> Catalog:

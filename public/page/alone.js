@@ -11,6 +11,8 @@ if (pathname === "/login" && !search && lastPlace()) {
 showPassage(document);
 document.addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  const way = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
+  const before = document.documentElement.dir === "rtl" ? "ArrowRight" : "ArrowLeft";
+  const after = before === "ArrowLeft" ? "ArrowRight" : "ArrowLeft";
+  const way = { [before]: "prev", [after]: "next" }[event.key];
   if (way) document.querySelector(`a[rel="${way}"]`)?.click();
 });

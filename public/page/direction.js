@@ -1,5 +1,5 @@
 // Each message is written from the side that its own first letters are, whatever the page is.
-const WRITTEN = ".message-content, .user-message, #chat-input, .step";
+const WRITTEN = ".message-content";
 
 function direct(root) {
   const found = [...(root.matches?.(WRITTEN) ? [root] : []), ...(root.querySelectorAll?.(WRITTEN) ?? [])];

@@ -4,6 +4,7 @@ import { onMessage } from "./messages.js";
 const line = document.createElement("div");
 line.id = "xnai-status";
 line.setAttribute("role", "status");
+line.dir = "auto";
 line.hidden = true;
 
 let counting = 0; // the timer of a countdown

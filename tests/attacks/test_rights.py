@@ -36,7 +36,7 @@ NO_THREAD = "00000000-0000-4000-8000-000000000000"
 # Everything that is served, and who is let in: what is not here has not been thought about.
 OPEN = """
 GET /health  GET /health/live  GET /health/ready  GET /pages/theme.css  POST /login  GET /login
-GET /  GET /thread  GET /thread/{thread_id}
+GET /  GET /thread  GET /thread/{thread_id}  GET /pages/texts.json
 POST /logout  POST /auth/header  GET /auth/config  GET /public/{filename:path}
 GET /assets/{filename:path}  GET /favicon  GET /logo  GET /avatars/{name:path}
 GET /avatars/{avatar_id:str}  HEAD /  GET /{full_path:path}  POST /set-session-cookie

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from data_server import WITHOUT_MODEL
+from paths import ROOT
 from playwright.sync_api import Browser, Page, expect
 
 from rig.whole_server import Server
 from xnai.locale import texts_in
+from xnai.ui.chainlit.page_words import help_text
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
@@ -53,6 +55,8 @@ def test_the_first_screen_is_in_the_language_of_the_browser(server, page_in, lan
     expect(page.locator("#xnai-welcome")).to_contain_text(welcome)
     expect(page.locator("#xnai-documents")).to_have_text(texts.say("Documents"))
     expect(page.get_by_text(texts.say("Try a sample document"))).to_be_visible()
+    told = page.request.get(f"{server.url}/project/settings?language={language}").json()
+    assert told["markdown"] == help_text(str(ROOT), language)
     expect(page.locator("html")).to_have_attribute("lang", language)
     expect(page.locator("html")).to_have_attribute("dir", texts.direction)
     page.locator("#xnai-documents").click()

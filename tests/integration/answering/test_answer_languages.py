@@ -55,8 +55,8 @@ def test_a_question_that_tells_no_language_has_the_readers(german):
 
 
 def test_what_they_say_is_answered(german):
-    answer = asked(german, "Wie hoch ist die Miete im Monat?")
+    answer = asked(german, "Wann beginnt der Vertrag?")
 
     assert answer["answer"]["language"] == "de"
     assert answer["answer"]["outcome"] in {"answered", "quoted"}
-    assert "640" in answer["choices"][0]["message"]["content"]
+    assert "1." in answer["choices"][0]["message"]["content"]

@@ -1,5 +1,6 @@
 import pytest
 
+from xnai.errors import MODEL_UNKNOWN, TOO_MANY_FILES, XnaiError
 from xnai.locale import LANGUAGES, Texts, in_all_languages, preferred, texts_in
 from xnai.locale.po import read_catalogue
 
@@ -87,3 +88,16 @@ def test_a_text_in_all_languages():
     said = in_all_languages("Not found")
     assert {"Not found", "Nicht gefunden", "未找到"} < {*said}
     assert len(said) == len(LANGUAGES)
+
+
+def test_an_error_is_told_in_the_readers_language():
+    error = XnaiError(TOO_MANY_FILES, count=1200, limit=20, setting="XNAI_X")
+    message, hint = error.in_words_of(texts_in("de").translation)
+    assert message == "1200 Dateien sind mehr als die 20, die XNAI_X erlaubt."
+    assert hint.endswith("oder erhöhen Sie XNAI_X.")
+    assert error.in_words_of(texts_in("en").translation) == (error.message, error.hint)
+
+
+def test_an_error_that_is_not_translated_is_told_in_english():
+    error = XnaiError(MODEL_UNKNOWN, name="x", known="y")
+    assert error.in_words_of(texts_in("ja").translation) == (error.message, error.hint)

@@ -1,21 +1,20 @@
 // A copy has the words alone: no characters that break links, and citations as [1].
-const JOINERS = /\u2060/g;
-const CITATIONS = /\[\[(\d{1,6})\]\]\(\/reader\/[^\s()"]{1,400} "(?:[^"\\]|\\.){0,2000}"\)/g;
+import { asWritten } from "./written.js";
 
-const plain = (text) => text.replace(CITATIONS, "[$1]").replace(JOINERS, "");
+const INVISIBLE = /[\u2060-\u2063]/;
 
 document.addEventListener("copy", (event) => {
   const text = String(window.getSelection());
-  if (event.defaultPrevented || !text.includes("\u2060")) return;
-  event.clipboardData.setData("text/plain", plain(text));
+  if (event.defaultPrevented || !INVISIBLE.test(text)) return;
+  event.clipboardData.setData("text/plain", asWritten(text));
   event.preventDefault();
 });
 
-async function withoutJoiners(item) {
+async function withoutMarks(item) {
   const clean = item.types
     .filter((type) => type.startsWith("text/"))
     .map(async (type) => {
-      const text = plain(await (await item.getType(type)).text());
+      const text = asWritten(await (await item.getType(type)).text());
       return [type, new Blob([text], { type })];
     });
   return clean.length < item.types.length
@@ -26,6 +25,6 @@ async function withoutJoiners(item) {
 if (navigator.clipboard) {
   const writeText = navigator.clipboard.writeText.bind(navigator.clipboard);
   const write = navigator.clipboard.write.bind(navigator.clipboard);
-  navigator.clipboard.writeText = (text) => writeText(plain(String(text)));
-  navigator.clipboard.write = async (items) => write(await Promise.all(items.map(withoutJoiners)));
+  navigator.clipboard.writeText = (text) => writeText(asWritten(String(text)));
+  navigator.clipboard.write = async (items) => write(await Promise.all(items.map(withoutMarks)));
 }

@@ -1,6 +1,6 @@
 // What Chainlit's page has no place for, a module for each.
 import "./page/composer.js";
-import "./page/copies.js";
+import { installAnswers } from "./page/answers.js";
 import { installHeader } from "./page/header.js";
 import { installLinks } from "./page/links.js";
 import { keepPlace } from "./page/place.js";
@@ -9,6 +9,7 @@ import { installStatus } from "./page/status.js";
 
 installLinks();
 installHeader();
+installAnswers();
 installReader();
 installStatus();
 keepPlace();

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from browser_pages import finished, visit
-from playwright.sync_api import BrowserContext, Locator, Page, expect
-from saying_endpoint import Endpoint, saying_server
+from browser_pages import copied, say, visit
+from playwright.sync_api import BrowserContext, Page, expect
+from saying_endpoint import saying_server
 
 from rig.whole_server import Server
 
@@ -40,28 +40,6 @@ def asked(page: Page, context: BrowserContext, chat: Server) -> Page:
     page.add_init_script(WITNESS)
     visit(page, chat.url)
     return page
-
-
-def say(page: Page, answer: str) -> Locator:
-    """Have the model say something; returns the message."""
-    Endpoint.answers.append(answer)
-    before = page.locator(".ai-message").count()
-    page.locator("#chat-input").click()
-    page.keyboard.insert_text(f"Say answer number {len(Endpoint.answers) - 1}.")
-    page.locator("#chat-submit").click()
-    page.wait_for_function(
-        "(count) => document.querySelectorAll('.ai-message').length > count", arg=before
-    )
-    finished(page)
-    return page.locator(".ai-message").last
-
-
-def copied(page: Page, press: Locator) -> str:
-    """Press a button that copies, and return what it has put on the clipboard."""
-    page.evaluate("navigator.clipboard.writeText('nothing yet')")
-    press.click()
-    page.wait_for_function("async () => (await navigator.clipboard.readText()) !== 'nothing yet'")
-    return page.evaluate("navigator.clipboard.readText()")
 
 
 def test_code_is_as_it_was_written_at_every_moment_and_in_every_copy(asked: Page, shot):

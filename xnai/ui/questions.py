@@ -185,14 +185,16 @@ class Questions:
     async def _question(self, text: str, stream: Stream, history: tuple[Message, ...]) -> Question:
         runtime, session = self._runtime, cl.context.session
         choices = settings_panel.read(runtime.settings, runtime.model, session.chat_settings or {})
+        scope = await documents.scope_of(runtime.library, documents.chat_documents(session))
         return Question(
             text=text,
             request_id=stream.request_id,
             user=stream.owner,
             history=history,
-            scope=await documents.scope_of(runtime.library, documents.chat_documents(session)),
+            scope=scope,
             passages=choices.passages,
             sampling=choices.sampling,
+            system="" if scope else choices.system,
             timeout=runtime.settings.answer_timeout,
         )
 

@@ -1,15 +1,17 @@
-"""The settings panel of a chat."""
+"""The settings panel of a chat; what a person chooses there is kept for the chats to come."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import chainlit as cl
-from chainlit.input_widget import Select, Slider
+from chainlit.input_widget import Select, Slider, TextInput
 
+from xnai.answering.prompt import PLAIN_SYSTEM
 from xnai.llm.protocol import LanguageModel
 from xnai.settings import Settings
 from xnai.types import Sampling
 
+LONGEST_INSTRUCTIONS = 2000  # characters
 _LONGEST_ANSWER = 4096
 
 
@@ -21,11 +23,28 @@ class Choices:
     temperature: float
     max_tokens: int
     passages: int
+    instructions: str
 
     @property
     def sampling(self) -> Sampling:
         """The sampling that these choices mean."""
         return Sampling(max_tokens=self.max_tokens, temperature=self.temperature)
+
+    @property
+    def system(self) -> str:
+        """The system message of a chat without documents; empty without instructions.
+
+        Beside documents the instructions are not told: a small model takes them for a task, and
+        quotes less.
+        """
+        return f"{PLAIN_SYSTEM}\n\n{self.instructions}" if self.instructions else ""
+
+    @property
+    def personal(self) -> dict[str, Any]:
+        """What is the person's own: all but the model, which every chat shares."""
+        chosen = asdict(self)
+        del chosen["model"]
+        return chosen
 
 
 async def show(settings: Settings, model: LanguageModel) -> None:
@@ -68,6 +87,17 @@ async def show(settings: Settings, model: LanguageModel) -> None:
                 step=1,
                 description="Of long documents; a small model gets lost in many.",
             ),
+            TextInput(
+                id="instructions",
+                label="Instructions",
+                initial=chosen.instructions,
+                placeholder="Answer in German. I am a nurse.",
+                multiline=True,
+                description=(
+                    "Told to the model in chats without documents; answers from documents keep to "
+                    f"what stands there. At most {LONGEST_INSTRUCTIONS:,} characters."
+                ),
+            ),
         ]
     ).send()
 
@@ -79,6 +109,7 @@ def read(settings: Settings, model: LanguageModel, values: dict[str, Any]) -> Ch
         temperature=_number(values.get("temperature"), settings.temperature, 0, 2),
         max_tokens=int(_number(values.get("max_tokens"), settings.max_tokens, 1, _LONGEST_ANSWER)),
         passages=int(_number(values.get("passages"), settings.passages, 1, 20)),
+        instructions=str(values.get("instructions") or "").strip()[:LONGEST_INSTRUCTIONS],
     )
 
 

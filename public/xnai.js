@@ -1,6 +1,7 @@
 // What Chainlit's page has no place for, a module for each.
 import "./page/composer.js";
 import { installAnswers } from "./page/answers.js";
+import { installDetails } from "./page/details.js";
 import { installHeader } from "./page/header.js";
 import { installLinks } from "./page/links.js";
 import { keepPlace } from "./page/place.js";
@@ -10,6 +11,7 @@ import { installStatus } from "./page/status.js";
 installLinks();
 installHeader();
 installAnswers();
+installDetails();
 installReader();
 installStatus();
 keepPlace();

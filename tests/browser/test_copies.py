@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from browser_pages import ANSWER_MS, copied, say, visit
+from paths import ROOT
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from saying_endpoint import saying_server
 
@@ -14,6 +15,7 @@ from rig.whole_server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
+SHOTS = ROOT / "build" / "screenshots"
 NOTES = 'The lamp was replaced in October 1987. It cost "a lot".\n\nBread is baked on Fridays.'
 TABLE = (
     "Here:\n\n| Part | Price, in $ | Change |\n| --- | --- | --- |\n"
@@ -59,7 +61,9 @@ def test_a_table_is_copied_as_csv_that_no_spreadsheet_executes(asked: Page, shot
 def test_the_button_of_a_table_is_reached_with_keys(asked: Page):
     message = say(asked, TABLE)
     asked.mouse.move(0, 0)
-    message.locator(".xnai-csv").focus()
+    message.locator("button:has(svg.lucide-copy)").focus()
+    asked.keyboard.press("Shift+Tab")
+    expect(message.locator(".xnai-csv")).to_be_focused()
     expect(message.locator(".xnai-csv")).to_have_css("opacity", "1")
     asked.evaluate("navigator.clipboard.writeText('nothing yet')")
     asked.keyboard.press("Enter")
@@ -67,9 +71,7 @@ def test_the_button_of_a_table_is_reached_with_keys(asked: Page):
     assert "HYPERLINK" in asked.evaluate("navigator.clipboard.readText()")
 
 
-def test_on_a_phone_the_buttons_are_there_and_as_large_as_a_finger(
-    browser: Browser, chat: Server, shot
-):
+def test_on_a_phone_the_buttons_are_there_and_as_large_as_a_finger(browser: Browser, chat: Server):
     opened = browser.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     )
@@ -81,7 +83,7 @@ def test_on_a_phone_the_buttons_are_there_and_as_large_as_a_finger(
     box, table = button.bounding_box(), message.locator("table").bounding_box()
     assert min(box["width"], box["height"]) >= 44
     assert box["y"] >= table["y"] + table["height"]
-    phone.screenshot(path="build/screenshots/61-table-phone.png")
+    phone.screenshot(path=str(SHOTS / "61-table-phone.png"))
     opened.close()
 
 

@@ -23,7 +23,7 @@ def finished(page: Page) -> None:
 
 
 def say(page: Page, answer: str, words: str = "") -> Locator:
-    """Have the model of a ``saying_server`` say something in reply to words; returns the message."""
+    """Have the model of a ``saying_server`` say something; returns the message."""
     Endpoint.answers.append(answer)
     before = page.locator(".ai-message").count()
     page.locator("#chat-input").click()

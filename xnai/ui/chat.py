@@ -58,14 +58,15 @@ class Chat:
     async def chat_opened(self) -> None:
         """Show the settings panel of a chat, as the person has left it in another."""
         session, model = cl.context.session, self.runtime.model
+        before = dict(session.chat_settings or {})
         try:
             kept = await self.choices.choices() if self.choices else {}
         except XnaiError as exc:
             report(exc)  # the panel begins as it does for somebody new
         else:
-            # The model is everybody's: a chat of the history would switch it back.
-            chosen = {**(session.chat_settings or {}), **kept, "model": model.status.name}
-            session.chat_settings = chosen
+            if session.chat_settings == before:  # nothing was chosen meanwhile
+                # The model is everybody's: a chat of the history would switch it back.
+                session.chat_settings = {**before, **kept, "model": model.status.name}
         await settings_panel.show(self.runtime.settings, model)
 
     @errors_as_toasts()

@@ -203,13 +203,16 @@ def failure(exc: XnaiError, request_id: str) -> str:
     return f"{plain(exc.message)} {plain(exc.hint)}{again}\n\n{error_reference(exc, request_id)}"
 
 
-def failure_line(exc: XnaiError, request_id: str) -> str:
-    """Say the same on one line."""
-    return f"{plain(exc.message)} {plain(exc.hint)} {error_reference(exc, request_id)}"
+def failure_line(exc: XnaiError) -> str:
+    """Say what went wrong, and what to do, where the step above has the reference."""
+    return f"{plain(exc.message)} {plain(exc.hint)}"
 
 
 def error_reference(exc: XnaiError, request_id: str) -> str:
-    """Return the code of an error, and the id under which the log has it."""
+    """Return the code of an error, and the id under which the log has it.
+
+    The page folds both away, see public/page/details.js.
+    """
     return f"*{exc.code} · {request_id}*"
 
 

@@ -146,7 +146,7 @@ class Questions:
             if failed and not read:
                 stream.account.fail(failed[0])
             if not message.content.strip() or (failed and not read):
-                await _report_files(read, failed, message.content, stream.request_id)
+                await _report_files(read, failed, message.content)
                 return
         else:
             chat = documents.chat_documents(session)
@@ -230,11 +230,9 @@ async def _return_question(message: cl.Message) -> None:
     await cl.context.emitter.send_toast(BUSY, "warning")
 
 
-async def _report_files(
-    read: list[Document], failed: list[XnaiError], question: str, request_id: str
-) -> None:
+async def _report_files(read: list[Document], failed: list[XnaiError], question: str) -> None:
     lines = [f"- {markdown.document_line(document)}" for document in read]
-    problems = [f"- {markdown.failure_line(exc, request_id)}" for exc in failed]
+    problems = [f"- {markdown.failure_line(exc)}" for exc in failed]
     parts = []
     if lines:
         parts.append("Ready to be asked about:\n" + "\n".join(lines))

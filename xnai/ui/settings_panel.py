@@ -1,10 +1,11 @@
 """The settings panel of a chat; what a person chooses there is kept for the chats to come."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import chainlit as cl
-from chainlit.input_widget import Select, Slider, TextInput
+from chainlit.input_widget import InputWidget, Select, Slider, TextInput
 
 from xnai.answering.prompt import PLAIN_SYSTEM
 from xnai.llm.protocol import LanguageModel
@@ -51,55 +52,58 @@ async def show(settings: Settings, model: LanguageModel) -> None:
     """Send the panel, with the user's earlier choices if there are any."""
     chosen = read(settings, model, cl.context.session.chat_settings or {})
     names = [info.name for info in model.models()] or [model.status.name]
-    await cl.ChatSettings(
-        [
-            Select(
-                id="model",
-                label="Model",
-                values=names,
-                initial_value=chosen.model if chosen.model in names else names[0],
-                description="What writes the answers; every chat on this server uses the same.",
+    await cl.ChatSettings(widgets(chosen, names)).send()
+
+
+def widgets(chosen: Choices, models: Sequence[str]) -> list[InputWidget]:
+    """Return the settings, each with a sentence that says what it does."""
+    return [
+        Select(
+            id="model",
+            label="Model",
+            values=list(models),
+            initial_value=chosen.model if chosen.model in models else models[0],
+            description="What writes the answers; every chat on this server uses the same.",
+        ),
+        Slider(
+            id="temperature",
+            label="How freely it writes (temperature)",
+            initial=chosen.temperature,
+            min=0,
+            max=2,
+            step=0.1,
+            description="0 takes the likeliest words each time; more is freer and less exact.",
+        ),
+        Slider(
+            id="max_tokens",
+            label="Longest answer",
+            initial=chosen.max_tokens,
+            min=32,
+            max=_LONGEST_ANSWER,
+            step=32,
+            description="In tokens, of which a word has one or two: 512 fill most of a page.",
+        ),
+        Slider(
+            id="passages",
+            label="Places read for an answer",
+            initial=chosen.passages,
+            min=1,
+            max=20,
+            step=1,
+            description="Of long documents; a small model gets lost in many.",
+        ),
+        TextInput(
+            id="instructions",
+            label="Instructions",
+            initial=chosen.instructions,
+            placeholder="Answer in German. I am a nurse.",
+            multiline=True,
+            description=(
+                "Told to the model in chats without documents; answers from documents keep to "
+                f"what stands there. At most {LONGEST_INSTRUCTIONS:,} characters."
             ),
-            Slider(
-                id="temperature",
-                label="How freely it writes (temperature)",
-                initial=chosen.temperature,
-                min=0,
-                max=2,
-                step=0.1,
-                description="0 takes the likeliest words each time; more is freer and less exact.",
-            ),
-            Slider(
-                id="max_tokens",
-                label="Longest answer",
-                initial=chosen.max_tokens,
-                min=32,
-                max=_LONGEST_ANSWER,
-                step=32,
-                description="In tokens, of which a word has one or two: 512 fill most of a page.",
-            ),
-            Slider(
-                id="passages",
-                label="Places read for an answer",
-                initial=chosen.passages,
-                min=1,
-                max=20,
-                step=1,
-                description="Of long documents; a small model gets lost in many.",
-            ),
-            TextInput(
-                id="instructions",
-                label="Instructions",
-                initial=chosen.instructions,
-                placeholder="Answer in German. I am a nurse.",
-                multiline=True,
-                description=(
-                    "Told to the model in chats without documents; answers from documents keep to "
-                    f"what stands there. At most {LONGEST_INSTRUCTIONS:,} characters."
-                ),
-            ),
-        ]
-    ).send()
+        ),
+    ]
 
 
 def read(settings: Settings, model: LanguageModel, values: dict[str, Any]) -> Choices:

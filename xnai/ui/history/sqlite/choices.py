@@ -11,7 +11,7 @@ from xnai.ui.history.rows import Row, bounded_json, loads, now
 MAX_CHOSEN = 20_000  # characters of JSON
 
 
-class Choices:
+class ChoiceTable:
     """Implements ``ChoiceStore``; everybody has their own."""
 
     def __init__(self, db: apsw.Connection) -> None:

@@ -4,11 +4,13 @@ import { installAnswers } from "./page/answers.js";
 import { installDetails } from "./page/details.js";
 import { installHeader } from "./page/header.js";
 import { installLinks } from "./page/links.js";
+import { installNames } from "./page/names.js";
 import { keepPlace } from "./page/place.js";
 import { installReader } from "./page/reader.js";
 import { installStatus } from "./page/status.js";
 
 installLinks();
+installNames();
 installHeader();
 installAnswers();
 installDetails();

@@ -1,9 +1,9 @@
-"""Fetch what browsers are served of other projects: `python tools/vendor.py`. For developers.
+"""Fetch what browsers are given of other projects: `python tools/vendor.py`. For developers.
 
 A package comes from the registry that npm is configured for, in the one version named here; a
-tarball with another hash is refused. What the page needs of it goes to `public/vendor/`, byte for
-byte, beside the licence and a manifest with the hash of every file. `tests/unit/setup/
-test_vendored.py` compares the two.
+tarball with another hash is refused. What the page needs of it goes to `public/vendor/`, what its
+tests need to `tests/vendor/`, byte for byte, beside the licence and a manifest with every hash;
+`tests/unit/setup/test_vendored.py` compares the two.
 """
 
 import base64
@@ -15,11 +15,14 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-VENDOR = Path(__file__).resolve().parents[1] / "public" / "vendor"
-MANIFEST = VENDOR / "manifest.json"
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "public" / "vendor"
+TESTS = ROOT / "tests" / "vendor"
+MANIFEST = "manifest.json"  # in each of them
 LARGEST = 5_000_000  # bytes of a file
 
 
@@ -33,6 +36,7 @@ class Package:
     sha512: str  # of the tarball, as npm writes it
     root: str
     taken: str  # a pattern for paths below the root, or below the tarball's own
+    folder: Path = PAGE
 
 
 # The version whose scripts Chainlit brings along: style sheet and fonts belong to it.
@@ -44,6 +48,15 @@ PACKAGES = (
         "XCHRdUw4lf3SKBaJe4EvgqIuWwkPSo9XoeO8GjQW94Bp7TWv9hNhzZjZ+OH9yf1UmLygb7DIT5GSFQiyt16zYg==",
         "dist/",
         r"katex\.min\.css|fonts/[\w-]+\.woff2|LICENSE",
+    ),
+    Package(
+        "axe-core",
+        "4.14.1",
+        "MPL-2.0",
+        "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+        "",
+        r"axe\.min\.js|LICENSE(-3RD-PARTY\.txt)?",
+        TESTS,
     ),
 )
 
@@ -76,15 +89,15 @@ def unpack(package: Package, folder: Path) -> dict[str, bytes]:
     return files
 
 
-def main() -> None:
-    """Replace what is vendored."""
-    shutil.rmtree(VENDOR, ignore_errors=True)
+def replace(folder: Path, packages: Iterable[Package]) -> None:
+    """Replace what a folder has of other projects."""
+    shutil.rmtree(folder, ignore_errors=True)
     manifest = {}
-    for package in PACKAGES:
-        with tempfile.TemporaryDirectory() as folder:
-            files = unpack(package, Path(folder))
+    for package in packages:
+        with tempfile.TemporaryDirectory() as scratch:
+            files = unpack(package, Path(scratch))
         for path, content in files.items():
-            target = VENDOR / package.name / path
+            target = folder / package.name / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         manifest[package.name] = {
@@ -95,7 +108,13 @@ def main() -> None:
                 path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())
             },
         }
-    MANIFEST.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Replace all that is vendored."""
+    for folder in (PAGE, TESTS):
+        replace(folder, [package for package in PACKAGES if package.folder == folder])
 
 
 if __name__ == "__main__":

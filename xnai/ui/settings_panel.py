@@ -35,8 +35,8 @@ class Choices:
     def system(self) -> str:
         """The system message of a chat without documents; empty without instructions.
 
-        Beside documents the instructions are not told: a small model takes them for a task, and
-        quotes less.
+        Beside documents the instructions are not told, so that none of them stands against the
+        rules of quoting.
         """
         return f"{PLAIN_SYSTEM}\n\n{self.instructions}" if self.instructions else ""
 

@@ -1,4 +1,4 @@
-"""What browsers are served of other projects is what its publishers gave out."""
+"""What browsers are given of other projects is what its publishers gave out."""
 
 import hashlib
 import importlib.util
@@ -6,42 +6,47 @@ import json
 import re
 import sys
 
+import pytest
 from paths import ROOT
 
 _spec = importlib.util.spec_from_file_location("vendor", ROOT / "tools" / "vendor.py")
 vendor = importlib.util.module_from_spec(_spec)
 sys.modules["vendor"] = vendor
 _spec.loader.exec_module(vendor)
-MANIFEST = json.loads(vendor.MANIFEST.read_bytes())
+FOLDERS = {"page": vendor.PAGE, "tests": vendor.TESTS}
 
 
-def test_every_vendored_file_has_its_hash_and_none_is_there_beside_them():
+@pytest.mark.parametrize("name", FOLDERS)
+def test_every_vendored_file_has_its_hash_and_none_is_there_beside_them(name):
+    folder = FOLDERS[name]
+    manifest = folder / vendor.MANIFEST
     listed = {
-        f"{name}/{path}": digest
-        for name, entry in MANIFEST.items()
+        f"{package}/{path}": digest
+        for package, entry in json.loads(manifest.read_bytes()).items()
         for path, digest in entry["files"].items()
     }
     found = {
-        path.relative_to(vendor.VENDOR).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in vendor.VENDOR.rglob("*")
-        if path.is_file() and path != vendor.MANIFEST
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and path != manifest
     }
     assert found == listed
 
 
-def test_the_manifest_is_of_the_versions_that_the_command_fetches():
-    told = {one.name: (one.version, one.sha512, one.licence) for one in vendor.PACKAGES}
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_manifest_is_of_the_versions_that_the_command_fetches(name):
+    folder = FOLDERS[name]
+    packages = [one for one in vendor.PACKAGES if one.folder == folder]
     kept = {
-        name: (entry["version"], entry["sha512"], entry["licence"])
-        for name, entry in MANIFEST.items()
+        package: (entry["version"], entry["sha512"], entry["licence"])
+        for package, entry in json.loads((folder / vendor.MANIFEST).read_bytes()).items()
     }
-    assert kept == told
-    for one in vendor.PACKAGES:
-        assert (vendor.VENDOR / one.name / "LICENSE").is_file()
+    assert kept == {one.name: (one.version, one.sha512, one.licence) for one in packages}
+    assert [one for one in packages if not (folder / one.name / "LICENSE").is_file()] == []
 
 
 def test_the_fonts_that_a_browser_takes_are_there():
-    styles = (vendor.VENDOR / "katex" / "katex.min.css").read_text(encoding="utf-8")
+    styles = (vendor.PAGE / "katex" / "katex.min.css").read_text(encoding="utf-8")
     faces = re.findall(r"src:url\(([^)]+)\)", styles)
     assert len(faces) == styles.count("@font-face")
-    assert all((vendor.VENDOR / "katex" / face).is_file() for face in faces)
+    assert all((vendor.PAGE / "katex" / face).is_file() for face in faces)

@@ -51,6 +51,7 @@ def build(settings: Settings) -> Chat:
         id_of_former_name=runtime.people.id_of_former_name,
     )
     store.install()
+    chat.choices = store
     runtime.health.add("history", store.check)
     session_end.install(chat.session_deleted, lifecycle.session_ended)
     socket_guard.install(sio, settings)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browser_pages import ANSWER_MS, finished, visit
+from browser_pages import ANSWER_MS, finished, say, visit
 from kept_chats import keep_chat
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
-from saying_endpoint import Endpoint, saying_server
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from saying_endpoint import saying_server
 
 from rig.whole_server import Server
 
@@ -33,20 +33,6 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def address(document: str, page: int, words: str, text: str) -> str:
     start = text.index(words)
     return f"/reader/{document}?page={page}&start={start}&end={start + len(words)}"
-
-
-def say(page: Page, answer: str, words: str = "") -> Locator:
-    """Have the model say something in reply to words; returns what it said."""
-    Endpoint.answers.append(answer)
-    before = page.locator(".ai-message").count()
-    page.locator("#chat-input").click()
-    page.keyboard.insert_text(f"{words} Give answer number {len(Endpoint.answers) - 1}.")
-    page.locator("#chat-submit").click()
-    page.wait_for_function(
-        "(count) => document.querySelectorAll('.ai-message').length > count", arg=before
-    )
-    finished(page)
-    return page.locator(".ai-message .message-content").last
 
 
 @pytest.fixture
@@ -110,7 +96,8 @@ def test_what_was_not_found_has_no_sources_and_no_panel_beside_it(told: Page, sh
     expect(page.locator(f"{PANEL} mark")).to_be_visible()
 
     refusal = "Source: none\nAnswer: This is not in your documents."
-    answer = say(page, refusal, "Who won the chess championship of Portugal in 1954?")
+    said = say(page, refusal, "Who won the chess championship of Portugal in 1954?")
+    answer = said.locator(".message-content")
 
     expect(answer).to_contain_text("This is not in your documents")
     expect(page.locator(PANEL)).to_have_count(0)

@@ -1,6 +1,7 @@
 """What a user does on the page, in a real browser."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
+from saying_endpoint import Endpoint
 
 ANSWER_MS = 60_000
 
@@ -19,3 +20,25 @@ def ask(page: Page, text: str) -> None:
 
 def finished(page: Page) -> None:
     expect(page.locator("#stop-button")).to_have_count(0, timeout=ANSWER_MS)
+
+
+def say(page: Page, answer: str, words: str = "") -> Locator:
+    """Have the model of a ``saying_server`` say something; returns the message."""
+    Endpoint.answers.append(answer)
+    before = page.locator(".ai-message").count()
+    page.locator("#chat-input").click()
+    page.keyboard.insert_text(f"{words} Give answer number {len(Endpoint.answers) - 1}.")
+    page.locator("#chat-submit").click()
+    page.wait_for_function(
+        "(count) => document.querySelectorAll('.ai-message').length > count", arg=before
+    )
+    finished(page)
+    return page.locator(".ai-message").last
+
+
+def copied(page: Page, press: Locator) -> str:
+    """Press a button that copies, and return what it has put on the clipboard."""
+    page.evaluate("navigator.clipboard.writeText('nothing yet')")
+    press.click()
+    page.wait_for_function("async () => (await navigator.clipboard.readText()) !== 'nothing yet'")
+    return page.evaluate("navigator.clipboard.readText()")

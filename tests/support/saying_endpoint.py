@@ -16,12 +16,14 @@ class Endpoint(BaseHTTPRequestHandler):
     """Says what the question names by number, a few characters at a time."""
 
     answers: ClassVar[list[str]] = []
+    told: ClassVar[list[list[dict[str, str]]]] = []  # the messages of every request
 
     def do_GET(self) -> None:
         self._json({"object": "list", "data": [{"id": "tiny", "object": "model"}]})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.told.append(body["messages"])
         asked = str(body["messages"][-1]["content"])
         number = re.search(r"answer number (\d+)", asked)
         text = self.answers[int(number[1])] if number else "Hello."

@@ -26,7 +26,7 @@ from xnai.llm.protocol import LanguageModel
 from xnai.locale import IN_ENGLISH, marked
 from xnai.observability import metrics
 from xnai.types import Citation, Passage
-from xnai.ui import actions, citation_links, conversation, links, markdown
+from xnai.ui import actions, citation_links, conversation, live_links, markdown, whole_answer
 from xnai.ui.summary_line import SummaryLine, summary_line
 
 _EMIT_INTERVAL = 0.04  # seconds between two messages to the browser while text streams
@@ -61,7 +61,7 @@ class AnswerView:
         self._model = model
         self.degraded = False
         self._question_id = question_id
-        self._links = links.LinkBreaker()
+        self._links = live_links.LinkBreaker()
         self.message.content = self._links.feed(existing)
         self._buffer = ""
         self._request_id = ""
@@ -156,7 +156,7 @@ class AnswerView:
         await self._flush()
         if self.text and not self.degraded:
             self.message.content = await asyncio.to_thread(
-                links.break_links_outside_code, self.text
+                whole_answer.break_links_outside_code, self.text
             )
 
     async def _save(self) -> None:

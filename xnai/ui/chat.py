@@ -7,12 +7,14 @@ from chainlit.types import ThreadDict
 
 from xnai.accounts import acting
 from xnai.answering.streams import StreamState
+from xnai.errors import XnaiError
 from xnai.locale import marked, preferred, texts_in
 from xnai.observability.error_reports import report
 from xnai.runtime import Runtime
 from xnai.ui import actions, conversation, documents, settings_panel
 from xnai.ui.auth import principal_of
 from xnai.ui.broadcast import Broadcast
+from xnai.ui.history.protocol import PersonalChoices
 from xnai.ui.questions import Questions
 from xnai.ui.reading_language import texts_of
 from xnai.ui.server_status import ServerStatus
@@ -54,6 +56,7 @@ class Chat:
         self.broadcast = Broadcast(sio)
         self.questions = Questions(runtime, self.broadcast)
         self.status = ServerStatus(runtime, sio)
+        self.choices: PersonalChoices | None = None  # where those of the settings panel are kept
         self._deleted: set[str] = set()  # threads, by their persons
 
     @errors_as_toasts()
@@ -67,8 +70,18 @@ class Chat:
 
     @errors_as_toasts()
     async def chat_opened(self) -> None:
-        """Show the settings panel of a chat."""
-        await settings_panel.show(self.runtime.settings, self.runtime.model)
+        """Show the settings panel of a chat, as the person has left it in another."""
+        session, model = cl.context.session, self.runtime.model
+        before = dict(session.chat_settings or {})
+        try:
+            kept = await self.choices.choices() if self.choices else {}
+        except XnaiError as exc:
+            report(exc)  # the panel begins as it does for somebody new
+        else:
+            if session.chat_settings == before:  # nothing was chosen meanwhile
+                # The model is everybody's: a chat of the history would switch it back.
+                session.chat_settings = {**before, **kept, "model": model.status.name}
+        await settings_panel.show(self.runtime.settings, model)
 
     @errors_as_toasts()
     async def message_sent(self, message: cl.Message) -> None:
@@ -87,22 +100,30 @@ class Chat:
 
     @errors_as_toasts()
     async def settings_changed(self) -> None:
-        """Apply the settings panel; the model is switched for all chats."""
+        """Apply the settings panel, and keep it; the model is switched for all chats."""
         values = cl.context.session.chat_settings or {}
         model = self.runtime.model
         chosen = settings_panel.read(self.runtime.settings, model, values)
-        if chosen.model == model.status.name:
-            return
+        if chosen.model != model.status.name:
+            await self._switch(chosen.model)
+        limit = settings_panel.LONGEST_INSTRUCTIONS
+        if len(str(values.get("instructions") or "").strip()) > limit:
+            words = f"Of your instructions the first {limit:,} characters are used."
+            await cl.context.emitter.send_toast(words, "warning")
+        if self.choices:
+            await self.choices.keep_choices(chosen.personal)
+
+    async def _switch(self, name: str) -> None:
+        model = self.runtime.model
         try:
-            await model.use(chosen.model)
+            await model.use(name)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the panel shows the former model
             await show_error(report(exc))
             await settings_panel.show(self.runtime.settings, model)
         else:
             who = principal_of(cl.context.session).person_id
-            self.runtime.audit.record("model", who=who, name=chosen.model)
-            texts = texts_of(cl.context.session)
-            switching = texts.say("Switching to {model}.", model=chosen.model)
+            self.runtime.audit.record("model", who=who, name=name)
+            switching = texts_of(cl.context.session).say("Switching to {model}.", model=name)
             await cl.context.emitter.send_toast(switching, "info")
 
     @errors_as_toasts()

@@ -240,14 +240,17 @@ def failure(exc: XnaiError, request_id: str, texts: Texts = IN_ENGLISH) -> str:
     return f"{message} {hint}{again}\n\n{error_reference(exc, request_id)}"
 
 
-def failure_line(exc: XnaiError, request_id: str, texts: Texts = IN_ENGLISH) -> str:
-    """Say the same on one line."""
+def failure_line(exc: XnaiError, texts: Texts = IN_ENGLISH) -> str:
+    """Say what went wrong, and what to do, where the step above has the reference."""
     message, hint = map(plain, told(exc, texts))
-    return f"{message} {hint} {error_reference(exc, request_id)}"
+    return f"{message} {hint}"
 
 
 def error_reference(exc: XnaiError, request_id: str) -> str:
-    """Return the code of an error, and the id under which the log has it."""
+    """Return the code of an error, and the id under which the log has it.
+
+    The page folds both away, see public/page/details.js.
+    """
     return f"*{exc.code} · {request_id}*"
 
 

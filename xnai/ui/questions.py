@@ -150,7 +150,7 @@ class Questions:
             if failed and not read:
                 stream.account.fail(failed[0])
             if not message.content.strip() or (failed and not read):
-                await _report_files(read, failed, message.content, stream.request_id)
+                await _report_files(read, failed, message.content)
                 return
         else:
             chat = documents.chat_documents(session)
@@ -189,14 +189,16 @@ class Questions:
     async def _question(self, text: str, stream: Stream, history: tuple[Message, ...]) -> Question:
         runtime, session = self._runtime, cl.context.session
         choices = settings_panel.read(runtime.settings, runtime.model, session.chat_settings or {})
+        scope = await documents.scope_of(runtime.library, documents.chat_documents(session))
         return Question(
             text=text,
             request_id=stream.request_id,
             user=stream.owner,
             history=history,
-            scope=await documents.scope_of(runtime.library, documents.chat_documents(session)),
+            scope=scope,
             passages=choices.passages,
             sampling=choices.sampling,
+            system="" if scope else choices.system,
             timeout=runtime.settings.answer_timeout,
             reader=reader_of(session),
         )
@@ -233,12 +235,10 @@ async def _return_question(message: cl.Message) -> None:
     await cl.context.emitter.send_toast(texts_of(cl.context.session).say(BUSY), "warning")
 
 
-async def _report_files(
-    read: list[Document], failed: list[XnaiError], question: str, request_id: str
-) -> None:
+async def _report_files(read: list[Document], failed: list[XnaiError], question: str) -> None:
     texts = texts_of(cl.context.session)
     lines = [f"- {markdown.document_line(document, texts)}" for document in read]
-    problems = [f"- {markdown.failure_line(exc, request_id, texts)}" for exc in failed]
+    problems = [f"- {markdown.failure_line(exc, texts)}" for exc in failed]
     parts = []
     if lines:
         parts.append("\n".join([texts.say("Ready to be asked about:"), *lines]))

@@ -1,16 +1,20 @@
-"""The settings panel of a chat."""
+"""The settings panel of a chat; what a person chooses there is kept for the chats to come."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import chainlit as cl
-from chainlit.input_widget import Select, Slider
+from chainlit.input_widget import InputWidget, Select, Slider, TextInput
 
+from xnai.answering.prompt import PLAIN_SYSTEM
 from xnai.llm.protocol import LanguageModel
+from xnai.locale import IN_ENGLISH, Texts
 from xnai.settings import Settings
 from xnai.types import Sampling
 from xnai.ui.reading_language import texts_of
 
+LONGEST_INSTRUCTIONS = 2000  # characters
 _LONGEST_ANSWER = 4096
 
 
@@ -22,11 +26,28 @@ class Choices:
     temperature: float
     max_tokens: int
     passages: int
+    instructions: str
 
     @property
     def sampling(self) -> Sampling:
         """The sampling that these choices mean."""
         return Sampling(max_tokens=self.max_tokens, temperature=self.temperature)
+
+    @property
+    def system(self) -> str:
+        """The system message of a chat without documents; empty without instructions.
+
+        Beside documents the instructions are not told, so that none of them stands against the
+        rules of quoting.
+        """
+        return f"{PLAIN_SYSTEM}\n\n{self.instructions}" if self.instructions else ""
+
+    @property
+    def personal(self) -> dict[str, Any]:
+        """What is the person's own: all but the model, which every chat shares."""
+        chosen = asdict(self)
+        del chosen["model"]
+        return chosen
 
 
 async def show(settings: Settings, model: LanguageModel) -> None:
@@ -34,50 +55,65 @@ async def show(settings: Settings, model: LanguageModel) -> None:
     chosen = read(settings, model, cl.context.session.chat_settings or {})
     texts = texts_of(cl.context.session)
     names = [info.name for info in model.models()] or [model.status.name]
-    await cl.ChatSettings(
-        [
-            Select(
-                id="model",
-                label=texts.say("Model"),
-                values=names,
-                initial_value=chosen.model if chosen.model in names else names[0],
-                description=texts.say(
-                    "What writes the answers; every chat on this server uses the same."
-                ),
+    await cl.ChatSettings(widgets(chosen, names, texts)).send()
+
+
+def widgets(chosen: Choices, models: Sequence[str], texts: Texts = IN_ENGLISH) -> list[InputWidget]:
+    """Return the settings, each with a sentence that says what it does."""
+    return [
+        Select(
+            id="model",
+            label=texts.say("Model"),
+            values=list(models),
+            initial_value=chosen.model if chosen.model in models else models[0],
+            description=texts.say(
+                "What writes the answers; every chat on this server uses the same."
             ),
-            Slider(
-                id="temperature",
-                label=texts.say("How freely it writes (temperature)"),
-                initial=chosen.temperature,
-                min=0,
-                max=2,
-                step=0.1,
-                description=texts.say(
-                    "0 takes the likeliest words each time; more is freer and less exact."
-                ),
+        ),
+        Slider(
+            id="temperature",
+            label=texts.say("How freely it writes (temperature)"),
+            initial=chosen.temperature,
+            min=0,
+            max=2,
+            step=0.1,
+            description=texts.say(
+                "0 takes the likeliest words each time; more is freer and less exact."
             ),
-            Slider(
-                id="max_tokens",
-                label=texts.say("Longest answer"),
-                initial=chosen.max_tokens,
-                min=32,
-                max=_LONGEST_ANSWER,
-                step=32,
-                description=texts.say(
-                    "In tokens, of which a word has one or two: 512 fill most of a page."
-                ),
+        ),
+        Slider(
+            id="max_tokens",
+            label=texts.say("Longest answer"),
+            initial=chosen.max_tokens,
+            min=32,
+            max=_LONGEST_ANSWER,
+            step=32,
+            description=texts.say(
+                "In tokens, of which a word has one or two: 512 fill most of a page."
             ),
-            Slider(
-                id="passages",
-                label=texts.say("Places read for an answer"),
-                initial=chosen.passages,
-                min=1,
-                max=20,
-                step=1,
-                description=texts.say("Of long documents; a small model gets lost in many."),
+        ),
+        Slider(
+            id="passages",
+            label=texts.say("Places read for an answer"),
+            initial=chosen.passages,
+            min=1,
+            max=20,
+            step=1,
+            description=texts.say("Of long documents; a small model gets lost in many."),
+        ),
+        TextInput(
+            id="instructions",
+            label=texts.say("Instructions"),
+            initial=chosen.instructions,
+            placeholder=texts.say("Answer in German. I am a nurse."),
+            multiline=True,
+            description=texts.say(
+                "Told to the model in chats without documents; answers from documents keep to what "
+                "stands there. At most {number} characters.",
+                number=f"{LONGEST_INSTRUCTIONS:,}",
             ),
-        ]
-    ).send()
+        ),
+    ]
 
 
 def read(settings: Settings, model: LanguageModel, values: dict[str, Any]) -> Choices:
@@ -87,6 +123,7 @@ def read(settings: Settings, model: LanguageModel, values: dict[str, Any]) -> Ch
         temperature=_number(values.get("temperature"), settings.temperature, 0, 2),
         max_tokens=int(_number(values.get("max_tokens"), settings.max_tokens, 1, _LONGEST_ANSWER)),
         passages=int(_number(values.get("passages"), settings.passages, 1, 20)),
+        instructions=str(values.get("instructions") or "").strip()[:LONGEST_INSTRUCTIONS],
     )
 
 

@@ -20,7 +20,7 @@ from xnai.retrieval.search import Found
 from xnai.settings import Settings
 from xnai.types import PageText, Passage, Scope, Usage
 from xnai.ui import markdown
-from xnai.ui.links import LinkBreaker
+from xnai.ui.live_links import LinkBreaker
 from xnai.ui.summary_line import passage_list
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,7 +68,9 @@ async def answered(embedder, text: str, model: QueueModel) -> tuple[str, Done]:
 
 
 def is_live(text: str, done: Done) -> bool:
-    return bool(_LIVE.search(LinkBreaker().feed(text) + markdown.sources(done.citations)))
+    breaker = LinkBreaker()
+    shown = breaker.feed(text) + breaker.finish()
+    return bool(_LIVE.search(shown + markdown.sources(done.citations)))
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))

@@ -3,7 +3,8 @@ from markdown_it import MarkdownIt
 
 from xnai.types import Citation
 from xnai.ui import citation_links, markdown
-from xnai.ui.links import break_links_outside_code, citation_mark, unbreak_links
+from xnai.ui.links import citation_mark, unbreak_links
+from xnai.ui.whole_answer import break_links_outside_code
 
 ID = "5f" * 16
 

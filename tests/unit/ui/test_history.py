@@ -476,6 +476,7 @@ def as_before_links(path: Path, *statements: tuple[str, tuple[Any, ...]]) -> Non
     with sqlite3.connect(path / FILE_NAME) as file:
         for statement, values in statements:
             file.execute(statement, values)
+        file.execute("DROP TABLE choices")
         file.execute("PRAGMA user_version = 2")
     file.close()
 

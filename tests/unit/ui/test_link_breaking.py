@@ -14,14 +14,9 @@ from markdown_it import MarkdownIt
 from xnai.text.code_spans import CodeSplitter
 from xnai.types import Citation
 from xnai.ui import markdown as render
-from xnai.ui.links import (
-    JOINER,
-    LinkBreaker,
-    break_links,
-    break_links_outside_code,
-    citation_mark,
-    unbreak_links,
-)
+from xnai.ui.links import JOINER, break_links, citation_mark, unbreak_links
+from xnai.ui.live_links import LinkBreaker
+from xnai.ui.whole_answer import BLANKS, break_links_outside_code
 
 # As mdast-util-gfm-autolink-literal has them, which the page reads Markdown with.
 BARE = (
@@ -44,9 +39,16 @@ def links(text: str) -> list[str]:
     return found
 
 
-def streamed(text: str, size: int) -> str:
+def pieces(text: str, size: int) -> list[str]:
     breaker = LinkBreaker()
-    return "".join(breaker.feed(text[i : i + size]) for i in range(0, len(text), size))
+    return [
+        *(breaker.feed(text[i : i + size]) for i in range(0, len(text), size)),
+        breaker.finish(),
+    ]
+
+
+def streamed(text: str, size: int) -> str:
+    return "".join(pieces(text, size))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
@@ -76,7 +78,12 @@ def test_links_and_images_are_broken_however_the_stream_is_cut_and_read_the_same
 @pytest.mark.slow
 @given(markdown, st.integers(1, 7))
 def test_no_fragments_make_a_link_streamed_or_whole(text, size):
-    assert streamed(text, size) == break_links(text)
+    shown = ""
+    for piece in pieces(text, size):
+        if piece:
+            shown += piece
+            assert links(shown) == []
+    assert unbreak_links(shown) == text.lstrip(BLANKS)
     assert unbreak_links(break_links(text)) == text
     assert links(break_links(text)) == []
     assert links(break_links_outside_code(text)) == []
@@ -117,6 +124,7 @@ CODE = (
         f"> ```\n> {CODE}\n> ```\n",
         f"1. Set `{CODE}` and ``a ` {CODE}``.",
         f"# The `{CODE}`\n\n| a | b |\n| - | - |\n| `{CODE}` | it |",
+        f"Type `{CODE} | grep x || {CODE}` there.",
     ],
 )
 def test_code_is_left_byte_for_byte(text):
@@ -124,6 +132,117 @@ def test_code_is_left_byte_for_byte(text):
 
     assert shown.count(CODE) == text.count(CODE)
     assert citation_mark(1) not in shown
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"```js\n{CODE}\n```\nthen",
+        f"Use this:\n\n~~~~\n{CODE}\n```\n{CODE}\n~~~~\n\nand no other.",
+        f"Use this:\n```\n{CODE}\n\n    {CODE}",  # open to the end
+        f"- one\n\n  ```\n  {CODE}\n\n  {CODE}\n  ```\n- two",
+        f"1. **Get** it:\n   ```sh\n   {CODE}\n   ```\n2. Set `{CODE}`.",
+        f"10. Get it:\n    ```sh\n    {CODE}\n    ```\n",
+        f"> ```\n> {CODE}\n> ```\n",
+        f"1. Set `{CODE}` and ``a ` {CODE}``.",
+        f"- Type `{CODE} | less`\n- and `a || {CODE}`.\n",
+        f"# The `{CODE}`\n\n| a | b |\n| - | - |\n| `{CODE}` | it |",
+    ],
+)
+def test_code_is_left_byte_for_byte_while_it_streams(text, size):
+    assert streamed(text, size).count(CODE) == text.count(CODE)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+def test_a_line_makes_no_table_of_code_that_was_shown(size):
+    shown = ""
+    for piece in pieces("| `a | http://evil.example` | b |\n| - | - | - |\n\n| a |\n|-|\n", size):
+        shown += piece
+        assert not [
+            one for one in READER.parse(shown) if "evil" in one.content and "table" in shown
+        ]
+        assert links(shown) == []
+    assert len(re.findall("<table>", READER.render(shown))) == 1
+
+
+def test_code_shows_before_its_block_is_closed_and_within_a_line_when_it_ends():
+    breaker = LinkBreaker()
+    assert breaker.feed("See:\n```py\nget('https://a.exa") == "See:\n```py\nget('https://a.exa"
+    assert breaker.feed("mple')\n```\nand `grid[0]") == "mple')\n```\nand "
+    assert breaker.feed("[1]`, x") == "`grid[0][1]`, x"
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a ` b\n`http://evil.example`",
+        "a | `b |\n- | -\n| `c | http://evil.example` | d |",
+        "\\`http://evil.example`",
+        "> ```\nhttp://evil.example",
+        "- ```\nhttp://evil.example",
+        "1. a\n   ```\n  http://evil.example",
+        "\ufeff```\na\n```\nhttp://evil.example",
+        "    ```\na\n```\nhttp://evil.example",
+        "```\r\na\r\n```\r\nhttp://evil.example",
+        "```a`\nhttp://evil.example",
+        "```\na\n    ```\n```\nhttp://evil.example",
+        "````\n```\n````\nhttp://evil.example",
+        "`http://evil.example",
+        "`" + "a" * 500 + "http://evil.example`",
+    ],
+)
+def test_what_only_looks_like_code_is_none_while_it_streams(text, size):
+    shown = streamed(text, size)
+
+    assert "http://evil" not in shown
+    assert unbreak_links(shown) == text.lstrip(BLANKS)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (r"So \(a_1 < b\), \([0, 1]\).", "So $$a_1 < b$$, $$[0, 1]$$."),
+        (r"So \[x\] it is.", "So $$x$$ it is."),
+        ("So $$f:A$$ it is.", "So $$f:A$$ it is."),
+        ("\\[\nx^2\n\\]", "$$\nx^2\n$$"),
+        ("So:\n\\[ x^2 \\]\nand", "So:\n$$\n x^2 \n$$\nand"),
+        ("1. a\n   \\[\n   x\n   \\]\n2. b", "1. a\n   $$\n   x\n   $$\n2. b"),
+        ("1. a\n   \\[x\\]\n2. b", "1. a\n   $$\n   x\n   $$\n2. b"),
+        ("$$x$$", "$$\nx\n$$"),
+        ("$$\nx\n$$", "$$\nx\n$$"),
+        ("\\[x +\n y\\]", "$$\nx +\n y\n$$"),
+    ],
+)
+def test_formulas_stand_between_dollars_and_are_copied_as_they_were_written(said, shown):
+    rendered = break_links_outside_code(said)
+
+    assert re.sub("[\u2061-\u2063]", "", rendered) == shown
+    assert unbreak_links(rendered) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs $5 and $6, or $$ and $$$.",
+        "$$ x\n+ y",
+        "$$\nx",
+        "$$ x\n+ y $$\n\nmore",
+        "1. a\n   \\[\nx\n   \\]\nmore",  # the list has ended
+        r"`\(x\)` and `$$x$$`",
+        "```\n\\[\nx\n\\]\n```",
+        "| a |\n| - |\n| \\(|x|\\) |",
+        "a ` b \\(x\\)",
+        r"\\(x\\) \(\)",
+        "$$$x$$$",
+    ],
+)
+def test_what_is_no_formula_is_none(text):
+    code = re.sub(r"`[^`\n]+`|```[^`]+```", "", break_links_outside_code(text))
+
+    assert "$$" not in code
+    assert links(code) == []
 
 
 def test_text_beside_code_is_no_code():

@@ -1,10 +1,13 @@
+import json
+import re
 from pathlib import Path
 
 import chainlit.server
 import pytest
+from paths import ROOT
 
-from xnai.ui.chainlit import page
-from xnai.ui.chainlit.page import outside_addresses, private_page
+from xnai.ui.chainlit import bundle, page
+from xnai.ui.chainlit.page import KATEX_STYLES, outside_addresses, private_page
 
 BUILT = Path(chainlit.server.build_dir)
 
@@ -49,10 +52,27 @@ def test_a_tag_with_an_outside_address_is_dropped(tag: str):
     assert "example" not in html
 
 
-def test_the_style_sheet_of_formulas_is_served_from_here_if_it_is_there():
+def test_the_style_sheet_of_formulas_is_served_from_here():
     tag = '<link rel="stylesheet" href="https://cdn.example/npm/katex@0.16.22/dist/katex.min.css"/>'
-    html = private_page(f"<head>{tag}</head>", "/root", katex=True)
-    assert '<link rel="stylesheet" href="/root/public/katex/katex.min.css">' in html
+    html = private_page(f"<head>{tag}</head>", "/root")
+    assert f'<link rel="stylesheet" href="/root/public/{KATEX_STYLES}">' in html
+    assert (ROOT / "public" / KATEX_STYLES).is_file()
+    # Its fonts are of the version that the page's scripts are.
+    version = json.loads((ROOT / "public/vendor/manifest.json").read_bytes())["katex"]["version"]
+    assert f"katex@{version}/" in built_page()
+
+
+def test_a_single_dollar_is_money_in_the_scripts_that_are_served():
+    page = bundle.with_changed_scripts(built_page())
+    (script,) = re.findall(rf'src="/assets/{bundle.CHANGED}/(index-[^"]+)"', page)
+    content = (BUILT / "assets" / script).read_bytes()
+    changed = bundle.changed(content)
+    assert len(changed) == len(content)
+    assert sum(a != b for a, b in zip(changed, content, strict=True)) == 1
+    # Other scripts name it by a relative address, or it would be there twice.
+    for other in (BUILT / "assets").glob("*.js"):
+        words = other.read_text(encoding="utf-8").rpartition("\n//# sourceMappingURL")[0]
+        assert words.count(script) == words.count(f"./{script}")
 
 
 def test_the_policy_comes_before_everything_that_is_loaded():

@@ -5,13 +5,14 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import chainlit.server
-from chainlit.config import config, public_dir
+from chainlit.config import config
 
-KATEX_STYLES = "katex/katex.min.css"  # below the public folder, if somebody puts it there
+from xnai.ui.chainlit.bundle import with_changed_scripts
+
+KATEX_STYLES = "vendor/katex/katex.min.css"  # below the public folder; see tools/vendor.py
 
 _TAG = re.compile(  # no tag of a page is longer
     r"<(?:link|meta|script|img|iframe)\b[^>]{0,2000}>(?:\s*</(?:script|iframe)>)?", re.IGNORECASE
@@ -50,7 +51,8 @@ def install(*, have_keys: bool = False, model_elsewhere: bool = False) -> None:
     )
 
     def serve_private(root_path: str) -> str:
-        html = private_page(serve(root_path), root_path.rstrip("/"), _has_katex())
+        html = private_page(serve(root_path), root_path.rstrip("/"))
+        html = with_changed_scripts(html)
         return html.replace("<html ", f"<html {told}", 1)
 
     config.ui.default_theme = "system"
@@ -60,13 +62,12 @@ def install(*, have_keys: bool = False, model_elsewhere: bool = False) -> None:
 
 
 @lru_cache(maxsize=8)
-def private_page(html: str, root_path: str = "", katex: bool = False) -> str:
+def private_page(html: str, root_path: str = "") -> str:
     """Return the page without tags that name another machine, and with a policy against all others.
 
     Args:
         html: the page as Chainlit makes it.
         root_path: the prefix of every address of this server.
-        katex: whether the style sheet of formulas lies in the public folder.
 
     """
 
@@ -74,7 +75,7 @@ def private_page(html: str, root_path: str = "", katex: bool = False) -> str:
         tag = match.group()
         if not _OUTSIDE.search(tag):
             return tag
-        if katex and "katex" in tag:
+        if "katex" in tag:
             return f'<link rel="stylesheet" href="{root_path}/public/{KATEX_STYLES}">'
         return ""
 
@@ -105,7 +106,3 @@ def _inline_scripts(html: str) -> Iterator[str]:
 def _source_hash(script: str) -> str:
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _has_katex() -> bool:
-    return (Path(public_dir) / KATEX_STYLES).is_file()

@@ -7,6 +7,7 @@ model, and compresses it anew for every request inside the event loop.
 import asyncio
 import gzip
 import mimetypes
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import chainlit.server
 from chainlit.config import public_dir
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse
+
+from xnai.ui.chainlit import bundle
 
 LARGEST = 8_000_000  # bytes of a file that is kept in memory
 SMALLEST = 500  # bytes that are worth compressing
@@ -37,12 +40,16 @@ class StaticFiles:
     Args:
         folder: the files; links that lead out of it are not followed.
         cache_control: the header of every response.
+        change: what is served of a file in place of its content.
 
     """
 
-    def __init__(self, folder: Path, cache_control: str) -> None:
+    def __init__(
+        self, folder: Path, cache_control: str, change: Callable[[bytes], bytes] | None = None
+    ) -> None:
         self._folder = folder.resolve()
         self._cache_control = cache_control
+        self._change = change
         self._kept: dict[tuple[Path, bool], _Kept] = {}
 
     async def serve(self, filename: str, request: Request) -> Response:
@@ -50,13 +57,14 @@ class StaticFiles:
         path = self._find(filename)
         status = path.stat()
         headers = {"Cache-Control": self._cache_control, "Vary": "Accept-Encoding"}
-        if status.st_size > LARGEST or "range" in request.headers:
+        is_part = "range" in request.headers and not self._change
+        if status.st_size > LARGEST or is_part:
             return FileResponse(path, headers=headers)
         accepts = "gzip" in request.headers.get("accept-encoding", "").lower()
         tag = f'"{status.st_mtime_ns:x}-{status.st_size:x}{"-gz" if accepts else ""}"'
         kept = self._kept.get((path, accepts))
         if kept is None or kept.tag != tag:
-            kept = await asyncio.to_thread(_read, path, tag, compress=accepts)
+            kept = await asyncio.to_thread(_read, path, tag, accepts, self._change)
             self._kept[path, accepts] = kept
         headers["ETag"] = tag
         if request.headers.get("if-none-match") == tag:
@@ -77,15 +85,19 @@ class StaticFiles:
 
 def add_routes(router: APIRouter) -> None:
     """Add the routes of Chainlit's assets and of the public folder."""
-    assets = StaticFiles(Path(chainlit.server.build_dir) / "assets", _FOR_EVER)
+    folder = Path(chainlit.server.build_dir) / "assets"
     public = StaticFiles(Path(public_dir), _ASK_AGAIN)
-    routes: dict[str, Any] = {"/assets": assets.serve, "/public": public.serve}
+    routes: dict[str, Any] = {
+        f"/assets/{bundle.CHANGED}": StaticFiles(folder, _FOR_EVER, bundle.changed).serve,
+        "/assets": StaticFiles(folder, _FOR_EVER).serve,
+        "/public": public.serve,
+    }
     for path, serve in routes.items():
         router.add_api_route(f"{path}/{{filename:path}}", serve, methods=["GET"])
 
 
-def _read(path: Path, tag: str, *, compress: bool) -> _Kept:
-    body = path.read_bytes()
+def _read(path: Path, tag: str, compress: bool, change: Callable[[bytes], bytes] | None) -> _Kept:
+    body = path.read_bytes() if change is None else change(path.read_bytes())
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     if compress and len(body) >= SMALLEST and not media_type.startswith(_COMPRESSED):
         return _Kept(tag, gzip.compress(body, 6), media_type, is_compressed=True)

@@ -1,7 +1,7 @@
 """Chainlit's data layer on SQLite: conversations outlive a refresh, a crash and a restart."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from xnai.errors import HISTORY_DOWN, SHUTTING_DOWN, XnaiError
 from xnai.observability import metrics
 from xnai.ui.actor import actor, session_served
 from xnai.ui.history.protocol import History, ThreadQuery
-from xnai.ui.history.rows import now
+from xnai.ui.history.rows import Row, now
 from xnai.ui.history.sqlite.store import HistoryStore, explained
 
 log = structlog.get_logger(__name__)
@@ -208,6 +208,16 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
         """See ``BaseDataLayer``."""
         who = actor()
         return await self._run(lambda store: store.steps.favorites(who))
+
+    async def choices(self) -> Row:
+        """Return what the person has chosen in the settings panel; see ``PersonalChoices``."""
+        who = actor()
+        return await self._run(lambda store: store.choices.of(who))
+
+    async def keep_choices(self, chosen: Mapping[str, Any]) -> None:
+        """Keep it for the chats to come."""
+        who = actor()
+        await self._run(lambda store: store.choices.put(who, chosen))
 
     async def build_debug_url(self) -> str:
         """Return nothing: there is no outside service to debug with."""

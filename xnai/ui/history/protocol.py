@@ -139,6 +139,30 @@ class StepStore(Protocol):
         ...
 
 
+class ChoiceStore(Protocol):
+    """What persons have chosen in the settings panel; everybody has their own."""
+
+    def of(self, actor: Principal) -> Row:
+        """What the actor has chosen; nothing if nothing was."""
+        ...
+
+    def put(self, actor: Principal, chosen: Mapping[str, Any]) -> None:
+        """Keep what the actor, a known user, has chosen, in the place of what was."""
+        ...
+
+
+class PersonalChoices(Protocol):
+    """The choices of whoever acts, for the page."""
+
+    async def choices(self) -> Row:
+        """Return what the person has chosen in the settings panel."""
+        ...
+
+    async def keep_choices(self, chosen: Mapping[str, Any]) -> None:
+        """Keep it for the chats to come."""
+        ...
+
+
 class History(Protocol):
     """Users, threads, and what these are made of; to be used from one thread only."""
 
@@ -150,6 +174,11 @@ class History(Protocol):
     @property
     def steps(self) -> StepStore:
         """What threads are made of."""
+        ...
+
+    @property
+    def choices(self) -> ChoiceStore:
+        """What persons have chosen in the settings panel."""
         ...
 
     def whole_thread(self, actor: Principal, thread_id: str) -> Row | None:

@@ -13,6 +13,7 @@ from xnai.retrieval.index.sqlite import own_file
 from xnai.retrieval.index.sqlite.transactions import disk_full, is_full, reason_of
 from xnai.ui.history.rows import Row
 from xnai.ui.history.sqlite import schema
+from xnai.ui.history.sqlite.choices import ChoiceTable
 from xnai.ui.history.sqlite.steps import Steps
 from xnai.ui.history.sqlite.threads import Threads
 
@@ -39,6 +40,7 @@ class HistoryStore:
         marker.record(path.parent, marker.HISTORY)
         self.threads = Threads(self._db)
         self.steps = Steps(self._db, self.threads)
+        self.choices = ChoiceTable(self._db)
 
     def whole_thread(self, actor: Principal, thread_id: str) -> Row | None:
         """Return a thread with its steps and elements, in their order.

@@ -256,3 +256,7 @@ class ReembeddableIndex(Protocol):
     async def put_codes(self, of: ChunkTexts, codes: tuple[bytes, ...]) -> None:
         """Store the codes that a document lacked, one for each chunk."""
         ...
+
+    async def add_checksums(self) -> None:
+        """Add those of texts that a former version stored without."""
+        ...

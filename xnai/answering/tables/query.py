@@ -24,9 +24,7 @@ _TEXT = r"'[^'\n]*'"
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _OPERAND = rf"(?:{_TEXT}|{_NUMBER}|\((?:{_TEXT}(?:, {_TEXT})*|{_NUMBER}(?:, {_NUMBER})*)\))"
 _OPERATOR = r"(?:=|<>|>=|<=|>|<|IN|LIKE)"
-_CONDITION = re.compile(
-    rf"\b(?P<column>\w+) (?P<operator>{_OPERATOR}) (?P<operand>{_OPERAND})"
-)
+_CONDITION = re.compile(rf"\b(?P<column>\w+) (?P<operator>{_OPERATOR}) (?P<operand>{_OPERAND})")
 _ONE_TERM = r"(?:\w+\((?:DISTINCT )?)?[\w*]+\)?"
 _ONE_CONDITION = rf"\w+ {_OPERATOR} {_OPERAND}"
 # Every clause is spelt out: what stands in quotes may hold the words of another one.

@@ -4,7 +4,7 @@
 
 All vectors of multilingual-e5-small point more or less the same way: unrelated texts have a cosine
 of 0.8. What they have in common is the mean of the token vectors of the sentences in
-``embedder_centre.txt``, in 14 languages; the catalogue has it in thousandths as ``centre.json``,
+``embedder_centre.txt``, in 14 languages; the catalogue has it in thousandths in ``recipe.json``,
 and the model that is unpacked takes it off. The known vectors (the first numbers of three) are
 compared when it is unpacked elsewhere.
 """
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from xnai.retrieval.embedding.model_folder import load_session, load_tokenizer, read_folder
 from xnai.retrieval.embedding.packed.packed_file import PackedFile
-from xnai.retrieval.embedding.packed.unpacking import CENTRE, unpack
+from xnai.retrieval.embedding.packed.unpacking import RECIPE, unpack
 
 SENTENCES = Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines()
 KNOWN = (SENTENCES[1], SENTENCES[19], SENTENCES[24])
@@ -31,7 +31,8 @@ def token_means(source: Path, centre: list[int]) -> dict[str, NDArray[np.float32
     """The mean vector of each sentence's own tokens and, under its text, of all of them."""
     with tempfile.TemporaryDirectory() as scratch:
         packed = Path(shutil.copy(source, scratch))
-        (packed.parent / CENTRE).write_text(json.dumps(centre), encoding="utf-8")
+        recipe = {"centre": centre, "floors": [0, 0]}
+        (packed.parent / RECIPE).write_text(json.dumps(recipe), encoding="utf-8")
         unpack(packed, {})
         model = read_folder(packed.parent, "XNAI_EMBEDDER")
         tokenizer = load_tokenizer(model.tokenizer, model.max_tokens)

@@ -1,5 +1,6 @@
 """A small encoder packed into one file, and the same computed step by step."""
 
+import json
 import math
 import struct
 from dataclasses import dataclass, field
@@ -101,8 +102,8 @@ class PackedEncoder:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "packed.bin"
         path.write_bytes(self.content())
-        thousandths = [round(1000 * centre)] * HIDDEN
-        (folder / "centre.json").write_text(str(thousandths), encoding="utf-8")
+        recipe = {"centre": [round(1000 * centre)] * HIDDEN, "floors": [0.25, -0.5]}
+        (folder / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
         return path
 
     def vectors(self, ids):

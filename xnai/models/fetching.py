@@ -105,13 +105,13 @@ class Fetching:
                 for file in missing:
                     self._fetch(file, done)
                     done += file.size
-                is_made = self._unpack()
+                is_made = self._unpack(is_fresh=bool(missing))
             finally:
                 self._registry.close()
                 parts.remove_folder(self._folder)
         return FetchedModel(self._entry.path(self._folder), bool(missing) or is_made)
 
-    def _unpack(self) -> bool:
+    def _unpack(self, *, is_fresh: bool) -> bool:
         """Make the model of what came, if it is packed and that was not done; whether it was now.
 
         Raises:
@@ -119,7 +119,7 @@ class Fetching:
 
         """
         entry = self._entry
-        if not entry.unpacked or entry.is_there(self._folder):
+        if not entry.unpacked or (entry.is_there(self._folder) and not is_fresh):
             return False
         try:
             unpack(

@@ -24,7 +24,7 @@ from xnai.llm.protocol import LanguageModel
 from xnai.models.catalogue import SHIPPED, Catalogue, CatalogueEntry, read
 from xnai.models.download import DownloadError, download
 from xnai.models.fetching import Task
-from xnai.models.recommend import no_room, recommend, why_not
+from xnai.models.recommend import SPARE_MEMORY, no_room, recommend, why_not
 from xnai.models.self_test import self_test
 from xnai.settings import Settings
 
@@ -88,7 +88,7 @@ class ModelSetup:
         self.recommended = entry.name if entry else ""
         if not self._settings.fetch_model:
             return
-        embedders = await asyncio.to_thread(self._embedders)
+        embedders = await asyncio.to_thread(self._embedders, entry)
         reason = await asyncio.to_thread(self._why_not, entry)
         if entry is None or reason:
             status = SetupStatus("skipped", self.recommended, f"No model is fetched: {reason}")
@@ -133,14 +133,15 @@ class ModelSetup:
         """What makes the search better, fetched after the model."""
         return [one for one in self._catalogue.models if one.kind == "reranker" and one.recommended]
 
-    def _embedders(self) -> list[CatalogueEntry]:
+    def _embedders(self, beside: CatalogueEntry | None) -> list[CatalogueEntry]:
         """What documents are embedded with from then on; small, and so fetched before the model."""
         folder = self._settings.models_dir
+        memory = available_memory() - SPARE_MEMORY - (beside.memory if beside else 0)
         return [
             one
             for one in self._catalogue.models
             if one.kind == "embedder" and one.recommended and not self._settings.embedder
-            if not one.is_there(folder) and not no_room(one, folder)
+            if one.memory <= memory and not one.is_there(folder) and not no_room(one, folder)
         ]
 
     def _why_not(self, entry: CatalogueEntry | None) -> str:

@@ -62,8 +62,8 @@ version = "{VERSION}"
 member = "{MEMBER}"
 parts = {json.dumps([row])}
 [[models.files]]
-name = "centre.json"
-text = "{[0] * HIDDEN}"
+name = "recipe.json"
+text = '{json.dumps({"centre": [0] * HIDDEN, "floors": [0, 0]})}'
 """,
             encoding="utf-8",
         )

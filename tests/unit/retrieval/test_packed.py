@@ -50,8 +50,9 @@ def test_the_folder_says_what_a_loader_needs(folder):
     model = read_folder(folder, "XNAI_EMBEDDER")
     assert (model.dimensions, model.max_tokens, model.pooling) == (64, 40, "mean")
     assert (model.query, model.passage) == ("query: ", "passage: ")
+    assert model.floors == (0.25, -0.5)
     assert is_unpacked(folder)
-    assert {path.name for path in folder.iterdir()} == {*FILES, "packed.bin", "centre.json"}
+    assert {path.name for path in folder.iterdir()} == {*FILES, "packed.bin", "recipe.json"}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_vectors_that_are_not_the_known_ones_make_no_model(encoder, tmp_path):
     source = encoder.write(tmp_path / "model")
     with pytest.raises(ValueError, match="vectors are wrong by"):
         unpack(source, {"lamp": [0.9, 0.9, 0.9]})
-    assert {path.name for path in source.parent.iterdir()} == {"packed.bin", "centre.json"}
+    assert {path.name for path in source.parent.iterdir()} == {"packed.bin", "recipe.json"}
     assert not is_unpacked(source.parent)
 
 
@@ -121,6 +122,6 @@ def test_a_file_of_another_kind_is_refused(encoder, tmp_path, at, change, words)
 
 def test_a_centre_of_another_length_is_refused(encoder, tmp_path):
     source = encoder.write(tmp_path)
-    (tmp_path / "centre.json").write_text("[1, 2]")
+    (tmp_path / "recipe.json").write_text('{"centre": [1, 2], "floors": [0, 0]}')
     with pytest.raises(ValueError, match="has 2 numbers"):
         unpack(source, {})

@@ -10,7 +10,7 @@ import numpy as np
 
 from xnai.retrieval.embedding.model_folder import load_session, load_tokenizer, read_folder
 
-CENTRE = "centre.json"
+RECIPE = "recipe.json"
 MODEL = "model.onnx"
 FILES = ("tokenizer.json", "config.json", "config_sentence_transformers.json", MODEL)
 LARGEST_DIFFERENCE = 0.01  # measured: 0.002 between processors with and without VNNI
@@ -26,8 +26,9 @@ def unpack(source: Path, known: Mapping[str, Sequence[float]]) -> None:
     """Make a model folder of the folder that a packed encoder lies in; blocks for seconds.
 
     Args:
-        source: the packed encoder; beside it lies ``centre.json``, the mean of all token vectors,
-            which is taken off each: else all point more or less the same way.
+        source: the packed encoder. Beside it lies ``recipe.json`` with ``centre``, thousandths of
+            the mean of all token vectors, which is taken off each (else all point more or less the
+            same way), and ``floors``, see ``SearchQuery``.
         known: texts with the first numbers of the vectors that they should have.
 
     Raises:
@@ -42,11 +43,15 @@ def unpack(source: Path, known: Mapping[str, Sequence[float]]) -> None:
 
     packed = PackedFile(source)
     shape = packed.shape
-    config = {"hidden_size": shape.hidden, "max_position_embeddings": shape.positions}
-    thousandths = json.loads((source.parent / CENTRE).read_bytes())
-    centre = (np.array(thousandths) / 1000).astype(np.float32)
+    recipe = json.loads((source.parent / RECIPE).read_bytes())
+    centre = (np.array(recipe["centre"]) / 1000).astype(np.float32)
     if centre.shape != (shape.hidden,):
-        raise ValueError(f"{CENTRE} has {len(centre)} numbers")
+        raise ValueError(f"the centre has {len(centre)} numbers")
+    config = {
+        "hidden_size": shape.hidden,
+        "max_position_embeddings": shape.positions,
+        "xnai_floors": recipe["floors"],
+    }
     with tempfile.TemporaryDirectory(dir=source.parent, prefix="making-") as made:
         contents = (
             tokenizer_json(packed.vocabulary).encode(),

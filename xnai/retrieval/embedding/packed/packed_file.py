@@ -37,7 +37,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class PackedVocabulary:
     """The pieces of a tokenizer by id, with their log probabilities.
 
     ``special`` are the ids of beginning, end, padding and unknown; ``replaced`` says what single
@@ -114,7 +114,7 @@ class PackedFile:
             raise ValueError("its shape is none that is known")
         return Shape(hidden, layers, heads, inner, vocabulary, positions, epsilon)
 
-    def _vocabulary(self) -> Vocabulary:
+    def _vocabulary(self) -> PackedVocabulary:
         count, first, last, padding, unknown, length = self._take("5iQ")
         if not 0 < count < _LARGEST:
             raise ValueError("it has no pieces or too many")
@@ -122,7 +122,7 @@ class PackedFile:
         scores = self._array("<f4", count)
         text = self._bytes(length)
         pieces = tuple(text[a:b].decode() for a, b in pairwise(ends))
-        return Vocabulary(pieces, scores, (first, last, padding, unknown), self._replaced())
+        return PackedVocabulary(pieces, scores, (first, last, padding, unknown), self._replaced())
 
     def _replaced(self) -> dict[str, str]:
         count, length = self._take("iI")

@@ -4,12 +4,12 @@ import json
 import unicodedata
 from typing import Any
 
-from xnai.retrieval.embedding.packed.packed_file import Vocabulary
+from xnai.retrieval.embedding.packed.packed_file import PackedVocabulary
 
 _MARK = "\u2581"  # what SentencePiece puts before a word in place of the space
 
 
-def tokenizer_json(vocabulary: Vocabulary) -> str:
+def tokenizer_json(vocabulary: PackedVocabulary) -> str:
     """Return the content of ``tokenizer.json``.
 
     The characters that are replaced are those of SentencePiece's ``nmt_nfkc``: NFKC does for most
@@ -49,7 +49,7 @@ def tokenizer_json(vocabulary: Vocabulary) -> str:
     return json.dumps(content, ensure_ascii=False)
 
 
-def _is_mask(vocabulary: Vocabulary) -> bool:
+def _is_mask(vocabulary: PackedVocabulary) -> bool:
     return vocabulary.pieces[-1] == "<mask>"
 
 
@@ -58,7 +58,7 @@ def _added(number: int, content: str) -> dict[str, Any]:
     return {"id": number, "content": content, **flags, "special": True}
 
 
-def _replacing(vocabulary: Vocabulary, by: str) -> dict[str, Any]:
+def _replacing(vocabulary: PackedVocabulary, by: str) -> dict[str, Any]:
     """What replaces the characters for which NFKC has something else than ``by``."""
     found = [
         f"\\x{{{ord(character):X}}}"

@@ -82,7 +82,8 @@ def registry(tmp_path, monkeypatch):
 
 def settings_of(folder, **given):
     places = {"data_dir": folder / "data", "models_dir": folder / "models"}
-    return Settings(_env_file=None, **places, **{"hub": "off", "fetch_model": True, **given})
+    usual = {"hub": "off", "fetch_model": True, "embedder": ""}
+    return Settings(_env_file=None, **places, **{**usual, **given})
 
 
 @asynccontextmanager

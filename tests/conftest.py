@@ -13,6 +13,8 @@ from rig.whole_server import Server
 
 # Measuring in the background would take the cores from the tests; those of it switch it on.
 os.environ["XNAI_CALIBRATION"] = "false"
+# What `make run` may have fetched into this tree is another model than the tests know.
+os.environ["XNAI_EMBEDDER"] = "bundled"
 
 PROCESSES_SECONDS = 300  # the limit of a test that waits for other processes, beside others
 

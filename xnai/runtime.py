@@ -33,7 +33,7 @@ from xnai.data_folder.restoring import finish
 from xnai.data_folder.rights import keep_private
 from xnai.documents.library import Library
 from xnai.documents.protocol import DocumentLibrary
-from xnai.documents.reembed import complete, reembed, settle
+from xnai.documents.reembed import Renewal
 from xnai.errors import INTERNAL, XnaiError
 from xnai.llm.build.engine_build import EngineBuild
 from xnai.llm.engine.local_engine import LocalEngine
@@ -108,11 +108,12 @@ class Runtime:
         )
         self.library: DocumentLibrary = library
         self._library = library
-        self._reading_paused = library.reading_paused
         self._checking: asyncio.Task[None] | None = None
-        self._reembedding: asyncio.Task[None] | None = None
+        self._renewal = Renewal(
+            self._index, self._embedder, library.reading_paused, self.search_state
+        )
         self.model, engine = self._make_model()
-        self.models = ModelSetup(settings, engine)
+        self.models = ModelSetup(settings, engine, on_embedder=self._renewal.model_has_come)
         self._prereader = Prereader(library, self.model)
         library.on_processed(self._prereader.processed)
         self.pipeline = Pipeline(self.library, self.model, self._prereader.asked)
@@ -185,7 +186,7 @@ class Runtime:
         try:
             await asyncio.to_thread(keep_private, self.settings.data_dir)
             await self._embedder.start()
-            is_changing = await settle(self._index, self._embedder)
+            is_changing = await self._renewal.settle()
             await carry_over(self._index, self.people, self._conversations)
             await self.library.start()
         except XnaiError as exc:
@@ -196,8 +197,7 @@ class Runtime:
             self.search_state.become("down", INTERNAL.message, INTERNAL.code)
         else:
             self.search_state.become("ready")
-            self._reembedding = asyncio.create_task(self._renew(is_changing), name="reembed")
-            self._reembedding.add_done_callback(self._reembedded)
+            self._renewal.begin(is_changing=is_changing)
             self._checking = asyncio.create_task(self._check_index(), name="check-index")
         self._look_at_search()
         # The engine's build wants all cores: searching comes first.
@@ -235,25 +235,6 @@ class Runtime:
                 stopped.set()
             await asyncio.sleep(_CHECK_EVERY)
 
-    async def _renew(self, is_changing: bool) -> None:
-        """Give documents the vectors of another model, and codes where they have none yet."""
-        if is_changing:
-            await reembed(self._index, self._embedder, self._reading_paused, self._tell_reembedding)
-        await complete(self._index, self._embedder)
-        await self._index.add_checksums()
-
-    def _tell_reembedding(self, done: int, total: int) -> None:
-        self.search_state.detail = f"Embedding the documents anew: {done} of {total}"
-
-    def _reembedded(self, task: asyncio.Task[None]) -> None:
-        self.search_state.detail = ""
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("documents could not be embedded anew", exc_info=error)
-            told = error if isinstance(error, XnaiError) else INTERNAL
-            self.search_state.detail = (
-                f"The documents could not be embedded anew: {told.message} ({told.code})"
-            )
-
     async def drain(self) -> None:
         """Refuse new questions; let the answers that run finish for a while, then end them."""
         self.accepting = False
@@ -270,8 +251,9 @@ class Runtime:
 
     async def _end_tasks(self) -> None:
         # The first starts the others.
-        for task in (self._opening, self._reembedding, self._checking):
-            await cancel_and_wait(task)
+        await cancel_and_wait(self._opening)
+        await self._renewal.close()
+        await cancel_and_wait(self._checking)
 
 
 def _endpoints(settings: Settings, breakers: Breakers) -> Router:

@@ -10,6 +10,7 @@ from xnai.doctor.model import sha256
 from xnai.errors import XnaiError
 from xnai.retrieval.embedding import weights
 from xnai.retrieval.embedding.model_folder import read_folder
+from xnai.retrieval.embedding.switching import configured_folder
 
 AREA = "embedding"
 
@@ -28,7 +29,7 @@ def check_embedding(subject: CheckSubject) -> Iterator[Finding]:
             else:
                 yield problem(AREA, f"{path} is not the file that was shipped", "make setup")
     for setting, folder in (
-        ("XNAI_EMBEDDER", settings.embedder),
+        ("XNAI_EMBEDDER", configured_folder(settings)),
         ("XNAI_RERANKER", settings.reranker),
     ):
         if not folder:

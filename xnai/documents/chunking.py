@@ -9,10 +9,12 @@ from pathlib import Path
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
 from tokenizers import Tokenizer
 
+from xnai.retrieval.embedding.model_folder import MAX_TOKENS, load_tokenizer
 from xnai.types import Chunk, Page
 
 CHUNK_TOKENS = 200  # of the embedding model; it takes 256
 CHUNK_CHARACTERS = 2_000  # a tokenizer may call a "word" of any length one unknown token
+COPIED_PIECES = 100_000  # a splitter keeps a copy of its tokenizer: 250 MB for 250,000 pieces
 
 # A page is cut in steps, so that embedding can begin and a cancelled ingest stops.
 _STEP = 20_000
@@ -42,20 +44,25 @@ class Chunker:
 
     def __init__(self, tokenizer: Tokenizer, pool: Executor | None = None) -> None:
         self._pool = pool
-        self._plain: Splitter = TextSplitter.from_huggingface_tokenizer(tokenizer, CHUNK_TOKENS)
-        self._markdown: Splitter = MarkdownSplitter.from_huggingface_tokenizer(
-            tokenizer, CHUNK_TOKENS
-        )
+        self._plain: Splitter
+        self._markdown: Splitter
+        if tokenizer.get_vocab_size() <= COPIED_PIECES:
+            self._plain = TextSplitter.from_huggingface_tokenizer(tokenizer, CHUNK_TOKENS)
+            self._markdown = MarkdownSplitter.from_huggingface_tokenizer(tokenizer, CHUNK_TOKENS)
+        else:
+
+            def count(text: str) -> int:
+                return len(tokenizer.encode(text, add_special_tokens=False))
+
+            self._plain = TextSplitter.from_callback(count, CHUNK_TOKENS)
+            self._markdown = MarkdownSplitter.from_callback(count, CHUNK_TOKENS)
         self._by_characters = TextSplitter(CHUNK_CHARACTERS)
 
     @classmethod
     def from_file(cls, path: Path, pool: Executor | None = None) -> "Chunker":
-        """Load the embedding model's ``tokenizer.json``; blocks."""
-        tokenizer = Tokenizer.from_file(str(path))
+        """Load the embedding model's ``tokenizer.json``, or share the embedder's; blocks."""
         # As shipped it cuts every text at 128 tokens and would count no further.
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return cls(tokenizer, pool)
+        return cls(load_tokenizer(path, MAX_TOKENS), pool)
 
     def _split(self, part: str, markdown: bool) -> Iterator[tuple[int, str]]:
         splitter = self._markdown if markdown else self._plain

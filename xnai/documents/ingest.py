@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
@@ -48,7 +49,7 @@ class Processor:
         self._files = files
         self._shared = SharedEmbedder(embedder, BATCH)
         self._parser = parser or Part("parser")
-        self._chunker: Chunker | None = None
+        self._chunkers: dict[Path, Chunker] = {}
         self._cutting = ThreadPoolExecutor(usable_cores(), "chunk", initializer=yield_to_others)
 
     async def close(self) -> None:
@@ -83,11 +84,16 @@ class Processor:
         await self._index.put_document(failed(document, failure))
         raise failure
 
+    async def _chunker(self) -> Chunker:
+        """The one that counts as the embedder in service does, which may be exchanged."""
+        path = self._embedder.tokenizer_path
+        if path not in self._chunkers:
+            made = await asyncio.to_thread(Chunker.from_file, path, self._cutting)
+            self._chunkers = {path: made}
+        return self._chunkers[path]
+
     async def _read(self, document: Document, tell: Callable[[IngestProgress], None]) -> Document:
-        if self._chunker is None:
-            self._chunker = await asyncio.to_thread(
-                Chunker.from_file, self._embedder.tokenizer_path, self._cutting
-            )
+        chunker = await self._chunker()
         settings = self._settings
         reading = ParserRun(
             self._files.path(document.id),
@@ -100,7 +106,7 @@ class Processor:
         began = time.monotonic()
         embedder = self._shared.of(document)
         progress = StageProgress(tell)
-        read = await digest(reading, self._chunker, embedder, progress, markdown=markdown)
+        read = await digest(reading, chunker, embedder, progress, markdown=markdown)
         self._parser.become("ready")
         if not read.chunks:
             raise XnaiError(FILE_NO_TEXT, name=document.file_name)

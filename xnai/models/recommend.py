@@ -75,7 +75,7 @@ def why_not(settings: Settings) -> str:
 def no_room(entry: CatalogueEntry, folder: Path) -> str:
     """Why the disk has no room for a model; empty if it has."""
     here = sum(size_of(part_of(folder, file.sha256)) for file in entry.files if file.sha256)
-    needed = entry.size - here + 2 * entry.largest_part + SPARE_BYTES
+    needed = entry.size - here + 2 * entry.largest_part + entry.unpacked + SPARE_BYTES
     free = free_bytes(folder)
     if needed <= free:
         return ""

@@ -10,47 +10,29 @@ any moment; the model that is in use answers meanwhile, and what it has begun it
 """
 
 import asyncio
-import contextlib
-import json
-import os
-import sys
-from asyncio.subprocess import DEVNULL
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import structlog
 
-from xnai.errors import INTERNAL, MODEL_UNAVAILABLE, XnaiError
+from xnai.errors import INTERNAL, XnaiError
 from xnai.llm.gguf.catalogue import BUNDLED_NAME, ModelFile, ModelFiles
 from xnai.llm.hardware import available_memory, cpu_flags, usable_cores
 from xnai.llm.protocol import LanguageModel
 from xnai.models.catalogue import SHIPPED, Catalogue, CatalogueEntry, read
+from xnai.models.download import DownloadError, download
 from xnai.models.fetching import Task
-from xnai.models.recommend import no_room, recommend, why_not
+from xnai.models.recommend import SPARE_MEMORY, no_room, recommend, why_not
 from xnai.models.self_test import self_test
-from xnai.processes import child
 from xnai.settings import Settings
 
 State = Literal["idle", "skipped", "fetching", "waiting", "testing", "ready", "stopped", "failed"]
 
 LOOK_SECONDS = 1.0  # between two looks whether the engine is there
-PATIENCE = 6.0  # seconds in which a download may tidy up before it is killed
-_LINE = 2**16
-# What pip and the hub's library are told; nothing else of the server's environment.
-_FAMILIES = ("PIP_", "HF_", "XDG_", "SSL_", "REQUESTS_", "CURL_")
-_NAMES = ("HOME", "NETRC", "HF_TOKEN", "USER", "LOGNAME")
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 _log = structlog.get_logger(__name__)
-
-
-class _DownloadError(Exception):
-    """What the process of a download says of its failure, with a code of the catalogue."""
-
-    def __init__(self, code: str, words: str) -> None:
-        self.code = code
-        super().__init__(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +61,21 @@ class ModelSetup:
         settings: models_dir, data_dir, hub, fetch_model, and what speaks against it.
         engine: the local engine; None where there is none.
         catalogue: file of the models that can be fetched.
+        on_embedder: called when an embedding model has come.
 
     """
 
     def __init__(
-        self, settings: Settings, engine: LanguageModel | None, catalogue: Path = SHIPPED
+        self,
+        settings: Settings,
+        engine: LanguageModel | None,
+        catalogue: Path = SHIPPED,
+        on_embedder: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._path = catalogue
+        self._on_embedder = on_embedder
         self._catalogue = Catalogue(models=())
         self._task: asyncio.Task[None] | None = None
         self.recommended = ""
@@ -100,12 +88,14 @@ class ModelSetup:
         self.recommended = entry.name if entry else ""
         if not self._settings.fetch_model:
             return
+        embedders = await asyncio.to_thread(self._embedders, entry)
         reason = await asyncio.to_thread(self._why_not, entry)
         if entry is None or reason:
-            self.status = SetupStatus("skipped", self.recommended, f"No model is fetched: {reason}")
+            status = SetupStatus("skipped", self.recommended, f"No model is fetched: {reason}")
             _log.info("model_not_fetched", reason=reason)
+            self._begin(*embedders, status=status)
             return
-        self._begin(entry, *self._also())
+        self._begin(*embedders, entry, *self._also())
 
     def begin(self, name: str) -> None:
         """Fetch a model of the catalogue because a person asks; one under way goes on.
@@ -132,8 +122,8 @@ class ModelSetup:
         """The state for ``/health/ready`` and the page, from memory alone."""
         return {"recommended": self.recommended or None, **asdict(self.status)}
 
-    def _begin(self, *entries: CatalogueEntry) -> None:
-        self.status = SetupStatus()
+    def _begin(self, *entries: CatalogueEntry, status: SetupStatus | None = None) -> None:
+        self.status = status or SetupStatus()
         self._task = asyncio.create_task(self._run(entries), name="model-setup")
 
     def _recommend(self) -> CatalogueEntry | None:
@@ -142,6 +132,17 @@ class ModelSetup:
     def _also(self) -> list[CatalogueEntry]:
         """What makes the search better, fetched after the model."""
         return [one for one in self._catalogue.models if one.kind == "reranker" and one.recommended]
+
+    def _embedders(self, beside: CatalogueEntry | None) -> list[CatalogueEntry]:
+        """What documents are embedded with from then on; small, and so fetched before the model."""
+        folder = self._settings.models_dir
+        memory = available_memory() - SPARE_MEMORY - (beside.memory if beside else 0)
+        return [
+            one
+            for one in self._catalogue.models
+            if one.kind == "embedder" and one.recommended and not self._settings.embedder
+            if one.memory <= memory and not one.is_there(folder) and not no_room(one, folder)
+        ]
 
     def _why_not(self, entry: CatalogueEntry | None) -> str:
         reason = why_not(self._settings)
@@ -158,12 +159,13 @@ class ModelSetup:
                         await self._provide(entry)
                     await self._take_over(entry)
                 elif not entry.is_there(self._settings.models_dir):
-                    await self._provide_beside(entry)
+                    is_alone = len(entries) == 1 and self.status.state == "idle"
+                    await self._provide_beside(entry, is_alone=is_alone)
         except asyncio.CancelledError:
             if self.status.state != "ready":
                 self._become("stopped", "Stopped; what has arrived is kept.")
             raise
-        except _DownloadError as exc:
+        except DownloadError as exc:
             self._fail(exc.code, str(exc))
         except XnaiError as exc:
             self._fail(exc.code, str(exc))
@@ -177,6 +179,9 @@ class ModelSetup:
 
     def _become(self, state: State, detail: str, error_code: str = "") -> None:
         self.status = replace(self.status, state=state, detail=detail, error_code=error_code)
+
+    def _tell(self, said: dict[str, Any]) -> None:
+        self.status = replace(self.status, **said)
 
     async def _provide(self, entry: CatalogueEntry) -> None:
         """Have all files of a model in the models folder, compared with their hashes.
@@ -193,36 +198,28 @@ class ModelSetup:
             str(self._settings.models_dir),
             hub=self._settings.hub == "on",
         )
-        command = (sys.executable, "-P", "-m", "xnai.models", task.to_json())
-        program = child.Program(command, _environment())
-        said: dict[str, Any] = {}
-        async with child.child(program, stderr=DEVNULL, patience=PATIENCE) as running:
-            assert running.stdout is not None
-            while line := await running.stdout.readline():
-                said = _read_line(line)
-                if "done" in said:
-                    self.status = replace(self.status, **said)
-        if "error" in said:
-            error = said["error"]
-            raise _DownloadError(error["code"], f"{error['message']} {error['hint']}")
-        if "path" not in said:
-            reasons = f"the download ended with status {running.returncode}"
-            raise XnaiError(MODEL_UNAVAILABLE, name=entry.name, reasons=reasons)
-        _log.info("model_fetched", model=entry.name, fresh=said["fresh"])
+        fresh = await download(task, self._tell)
+        _log.info("model_fetched", model=entry.name, fresh=fresh)
 
-    async def _provide_beside(self, entry: CatalogueEntry) -> None:
-        """Have a model that nobody waits for; the state of the one before is told again then."""
+    async def _provide_beside(self, entry: CatalogueEntry, *, is_alone: bool) -> None:
+        """Have a model that is no language model; the state before is told again then.
+
+        Nobody waits for it unless it ``is_alone``.
+        """
         former = self.status
         try:
             await self._provide(entry)
-        except _DownloadError as exc:
+        except (DownloadError, XnaiError) as exc:
             _log.warning("model_not_fetched", model=entry.name, code=exc.code, reason=str(exc))
-            if former.state == "idle":
+            if is_alone:
                 raise
+        else:
+            if entry.kind == "embedder":
+                self._on_embedder()
         finally:
-            if former.state != "idle":
+            if not is_alone:
                 self.status = former
-        if former.state == "idle":
+        if is_alone:
             self._become("ready", f"{entry.title} is there.")
 
     async def _take_over(self, entry: CatalogueEntry) -> None:
@@ -268,21 +265,3 @@ class ModelSetup:
             await asyncio.sleep(LOOK_SECONDS)
         engine = self._engine.status.engine
         return engine is None or engine.self_test != "failed"
-
-
-def _environment() -> dict[str, str]:
-    """What the download is told: how pip and the hub are reached, and no setting of ours."""
-    extra = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _NAMES or name.lower() in _PROXIES
-    }
-    return child.environment(_FAMILIES, extra)
-
-
-def _read_line(line: bytes) -> dict[str, Any]:
-    with contextlib.suppress(ValueError):
-        said = json.loads(line)
-        if isinstance(said, dict):
-            return said
-    return {}

@@ -13,6 +13,7 @@ import numpy as np
 
 from xnai.retrieval.binary_codes import decode
 from xnai.retrieval.protocol import QuestionEmbedder, SearchQuery, TokenVectors, Vectors
+from xnai.text.scripts import script_of
 from xnai.text.sentences import in_context
 from xnai.types import Passage, Sentence
 
@@ -63,13 +64,15 @@ def _ranked(
 def _scored(asked: SearchQuery, tokens: TokenVectors, passage: Passage) -> Passage:
     if not len(asked.tokens.vectors) or not len(tokens.vectors):
         return replace(passage, score=0.0)
+    same, other = asked.floors
+    floor = same if same == other or script_of(passage.text) == asked.script else other
     similarity = asked.tokens.vectors @ tokens.vectors.T
     found = [
-        Sentence(*span, _max_sim(similarity[:, columns], asked.weights))
+        Sentence(*span, _max_sim(similarity[:, columns], asked.weights, floor))
         for columns, span in _columns(tokens, passage)
     ]
     ranked = tuple(sorted(found, key=lambda sentence: -sentence.score)[:RANKED_SENTENCES])
-    whole = _max_sim(similarity, asked.weights)
+    whole = _max_sim(similarity, asked.weights, floor)
     return replace(
         passage,
         score=SENTENCE_SHARE * ranked[0].score + (1 - SENTENCE_SHARE) * whole,
@@ -78,12 +81,12 @@ def _scored(asked: SearchQuery, tokens: TokenVectors, passage: Passage) -> Passa
     )
 
 
-def _max_sim(similarity: Vectors, weights: Vectors | None) -> float:
+def _max_sim(similarity: Vectors, weights: Vectors | None, floor: float) -> float:
     """Weighted mean over the question's tokens of the best cosine, 0 to 1; 0 without tokens."""
     if not similarity.shape[1]:
         return 0.0
     mean = float(np.average(similarity.max(axis=1), weights=weights))
-    return min(1.0, max(0.0, mean))
+    return min(1.0, max(0.0, (mean - floor) / (1 - floor)))
 
 
 def _columns(tokens: TokenVectors, passage: Passage) -> list[tuple[slice, tuple[int, int]]]:

@@ -30,12 +30,16 @@ class SearchQuery:
     """A question as it is searched for.
 
     ``vector`` has shape (dimensions,); ``weights`` say how much each token tells (they sum to 1;
-    None: each as much as any other).
+    None: each as much as any other). ``floors`` are cosines that scores begin at, for passages in
+    the ``script`` of the question and for those in others: to a model texts of one language have
+    something in common, whatever they are about.
     """
 
     vector: Vectors
     tokens: TokenVectors
     weights: NDArray[np.float32] | None = None
+    script: str = ""
+    floors: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,4 +257,8 @@ class ReembeddableIndex(Protocol):
 
     async def put_codes(self, of: ChunkTexts, codes: tuple[bytes, ...]) -> None:
         """Store the codes that a document lacked, one for each chunk."""
+        ...
+
+    async def add_checksums(self) -> None:
+        """Add those of texts that a former version stored without."""
         ...

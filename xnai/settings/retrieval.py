@@ -4,6 +4,8 @@ from pydantic import BaseModel, Field, field_validator
 
 from xnai.settings.words import place
 
+BUNDLED_EMBEDDER = "bundled"
+
 
 class RetrievalSettings(BaseModel):
     """How passages are found."""
@@ -11,9 +13,10 @@ class RetrievalSettings(BaseModel):
     passages: int = Field(4, ge=1, le=20, description="Default number of passages per question.")
     embedder: str = Field(
         "",
-        description="Folder of another embedding model (model.onnx, tokenizer.json, config.json). "
-        "Documents are embedded anew in the background, and searched as before until then. Unset: "
-        "the bundled all-MiniLM-L6-v2.",
+        description="Folder of an embedding model (model.onnx, tokenizer.json, config.json), or "
+        "`bundled` for all-MiniLM-L6-v2. Documents are embedded anew in the background, and "
+        "searched as before until then. Unset: multilingual-e5-small if it was fetched (`make run` "
+        "and `xnai models get multilingual-e5-small-q4` do), else the bundled one.",
     )
     reranker: str = Field(
         "",

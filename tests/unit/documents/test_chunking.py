@@ -57,6 +57,17 @@ async def test_no_chunk_is_longer_than_the_model_takes(chunker):
     assert max(len(c.text) for c in chunks) <= CHUNK_CHARACTERS
 
 
+@pytest.mark.parametrize("markdown", [False, True])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+async def test_a_large_tokenizer_is_not_copied_and_cuts_the_same(
+    chunker, tmp_path, monkeypatch, text, markdown
+):
+    monkeypatch.setattr("xnai.documents.chunking.COPIED_PIECES", 0)
+    shared = Chunker.from_file(tmp_path / "tokenizer.json")
+    chunks = await all_chunks(shared, text, markdown=markdown)
+    assert chunks == await all_chunks(chunker, text, markdown=markdown)
+
+
 async def test_a_long_text_gives_full_chunks_past_the_tokenizers_own_cut(chunker):
     chunks = await all_chunks(chunker, "word " * 1000)
     assert len(chunks[0].text.split()) == CHUNK_TOKENS

@@ -69,6 +69,20 @@ async def test_a_passage_that_says_all_of_the_question_scores_one():
     assert found.score == pytest.approx(1.0)
 
 
+async def test_scores_begin_at_the_floor_and_end_at_one():
+    embedder = WordEmbedder()
+    asked = await embedder.embed_question("the lamp")
+    asked = replace(asked, script="LATIN", floors=(0.25, -0.5))
+    texts = ("The lamp.", "A lamp.", "Bread.", "Лампа lamp.")
+    passages = [passage(text, chunk) for chunk, text in enumerate(texts)]
+
+    found = await rerank(embedder, asked, passages, {})
+
+    scores = {p.chunk_id: p.score for p in found}
+    # Of the last one, in another script, half a match counts for more.
+    assert [scores[chunk] for chunk in range(4)] == pytest.approx([1.0, 1 / 3, 0.0, 2 / 3])
+
+
 async def test_equal_passages_keep_their_order():
     found = await ranked("lamp", "A lamp.", "A lamp.", "A lamp.")
 

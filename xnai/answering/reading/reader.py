@@ -144,6 +144,8 @@ async def _plan(
     if calculation is None and over == "all" and run.whole is None and roomy:
         sheet = with_named(sheet, question)
     bounds = bounds_of(asking.text, sheet, summary=run.whole is not None)
+    if sheet is not gathered.sheet and over == "compared":
+        bounds = replace(bounds, doubts=False)  # each line was chosen for the question
     return plan(over, question, sheet, told, bounds)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_MOST_COMMON = ("the", "\u2581the", "\u2581,")  # of WordPiece and of SentencePiece vocabularies
+# Of SentencePiece vocabularies, which may have "the" within words too, and of WordPiece ones.
+_MOST_COMMON = ("\u2581the", "the")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from ``1_Pooling/config.json`` and prefixes from ``config_sentence_transformers.
 are any. Nothing is downloaded.
 """
 
+import functools
 import hashlib
 import json
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ _BLOCK = 2**20
 class ModelFolder:
     """What is known of a model before it is loaded.
 
-    ``pooling`` is ``mean`` or ``cls``; ``query`` and ``passage`` are put before what is embedded.
+    ``pooling`` is ``mean`` or ``cls``; ``query`` and ``passage`` are put before what is embedded;
+    ``floors`` are those of ``SearchQuery``, in ``config.json`` as ``xnai_floors``.
     """
 
     path: Path
@@ -32,6 +34,7 @@ class ModelFolder:
     pooling: str
     query: str
     passage: str
+    floors: tuple[float, float] = (0.0, 0.0)
 
     def name(self) -> str:
         """The folder's name with a part of the weights' sha256; blocks."""
@@ -59,6 +62,12 @@ def read_folder(path: Path, setting: str) -> ModelFolder:
     dimensions, positions = config.get("hidden_size"), config.get("max_position_embeddings", 512)
     if not isinstance(dimensions, int) or not isinstance(positions, int):
         raise _invalid(path, setting, "its config.json names no hidden_size")
+    match config.get("xnai_floors", [0, 0]):
+        case [int() | float() as same, int() | float() as other] if max(abs(same), abs(other)) < 1:
+            pass
+        case _:
+            problem = "the xnai_floors of its config.json are no two numbers between -1 and 1"
+            raise _invalid(path, setting, problem)
     pooling = _optional(path / "1_Pooling" / "config.json")
     prompts = _optional(path / "config_sentence_transformers.json").get("prompts") or {}
     return ModelFolder(
@@ -70,11 +79,21 @@ def read_folder(path: Path, setting: str) -> ModelFolder:
         pooling="cls" if pooling.get("pooling_mode_cls_token") else "mean",
         query=str(prompts.get("query", "")),
         passage=str(prompts.get("passage", prompts.get("document", ""))),
+        floors=(float(same), float(other)),
     )
 
 
 def load_tokenizer(path: Path, max_tokens: int) -> Any:
-    """Load a tokenizer that cuts at ``max_tokens`` and pads nothing."""
+    """Load a tokenizer that cuts at ``max_tokens`` and pads nothing.
+
+    The same one for all who ask for it, who must leave it as it is: it takes up to 300 MB.
+    """
+    changed = path.stat()
+    return _load_tokenizer(path, max_tokens, (changed.st_size, changed.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=2)
+def _load_tokenizer(path: Path, max_tokens: int, _stamp: tuple[int, int]) -> Any:
     from tokenizers import Tokenizer  # noqa: PLC0415 - heavy: not before it is needed
 
     tokenizer = Tokenizer.from_file(str(path))

@@ -20,6 +20,7 @@ from xnai.retrieval.embedding.model_folder import ModelFolder, load_session, loa
 from xnai.retrieval.embedding.plain_tokens import plain_places, plain_tokens
 from xnai.retrieval.protocol import Embedded, SearchQuery, TokenVectors, Vectors
 from xnai.settings import Settings
+from xnai.text.scripts import script_of
 
 BUNDLED = "all-MiniLM-L6-v2"
 DIMENSIONS = 384
@@ -239,9 +240,9 @@ class OnnxEmbedder:
         offsets, known = encoding.offsets, encoding.ids
         spans, ids = [offsets[at] for at in plain], [known[at] for at in plain]
         weighed = self._ranks.weights(prefix + text, spans, ids)
-        return SearchQuery(
-            self._pooled(vectors), plain_tokens(encoding, vectors, len(prefix)), weighed
-        )
+        tokens = plain_tokens(encoding, vectors, len(prefix))
+        floors = self._model.floors if self._model else (0.0, 0.0)
+        return SearchQuery(self._pooled(vectors), tokens, weighed, script_of(text), floors)
 
     @property
     def _passage(self) -> str:

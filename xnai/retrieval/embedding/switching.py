@@ -1,5 +1,6 @@
 """The embedding model in service, and the one that is to follow it."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,8 +9,12 @@ import structlog
 from xnai.errors import XnaiError
 from xnai.retrieval.embedding.model_folder import read_folder
 from xnai.retrieval.embedding.onnx import OnnxEmbedder
+from xnai.retrieval.embedding.packed.unpacking import is_unpacked
 from xnai.retrieval.protocol import Embedded, EmbeddedBy, SearchQuery, TokenVectors
 from xnai.settings import Settings
+from xnai.settings.retrieval import BUNDLED_EMBEDDER
+
+MULTILINGUAL = "multilingual-e5-small-q4"  # as the catalogue of models calls it
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +31,8 @@ class Embedders:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._current = _embedder(settings, settings.embedder)
+        self._folder = configured_folder(settings)
+        self._current = _embedder(settings, self._folder)
         self.following: OnnxEmbedder | None = None
 
     @property
@@ -54,7 +60,22 @@ class Embedders:
     async def wanted(self) -> EmbeddedBy:
         """The configured model, as an index records it."""
         embedder = self.following or self._current
-        return EmbeddedBy(await embedder.name(), self._settings.embedder, embedder.dimensions)
+        return EmbeddedBy(await embedder.name(), self._folder, embedder.dimensions)
+
+    async def follow(self) -> bool:
+        """Let a model follow that has come since; whether there is one.
+
+        Raises:
+            XnaiError: MODEL_FOLDER_INVALID.
+
+        """
+        folder = await asyncio.to_thread(configured_folder, self._settings)
+        if folder == self._folder or self.following is not None:
+            return False
+        following = await asyncio.to_thread(_embedder, self._settings, folder)
+        await following.start()
+        self._folder, self.following = folder, following
+        return True
 
     async def serve_until_switched(self, recorded: EmbeddedBy) -> bool:
         """Let the model of the documents' vectors serve; False if it is gone."""
@@ -93,6 +114,17 @@ class Embedders:
         await self._current.close()
         if self.following is not None:
             await self.following.close()
+
+
+def configured_folder(settings: Settings) -> str:
+    """Return the folder of the model to embed with; empty: the bundled one.
+
+    Where none is named, it is the multilingual one as soon as that was fetched.
+    """
+    if settings.embedder:
+        return "" if settings.embedder == BUNDLED_EMBEDDER else settings.embedder
+    fetched = settings.models_dir / MULTILINGUAL
+    return str(fetched) if is_unpacked(fetched) else ""
 
 
 def _embedder(settings: Settings, folder: str) -> OnnxEmbedder:

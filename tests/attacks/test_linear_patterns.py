@@ -43,6 +43,9 @@ MADE = {
     "xnai.ui.history.former_citations: re.compile('|'.join((re.escape(name) for name in made)))": [
         "\\[\u20601\\]|\\[\u206012\\]"
     ],
+    "xnai.evaluation.verdicts: re.search(left + re.escape(wanted) + right)": [
+        r"(?<!\d)(?<!\d[.,:/-])48,000(?!\d)(?![:/-]\d)(?![.,](?!0{1,2}(?!\d))\d)"
+    ],
     "xnai.answering.entity_patterns: re.compile(form)": [f"(?i){form}" for form in _KINDS.values()],
 }
 

@@ -55,7 +55,7 @@ _BEGINNINGS = (
     ("можно может могут нужно есть ли является", ("Да", "Нет")),
 )
 _STARTS = {start: words for starts, words in _BEGINNINGS for start in starts.split()}
-_START = re.compile(r"\W*([\w-]+)")
+_START = re.compile(r"\W{0,3}(\w{1,20}(?:-\w{1,9}){0,3})")
 _ENGLISH = re.compile(
     r"\b(?:is|are|was|were|do|does|did|can|may|must|has|have|had|will|would|should|the|any)\b",
     re.IGNORECASE,

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from xnai.documents.parsers.frames import (
+    CELL,
     REPORT_CHARACTERS,
     REPORT_LINES,
     ROWS_SHARE,
@@ -65,7 +66,8 @@ class ParserRun:
     async def _read(self, running: Worker) -> AsyncGenerator[Page, None]:
         # The reader keeps to the same limits, unless a file has taken it over.
         room, left = self._characters, _FRAMES
-        parts = _Parts(ROWS_SHARE * self._characters)
+        # Rows have the reader's room, and each block has a character at least.
+        parts = _Parts((ROWS_SHARE + 1) * self._characters)
         while True:
             frame = await running.result(Words, PageBlocks, PagePart, PageCount, Notes)
             left -= 1
@@ -104,7 +106,7 @@ class _Parts:
         """Take blocks, or more rows of the last one."""
         self._room -= len(frame.blocks)
         self._room -= sum(
-            len(cell) + 1 for block in frame.blocks for row in block.rows for cell in row
+            len(cell) + CELL for block in frame.blocks for row in block.rows for cell in row
         )
         if self._room < 0 or (frame.goes_on and not (self.blocks and len(frame.blocks) == 1)):
             raise XnaiError(INTERNAL)

@@ -13,6 +13,7 @@ from xnai.types import Block, PlacedWord, ReadingReport
 
 REPORT_LINES, REPORT_CHARACTERS = 100, 300  # of each of a report's lists, and of each line
 SECTION_CHARACTERS = 300
+CELL = 8  # characters that a cell counts for beside its own, as it takes memory
 ROWS_SHARE = 4  # times the characters that a document may have, its rows may have with their labels
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 # Who reads a picture; tesseract may also look for words that stand here and there, or for its turn.

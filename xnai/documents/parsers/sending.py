@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from xnai.documents.blocks import blocks_of, heading_text
 from xnai.documents.parsers import row_log
 from xnai.documents.parsers.frames import (
+    CELL,
     ROWS_SHARE,
     SECTION_CHARACTERS,
     FromParser,
@@ -17,7 +18,6 @@ from xnai.types import Block, Page
 PART_CHARACTERS = 32_000  # of one line, so that the parent's event loop decodes it in no time
 PART_WORDS = 1_000  # of one line, for the same reason
 _PART_BLOCKS = 500
-_AROUND_CELL = 2  # characters of a line that a cell takes beside its own
 
 Rows = Sequence[tuple[str, ...]]
 
@@ -84,4 +84,4 @@ class PageSender:
 
 
 def _cost(row: tuple[str, ...]) -> int:
-    return sum(map(len, row)) + _AROUND_CELL * len(row)
+    return sum(map(len, row)) + CELL * len(row)

@@ -3,8 +3,9 @@
 import pytest
 
 from xnai.answering.evidence import NOT_FOUND
+from xnai.answering.reading import second_opinion
 from xnai.answering.reading.closest import closest_lines
-from xnai.answering.reading.lines import make_sheet
+from xnai.answering.reading.lines import make_sheet, of_lines
 from xnai.answering.reading.proof import Proof
 from xnai.answering.reading.structure import without_number
 from xnai.answering.reading.telling import Telling
@@ -148,3 +149,53 @@ def test_other_refusals_stay_refusals(question):
 )
 def test_a_line_without_its_number(line, rest):
     assert without_number(line) == rest
+
+
+def two_files(first: str, second: str):
+    pages = [PageText(f"d{n}", f"{n}.pdf", 1, 1, text) for n, text in enumerate((first, second))]
+    return make_sheet(pages).lines
+
+
+@pytest.mark.parametrize(
+    ("question", "second", "yes"),
+    [
+        ("Do both have the same notice period?", "4.2 With three months' notice.", 0.0),
+        ("Do both have the same notice period?", "7.1 With 6 months' notice.", 1.0),
+        ("Do they differ in the notice period?", "4.2 With three months' notice.", 1.0),
+        ("Haben beide die gleiche Frist?", "4.2 With three months' notice.", 0.0),
+        ("Do both have the same notice period?", "4.2 With notice.", None),
+        ("Do both have a notice period?", "4.2 With three months' notice.", None),
+    ],
+)
+def test_what_is_the_same_in_two_files_is_told_by_their_figures(question, second, yes):
+    lines = two_files("4.2 With six months' notice.", second)
+
+    assert second_opinion.by_figures(question, lines) == yes
+
+
+@pytest.mark.parametrize(
+    ("question", "yes"),
+    [
+        ("Was the firm founded in 1924?", 0.0),
+        ("Was the firm founded in 1911?", None),
+        ("Was the firm renamed in 1924?", None),
+        ("Was the firm ever renamed?", None),
+    ],
+)
+def test_a_line_of_another_year_says_no(question, yes):
+    line = two_files("The firm was founded in 1911. The firm was renamed in 1924.", "")[0]
+
+    assert second_opinion.by_figures(question, (line,)) == yes
+
+
+def test_lines_of_several_files_are_told_each_under_its_name():
+    question = "Do both have the same notice period?"
+    lines = two_files("4.2 With six months' notice.", "4.2 With three months' notice.")
+    telling = Telling(question, of_lines(lines))
+    list(telling.feed("Source: [1] [2]\nAnswer: Yes, both have six months."))
+    assert telling.looked_at_again() == lines
+
+    telling.correct(0.0)
+
+    text = "".join(telling.finish())
+    assert text == "No: 0.pdf: With six months' notice.; 1.pdf: With three months' notice. [1] [2]"

@@ -249,7 +249,10 @@ class Telling:
                 body = f"{place}: {body}"
         self._shown += 1
         self._characters += len(body)
-        marks = "".join(f" [{number}]" for number in proven.marks) or _UNPROVEN
+        cited = proven.marks
+        if self._is_corrected:  # it is made of these lines
+            cited = tuple(map(self._proof.cite, self.quoted))
+        marks = "".join(f" [{number}]" for number in cited) or _UNPROVEN
         yield f"{body}{marks}{space}" if body else space
 
     def _of_code(self, line: str) -> str:

@@ -2,6 +2,7 @@
 import { caughtCopy, copy } from "./copies.js";
 import { asCsv, rowsOf } from "./csv.js";
 import { withSources } from "./sourced.js";
+import { say, textsReady } from "./texts.js";
 
 const SHOWN = 2000; // milliseconds for which a button says that it has copied
 
@@ -14,9 +15,9 @@ function button(name, label, text) {
   made.addEventListener("click", async () => {
     try {
       await copy(await text());
-      made.textContent = "Copied";
+      made.textContent = say("Copied");
     } catch {
-      made.textContent = "Could not be copied";
+      made.textContent = say("Could not be copied");
     }
     setTimeout(() => (made.textContent = label), SHOWN);
   });
@@ -28,7 +29,7 @@ function addToTables() {
     const frame = table.parentElement.parentElement;
     if (frame.querySelector(":scope > .xnai-csv")) continue;
     frame.classList.add("xnai-table");
-    frame.append(button("xnai-csv", "Copy as CSV", () => asCsv(rowsOf(table))));
+    frame.append(button("xnai-csv", say("Copy as CSV"), () => asCsv(rowsOf(table))));
   }
 }
 
@@ -40,7 +41,7 @@ function addToMessages() {
     const theirs = icon?.closest("button");
     if (!theirs || theirs.closest(".message-content") || message.querySelector(".xnai-sourced")) continue;
     const text = async () => withSources(await caughtCopy(() => theirs.click()));
-    theirs.after(button("xnai-sourced", "Copy with sources", text));
+    theirs.after(button("xnai-sourced", say("Copy with sources"), text));
   }
 }
 
@@ -51,9 +52,11 @@ export function installAnswers() {
     addToTables();
     addToMessages();
   };
-  new MutationObserver(() => {
-    if (!waits) requestAnimationFrame(add);
-    waits = true;
-  }).observe(document.body, { childList: true, subtree: true });
-  add();
+  textsReady.then(() => {
+    new MutationObserver(() => {
+      if (!waits) requestAnimationFrame(add);
+      waits = true;
+    }).observe(document.body, { childList: true, subtree: true });
+    add();
+  });
 }

@@ -1,3 +1,5 @@
+import { say, textsReady } from "./texts.js";
+
 // The code of an error and the id of its request, which xnai/ui/markdown.py writes behind what went
 // wrong: a support line asks for them, a reader does not.
 const REFERENCE = /^[a-z][a-z0-9_]{2,60} · (?:[0-9a-f]{32}|-)$/;
@@ -7,7 +9,7 @@ function fold(reference) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "xnai-details";
-  button.textContent = "Details";
+  button.textContent = say("Details");
   button.setAttribute("aria-expanded", "false");
   button.addEventListener("click", () => {
     reference.hidden = !reference.hidden;
@@ -41,9 +43,11 @@ export function installDetails() {
     waits = false;
     foldAll();
   };
-  new MutationObserver(() => {
-    if (!waits) requestAnimationFrame(run);
-    waits = true;
-  }).observe(document.body, { childList: true, subtree: true, characterData: true });
-  foldAll();
+  textsReady.then(() => {
+    new MutationObserver(() => {
+      if (!waits) requestAnimationFrame(run);
+      waits = true;
+    }).observe(document.body, { childList: true, subtree: true, characterData: true });
+    foldAll();
+  });
 }

@@ -1,21 +1,23 @@
+import { say, textsReady } from "./texts.js";
+
 // Chainlit's buttons have icons alone: names for people who hear the page, and roles that are true.
-const NAMES = {
-  "#sidebar-trigger-button": "Open or close the list of chats",
-  "#search-chats-button": "Search chats",
-  "#new-chat-button": "New chat",
-  "#chat-settings-open-modal": "Settings",
-  "#upload-button": "Attach files",
-  "#chat-submit": "Send",
-  "#stop-button": "Stop",
-  "#thread-options": "What to do with this chat",
-  "#side-view-title button": "Close the panel",
-  "button[id^='answer_again']": "Answer again",
-  "[class*='positive-feedback']": "A good answer",
-  "[class*='negative-feedback']": "A bad answer",
-  "button:has(> svg.lucide-copy)": "Copy",
-  "button:has(> svg.lucide-check)": "Copied",
-  "button:has(> svg.lucide-arrow-down)": "To the newest message",
-};
+const names = () => ({
+  "#sidebar-trigger-button": say("Open or close the list of chats"),
+  "#search-chats-button": say("Search chats"),
+  "#new-chat-button": say("New chat"),
+  "#chat-settings-open-modal": say("Settings"),
+  "#upload-button": say("Attach files"),
+  "#chat-submit": say("Send"),
+  "#stop-button": say("Stop"),
+  "#thread-options": say("What to do with this chat"),
+  "#side-view-title button": say("Close the panel"),
+  "button[id^='answer_again']": say("Answer again"),
+  "[class*='positive-feedback']": say("A good answer"),
+  "[class*='negative-feedback']": say("A bad answer"),
+  "button:has(> svg.lucide-copy)": say("Copy"),
+  "button:has(> svg.lucide-check)": say("Copied"),
+  "button:has(> svg.lucide-arrow-down)": say("To the newest message"),
+});
 const ROLES = {
   "#upload-button[role='presentation']": "button",
   "#thread-options:not([role])": "button",
@@ -26,7 +28,7 @@ const ROLES = {
 const own = new WeakMap(); // the name that we gave
 
 function nameAll() {
-  for (const [selector, name] of Object.entries(NAMES)) {
+  for (const [selector, name] of Object.entries(names())) {
     for (const one of document.querySelectorAll(selector)) {
       const is = one.getAttribute("aria-label");
       if (is === name || one.textContent.trim() || (is && own.get(one) !== is)) continue;
@@ -52,9 +54,11 @@ export function installNames() {
     waits = false;
     nameAll();
   };
-  new MutationObserver(() => {
-    if (!waits) requestAnimationFrame(run);
-    waits = true;
-  }).observe(document.body, { childList: true, subtree: true });
-  nameAll();
+  textsReady.then(() => {
+    new MutationObserver(() => {
+      if (!waits) requestAnimationFrame(run);
+      waits = true;
+    }).observe(document.body, { childList: true, subtree: true });
+    nameAll();
+  });
 }

@@ -1,6 +1,6 @@
 // The text of an answer with its sources numbered below it, out of the message as it is copied: the
 // list of sources that xnai/ui/markdown.py writes there.
-const LIST = "\n\n**Sources**\n";
+const LIST = /\n\n\*\*([^*\n]{1,60})\*\*\n(?=- (?:\[\d{1,6}\] )+\*\*)/;
 const ROW = /^- ((?:\[\d{1,6}\] )+)\*\*(.*?)\*\* — (.*)$/;
 const ESCAPED = /\\([\\`*_{}[\]()#+\-!|<>~:$&.])/g;
 
@@ -16,9 +16,9 @@ function lines(row) {
 }
 
 export function withSources(message) {
-  const [answer, list] = message.split(LIST);
+  const [answer, title, list] = message.split(LIST);
   const rows = (list ?? "").split("\n");
   const end = rows.findIndex((row) => !ROW.test(row));
   const sources = rows.slice(0, end < 0 ? rows.length : end).flatMap(lines);
-  return sources.length ? `${answer.trim()}\n\nSources\n${sources.join("\n")}\n` : answer.trim();
+  return sources.length ? `${answer.trim()}\n\n${title}\n${sources.join("\n")}\n` : answer.trim();
 }

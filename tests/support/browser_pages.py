@@ -3,6 +3,8 @@
 from playwright.sync_api import Locator, Page, expect
 from saying_endpoint import Endpoint
 
+from rig.waiting import wait_until
+
 ANSWER_MS = 60_000
 
 
@@ -40,5 +42,7 @@ def copied(page: Page, press: Locator) -> str:
     """Press a button that copies, and return what it has put on the clipboard."""
     page.evaluate("navigator.clipboard.writeText('nothing yet')")
     press.click()
-    page.wait_for_function("async () => (await navigator.clipboard.readText()) !== 'nothing yet'")
+    wait_until(
+        lambda: page.evaluate("navigator.clipboard.readText()") != "nothing yet", "the copy", 15
+    )
     return page.evaluate("navigator.clipboard.readText()")

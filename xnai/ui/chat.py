@@ -108,7 +108,9 @@ class Chat:
             await self._switch(chosen.model)
         limit = settings_panel.LONGEST_INSTRUCTIONS
         if len(str(values.get("instructions") or "").strip()) > limit:
-            words = f"Of your instructions the first {limit:,} characters are used."
+            words = texts_of(cl.context.session).say(
+                "Of your instructions the first {number} characters are used.", number=f"{limit:,}"
+            )
             await cl.context.emitter.send_toast(words, "warning")
         if self.choices:
             await self.choices.keep_choices(chosen.personal)

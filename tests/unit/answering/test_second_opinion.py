@@ -51,6 +51,12 @@ def test_the_line_with_most_of_a_questions_rarer_words(question, begins):
         assert found[0].text.startswith(begins)
 
 
+def test_of_a_list_of_questions_the_answer_is_taken():
+    lines = sheet("Do dogs travel free?\nNo, a dog needs a ticket for a child.\nMay I smoke?").lines
+
+    assert closest_lines("Do dogs travel free?", lines)[0].text.startswith("No, a dog")
+
+
 def test_the_lines_of_a_narrow_column_are_whole_again():
     lines = [line.text for line in sheet(COLUMN).lines]
 

@@ -39,7 +39,13 @@ def closest_lines(
         if len(own) > 1
     ]
     best = sorted((one for one in scored if one[0] >= least), reverse=True)[:_MOST]
-    return [lines[-at] for _, at in best]
+    return [_answering(lines, -at) for _, at in best]
+
+
+def _answering(lines: Sequence[NumberedLine], at: int) -> NumberedLine:
+    """The line; of one that asks the very question, as lists of questions do, the next one."""
+    asks = lines[at].text.rstrip().endswith(("?", "\uff1f", "\u061f"))
+    return lines[min(at + 1, len(lines) - 1)] if asks else lines[at]
 
 
 def _has(words: frozenset[str], word: str) -> bool:

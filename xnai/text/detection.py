@@ -74,6 +74,13 @@ def detect(text: str, reader: str = "") -> str | None:
     return _of_latin(text)
 
 
+def small_words(text: str) -> frozenset[str]:
+    """Return the words of a question that say nothing by themselves in its language, folded."""
+    language, languages = detect(text), _languages()
+    words = _WORD.findall(shortened(text).casefold())[:_MOST_WORDS]
+    return frozenset(word for word in words if language in languages.get(word, ()))
+
+
 def _of_latin(text: str) -> str | None:
     votes = _votes(text)
     most, second, *_ = sorted((votes[language], language) for language in KNOWN)[::-1]

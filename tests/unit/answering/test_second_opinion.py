@@ -19,7 +19,8 @@ CONTRACT = (
     "3.1 The annual fee is 48,000 euros, payable in four instalments.\n"
     "3.3 The Supplier may raise the annual fee once a year.\n"
     "5 Dogs are not allowed in the museum.\n"
-    "6 The well may not be used for drinking water."
+    "6 The well may not be used for drinking water.\n"
+    "§ 3 Hunde dürfen nicht in die Halle gebracht werden."
 )
 COLUMN = (
     "The harbour of Norwick was founded\nin 1781 by fishermen who came from\n"
@@ -37,6 +38,8 @@ def sheet(text: str = CONTRACT):
         ("May the well be used for drinking water now?", "6 The well"),
         ("Are spare parts charged?", "2.3 Spare"),
         ("May I bring my dog into the museum?", "5 Dogs"),
+        ("Darf ich meinen Hund in die Halle mitbringen?", "§ 3 Hunde"),
+        ("Puis-je venir avec mon chien dans le hall ?", None),
         ("Who painted the tower?", None),
         ("Wie hoch ist die Gebühr?", None),
         ("", None),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from xnai.answering.citations import words_of
 from xnai.answering.reading.lines import NumberedLine
+from xnai.text.detection import small_words
 
 STRONG = 0.55  # of a question's weight; a line that has so much may answer it
 LIKELY = 0.33  # that may answer it rather than a line that has less
@@ -23,7 +24,7 @@ def closest_lines(
     question: str, lines: Sequence[NumberedLine], least: float = STRONG
 ) -> list[NumberedLine]:
     """The few lines that have most of a question's words, the best first; often none."""
-    asked = words_of(question) - _EMPTY
+    asked = words_of(question) - _EMPTY - small_words(question)
     words = [words_of(line.text) for line in lines]
     found = [frozenset(one for one in asked if _has(own, one)) for own in words]
     weights = {}

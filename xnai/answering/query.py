@@ -3,7 +3,7 @@
 import re
 from typing import Literal
 
-from xnai.answering.about import is_about
+from xnai.answering.about import asks_summary, is_about
 from xnai.answering.citations import words_of
 from xnai.answering.events import Question
 from xnai.types import Message
@@ -92,6 +92,6 @@ def kind_of(question: str) -> Kind | None:
         return kind
     if _PART.search(question):
         return None
-    if is_about(question):
+    if is_about(question) or asks_summary(question):
         return "summary"
     return next((kind for kind, form in _ASKED.items() if form.search(question)), None)

@@ -41,7 +41,27 @@ def test_a_question_about_a_part_or_a_value_is_none(question):
 
 
 def test_the_model_is_asked_for_a_summary_in_the_language_of_the_question():
-    assert as_summary("Worum geht es hier?", "de").startswith("Fasse dieses Dokument")
+    told = as_summary("Worum geht es hier?", "de")
+    assert told == "Fasse dieses Dokument in zwei Sätzen zusammen. Antworte auf Deutsch."
     assert as_summary("What is this about?", "en") == "Summarise this document in two sentences."
     assert as_summary("What is this about?", "ja") == "What is this about?"
     assert as_summary("What is the rent?", "en") == "What is the rent?"
+
+
+@pytest.mark.parametrize(
+    ("question", "language", "told"),
+    [
+        ("Fasse diesen Vertrag zusammen.", "de", "Antworte auf Deutsch."),
+        ("Bitte fassen Sie das Dokument in drei Sätzen zusammen", "de", "Antworte auf Deutsch."),
+        ("Résume ce document.", "fr", "Réponds en français."),
+        ("¿Puedes resumir este informe?", "es", "Responde en español."),
+    ],
+)
+def test_a_summary_is_asked_for_in_its_language(question, language, told):
+    assert kind_of(question) == "summary"
+    assert as_summary(question, language) == f"{question} {told}"
+
+
+def test_what_is_put_together_otherwise_is_no_summary():
+    assert kind_of("Wie hoch sind beide Mieten zusammen?") is None
+    assert as_summary("Wie hoch sind beide Mieten zusammen?", "de").endswith("zusammen?")

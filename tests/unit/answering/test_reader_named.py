@@ -178,3 +178,13 @@ async def test_a_result_that_the_model_quotes_is_told_and_not_the_number_of_its_
     said = "Calculated over all of the 18 rows of the table in register.pdf: number of rows = 18"
     assert text_of(events).startswith(said)
     assert events[-1].outcome == "answered"
+
+
+async def test_a_summary_without_a_source_is_told_by_the_lines_that_carry_it():
+    text = "The hall is big and heated.\nThe rent is 900 euros."
+    model = ReplyModel(replies=["Source: none\nAnswer: The rent of the hall is 900 euros."])
+
+    events = await answer(model, [passage(text)], question("Summarise this document."))
+
+    assert text_of(events) == "The rent of the hall is 900 euros. [1] [2]"
+    assert events[-1].outcome == "answered"

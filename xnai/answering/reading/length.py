@@ -34,14 +34,15 @@ class Bounds:
     Attributes:
         sentences: that are told; None: as many as it takes.
         characters: after which no other sentence is begun; None: no limit.
-        doubts: whether a model that nearly found no source is not believed; what a summary is of
-            is there in any case.
+        doubts: whether a model that nearly found no source is not believed.
+        always: there is something to be told in any case, whatever source the model names.
 
     """
 
     sentences: int | None = None
     characters: int | None = None
     doubts: bool = True
+    always: bool = False
 
     def are_reached(self, sentences: int, characters: int) -> bool:
         """Whether no more may be told."""
@@ -61,7 +62,7 @@ def bounds_of(question: str, sheet: Sheet, *, summary: bool) -> Bounds:
     if not summary:
         return Bounds(asked)
     if asked is not None:
-        return Bounds(asked, doubts=False)
+        return Bounds(asked, doubts=False, always=True)
     text = sum(len(line.text) for line in sheet.lines)
     sentences = min(_MOST, max(_LEAST, len(sheet.lines) // 2))
-    return Bounds(sentences, max(_SHORTEST, text // _PART), doubts=False)
+    return Bounds(sentences, max(_SHORTEST, text // _PART), doubts=False, always=True)

@@ -97,7 +97,8 @@ class Telling:
     @property
     def is_refused(self) -> bool:
         """Whether the model has said that no line answers; what it adds is not needed."""
-        return self._reply.quotes_nothing and bool(self._reply.source)
+        found = self._bounds.always or not self._reply.quotes_nothing
+        return not found and bool(self._reply.source)
 
     @property
     def is_full(self) -> bool:

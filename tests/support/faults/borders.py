@@ -46,6 +46,8 @@ NO_BORDER = {
     "ApiRuntime": "hands out the other parts",
     "SearchStatus": "three values in memory",
     "ModelReports": "tells what is in memory, see test_setup.py",
+    "ChoiceStore": "one row of the history, whose file is a border; see test_choices.py",
+    "PersonalChoices": "asks the ChoiceStore, see test_choices.py",
     "SessionStore": "says no where it cannot be read, see test_auth.py",
     "Conversations": "tells nothing where it cannot be read, see test_rights_carried_over.py",
 }

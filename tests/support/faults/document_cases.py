@@ -67,6 +67,53 @@ def photo(width=40, height=40):
     return bytes(data)
 
 
+def packed(parts, *, locked=False):
+    """A ZIP archive, or a document that is one; the parts of a ``locked`` one have a password."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name, data in parts.items():
+            target.writestr(name, data)
+    data = bytearray(buffer.getvalue())
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = data.find(mark)
+        while locked and start >= 0:
+            data[start + at] |= 1
+            start = data.find(mark, start + 1)
+    return bytes(data)
+
+
+def open_document(body, manifest=b""):
+    space = "urn:oasis:names:tc:opendocument:xmlns"
+    names = " ".join(f'xmlns:{one}="{space}:{one}:1.0"' for one in ("office", "text", "table"))
+    content = f"<office:document-content {names}><office:body>{body}</office:body>"
+    return packed(
+        {
+            "META-INF/manifest.xml": manifest or b"<m/>",
+            "content.xml": f"{content}</office:document-content>",
+        }
+    )
+
+
+def saved_page(body, kind="text/html"):
+    return f"MIME-Version: 1.0\nContent-Type: {kind}\n\n{body}\n".encode()
+
+
+ROWS = "".join(
+    f"<table:table-row><table:table-cell><text:p>{'word ' * 40}{n}</text:p></table:table-cell>"
+    "</table:table-row>"
+    for n in range(60)
+)
+SPREADSHEET = (
+    f'<office:spreadsheet><table:table table:name="One">{ROWS}</table:table></office:spreadsheet>'
+)
+LETTERS = b"".join(
+    b"From a@example.org Mon Jan  6 10:00:00 2025\nFrom: a@example.org\nSubject: x\n\n"
+    + b"word " * 40
+    + b"\n\n"
+    for _ in range(9)
+)
+ENTRIES = b"<item><title>x</title><description>" + b"word " * 40 + b"</description></item>"
+LONG = {"most": 300}
 MANY = many_parts()
 SHEET = (
     b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
@@ -107,6 +154,36 @@ READ = (
     ("file_damaged", without(epub([("One", "a")]), "META-INF/container.xml"), sniff.EPUB, {}),
     ("file_damaged", epub([("One", "a")])[:-100], sniff.EPUB, {}),
     ("file_too_expensive", runaway_pdf("hello"), sniff.PDF, {"limits": Limits(1, 1024)}),
+    ("file_text_too_long", LETTERS, media_types.MAILBOX, LONG),
+    (
+        "file_text_too_long",
+        saved_page("<p>" + "word " * 400 + "</p>"),
+        media_types.SAVED_PAGE,
+        LONG,
+    ),
+    ("file_damaged", saved_page("hello", "text/plain"), media_types.SAVED_PAGE, {}),
+    ("file_damaged", packed({"content.xml": b"<"}), media_types.ODT, {}),
+    ("file_damaged", open_document("<office:drawing/>"), media_types.ODT, {}),
+    ("file_encrypted", open_document("", b"<m><encryption-data/></m>"), media_types.ODT, {}),
+    ("file_text_too_long", open_document(SPREADSHEET), media_types.ODS, LONG),
+    ("file_encrypted", packed({"a.txt": b"hello"}, locked=True), media_types.ARCHIVE, {}),
+    ("file_type_unsupported", packed({"a.bin": bytes(99)}), media_types.ARCHIVE, {}),
+    ("file_too_expensive", MANY, media_types.ARCHIVE, {}),
+    ("file_damaged", packed({"a.txt": b"hello"})[:-30], media_types.ARCHIVE, {}),
+    ("file_text_too_long", b"[" * 9 + b'"a",' * 60 + b'"a"' + b"]" * 9, media_types.JSON, LONG),
+    ("file_damaged", b"[" * 90 + b"]" * 90, media_types.JSON, {}),
+    ("file_damaged", b"Content-Type: message/rfc822\n\n" * 5000, sniff.MAIL, {}),
+    ("file_damaged", b"[" * 200_000 + b"]" * 200_000, media_types.JSON, {}),
+    ("file_damaged", b"From a\n" + letter("no-such-thing"), media_types.MAILBOX, {}),
+    ("file_text_too_long", rb"{\rtf1 " + b"word " * 400 + b"}", media_types.RTF, LONG),
+    ("file_text_too_long", rb"{\rtf1 " + bytes(68_000_000), media_types.RTF, LONG),
+    (
+        "file_text_too_long",
+        b"<rss><channel>" + ENTRIES * 9 + b"</channel></rss>",
+        media_types.FEED,
+        LONG,
+    ),
+    ("file_text_too_long", b"<a>" + b" " * 90_000 + b"</a>", media_types.XML, LONG),
 )
 SNIFFED = (
     ("file_type_unsupported", b"GIF89a" + bytes(40), "a.gif"),

@@ -230,10 +230,7 @@ def notebook_page(path: Path, limit: int, seen: Seen) -> Page:
     if not isinstance(cells, list):
         return Page(None, _said(value, limit, seen))
     parts = [part for cell in cells if isinstance(cell, dict) for part in _cell(cell, seen)]
-    text = tidy("\n\n".join(parts))
-    if len(text) > limit:
-        raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
-    return Page(None, text)
+    return Page(None, tidy("\n\n".join(parts)))
 
 
 def _cell(cell: Mapping[str, Any], seen: Seen) -> Iterator[str]:

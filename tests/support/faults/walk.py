@@ -45,6 +45,8 @@ NO_REQUEST = {
     "Index.count": "of a question about thousands of passages, see test_fault_cases.py",
     "Embedder.serve_until_switched": "of a change of the embedding model",
     "Embedder.switch": "the same",
+    "Embedder.follow": "of a model that has come, in the background: test_embedder_fetched.py",
+    "Embedder.settled": "of `xnai eval`, which waits for it",
     "Library.reading_paused": "the same",
     "Embedder.ready": "the same",
     "Library.search": "of programs that import the library",

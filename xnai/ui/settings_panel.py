@@ -60,6 +60,11 @@ async def show(settings: Settings, model: LanguageModel) -> None:
 
 def widgets(chosen: Choices, models: Sequence[str], texts: Texts = IN_ENGLISH) -> list[InputWidget]:
     """Return the settings, each with a sentence that says what it does."""
+    told = texts.say(
+        "Told to the model in chats without documents; answers from documents keep to what "
+        "stands there. At most {number} characters.",
+        number=f"{LONGEST_INSTRUCTIONS:,}",
+    )
     return [
         Select(
             id="model",
@@ -105,13 +110,10 @@ def widgets(chosen: Choices, models: Sequence[str], texts: Texts = IN_ENGLISH) -
             id="instructions",
             label=texts.say("Instructions"),
             initial=chosen.instructions,
-            placeholder=texts.say("Answer in German. I am a nurse."),
+            # Chainlit shows no description of a field for text.
+            placeholder=f"{texts.say('Answer in German. I am a nurse.')}\n\n{told}",
             multiline=True,
-            description=texts.say(
-                "Told to the model in chats without documents; answers from documents keep to what "
-                "stands there. At most {number} characters.",
-                number=f"{LONGEST_INSTRUCTIONS:,}",
-            ),
+            description=told,
         ),
     ]
 

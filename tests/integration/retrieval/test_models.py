@@ -159,6 +159,7 @@ def as_of_before_codes(path):
         "DROP INDEX chunks_unchecked; DROP INDEX pages_unchecked; "
         "ALTER TABLE chunks DROP COLUMN checksum; ALTER TABLE pages DROP COLUMN checksum; "
         "ALTER TABLE documents DROP COLUMN report; ALTER TABLE pages DROP COLUMN places; "
+        "ALTER TABLE pages DROP COLUMN blocks; "
         "DELETE FROM migrations WHERE name >= 'm006'"
     )
     connection.close()

@@ -232,8 +232,8 @@ def _attempt(task: Task, parent: Parent, able: tuple[str, ...], *, alone: bool) 
     try:
         match task:
             case Parse():
-                with row_log.kept():
-                    _parse(task, parent, able)
+                row_log.begin()
+                _parse(task, parent, able)
             case Render():
                 _render(task, parent)
             case Sniff():

@@ -41,6 +41,14 @@ class RowLog:
 _current: ContextVar[RowLog | None] = ContextVar("row_log", default=None)
 
 
+def begin() -> None:
+    """Keep the rows that are written from now on; this process reads one document.
+
+    No block ends it: where memory has run out, CPython 3.11 crashes in a context manager's end.
+    """
+    _current.set(RowLog())
+
+
 @contextmanager
 def kept() -> Iterator[None]:
     """Keep the rows that are written inside the block."""

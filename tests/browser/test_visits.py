@@ -1,5 +1,6 @@
 """A visit in a browser: one load, no errors, and links that end where they lead."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 KEY = "a-key-of-the-tests-0123"
 USABLE = "#upload-button:enabled"
 PATIENCE = 30_000
+BUNDLE = re.compile(r"/assets/(?:\w+/)?index-[\w-]+\.js$")
 
 
 def served(folder, **settings: str) -> Iterator[Server]:
@@ -46,7 +48,7 @@ class Seen:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def _answered(self, response) -> None:
-        self.bundles += "/assets/index-" in response.url and response.url.endswith(".js")
+        self.bundles += bool(BUNDLE.search(response.url))
         if response.status >= 400:
             self.refused.append(f"{response.status} {response.url}")
 

@@ -38,9 +38,9 @@ OPEN = """
 GET /health  GET /health/live  GET /health/ready  GET /pages/theme.css  POST /login  GET /login
 GET /  GET /thread  GET /thread/{thread_id}  GET /pages/texts.json
 POST /logout  POST /auth/header  GET /auth/config  GET /public/{filename:path}
-GET /assets/{filename:path}  GET /favicon  GET /logo  GET /avatars/{name:path}
-GET /avatars/{avatar_id:str}  HEAD /  GET /{full_path:path}  POST /set-session-cookie
-GET /project/translations  GET /project/settings
+GET /assets/{filename:path}  GET /assets/money/{filename:path}  GET /favicon  GET /logo
+GET /avatars/{name:path}  GET /avatars/{avatar_id:str}  HEAD /  GET /{full_path:path}
+POST /set-session-cookie  GET /project/translations  GET /project/settings
 """
 ANY_KEY = """
 POST /v1/chat/completions  GET /v1/files  POST /v1/files  GET /v1/breakers  GET /metrics

@@ -173,6 +173,7 @@ def two_files(first: str, second: str):
         ("Do they differ in the notice period?", "4.2 With three months' notice.", 1.0),
         ("Haben beide die gleiche Frist?", "4.2 With three months' notice.", 0.0),
         ("Do both have the same notice period?", "4.2 With notice.", None),
+        ("Do both have the same notice period?", "From 2025 with six months' notice.", None),
         ("Do both have a notice period?", "4.2 With three months' notice.", None),
     ],
 )
@@ -189,6 +190,7 @@ def test_what_is_the_same_in_two_files_is_told_by_their_figures(question, second
         ("Was the firm founded in 1911?", None),
         ("Was the firm renamed in 1924?", None),
         ("Was the firm ever renamed?", None),
+        ("Is the rent due in 2026?", None),
     ],
 )
 def test_a_line_of_another_year_says_no(question, yes):

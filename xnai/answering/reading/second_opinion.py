@@ -22,6 +22,7 @@ _DIFFERS = re.compile(
     re.IGNORECASE,
 )
 _YEAR = re.compile(r"(?<![\d.,])[12]\d{3}(?![\d.,]*\d)")
+_LEAST_SHARED = 2  # words of a question that a line of another year has
 _FEW = 4  # lines of several files, which were chosen to be compared
 
 
@@ -47,14 +48,17 @@ def by_figures(question: str, lines: Sequence[NumberedLine]) -> float | None:
     """How likely "yes" is where figures decide it: certain, for they are compared here.
 
     Asked are whether something is the same in several files, or whether it was in a year: a line
-    that tells it of another year says no. None where figures do not decide.
+    that tells the same of another year says no. None where figures do not decide, or where it is
+    not clear which of them is asked about.
     """
     deciding = decided_by(lines)
     if len(deciding) > 1:
         return _are_alike(question, deciding)
-    years = set(_YEAR.findall(question))
-    told = set(_YEAR.findall(_telling(question, deciding[0])))
-    return 0.0 if years and told and not years & told else None
+    years, line = set(_YEAR.findall(question)), _telling(question, deciding[0])
+    told = set(_YEAR.findall(line))
+    shared = words_of(question) & words_of(line)
+    is_told = len(shared) >= _LEAST_SHARED and len(told) == 1
+    return 0.0 if years and is_told and not years & told else None
 
 
 def _are_alike(question: str, lines: Sequence[NumberedLine]) -> float | None:
@@ -64,6 +68,8 @@ def _are_alike(question: str, lines: Sequence[NumberedLine]) -> float | None:
     if bool(same) == bool(differs) or not all(figures):
         return None
     alike = all(one == figures[0] for one in figures)
+    if not alike and any(len(one) > 1 for one in figures):
+        return None  # what differs may be something else
     return float(alike == bool(same))
 
 

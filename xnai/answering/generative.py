@@ -9,7 +9,7 @@ from xnai.answering.events import Event, Prompted, Reading, Token, Waiting
 from xnai.answering.fallbacks import done
 from xnai.answering.prompt import build_prompt, completion_of
 from xnai.answering.run import AnswerRun
-from xnai.llm.protocol import Finished, Prefill, Queued, TokenText
+from xnai.llm.protocol import Finished, HiddenState, Prefill, Queued, TokenText
 
 
 class Generative:
@@ -33,8 +33,10 @@ class Generative:
                         if text := await asyncio.to_thread(citer.finish):
                             yield Token(text)
                         yield done(run, event.reason, event.usage, citer.citations)
-                    case _:
+                    case Queued() | Prefill():
                         yield progress(event)
+                    case HiddenState():  # none was asked for
+                        pass
 
 
 def progress(event: Queued | Prefill) -> Waiting | Reading:

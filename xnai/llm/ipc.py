@@ -11,7 +11,15 @@ from dataclasses import asdict, dataclass
 from typing import IO
 
 from xnai.errors import ErrorKind
-from xnai.llm.protocol import CompletionEvent, Finished, FinishReason, Prefill, TokenText
+from xnai.llm.protocol import (
+    CompletionEvent,
+    Finished,
+    FinishReason,
+    HiddenState,
+    Prefill,
+    StateRequest,
+    TokenText,
+)
 from xnai.processes import frames
 from xnai.processes.frames import FrameError, Frames
 from xnai.types import Message, Sampling, TokenLogprob, Usage
@@ -29,6 +37,7 @@ class Complete:
     id: int
     messages: tuple[Message, ...]
     sampling: Sampling
+    state: StateRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,14 @@ class PromptProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class StateValues:
+    """The hidden state of a prompt that was asked for."""
+
+    id: int
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """More of an answer, with the log probability of each token if it was asked for."""
 
@@ -179,7 +196,7 @@ class TokenCounts:
 
 ToWorker = Complete | CountTexts | CountPrompt | Cancel | Pause | Resume
 Closing = Ended | Cancelled | Refused | TokenCounts
-OfRequest = Tokenising | PromptProgress | Closing
+OfRequest = Tokenising | PromptProgress | StateValues | Closing
 FromWorker = LoadProgress | Ready | Failed | Beat | StepTexts | OfRequest
 
 _TO_WORKER = Frames[ToWorker](ToWorker)
@@ -217,11 +234,13 @@ async def read_async(reader: asyncio.StreamReader) -> FromWorker | None:
         return None
 
 
-def event(frame: PromptProgress | Text | Ended) -> CompletionEvent:
+def event(frame: PromptProgress | StateValues | Text | Ended) -> CompletionEvent:
     """Return what a frame means to whoever reads the answer."""
     match frame:
         case PromptProgress():
             return Prefill(frame.done, frame.total)
+        case StateValues():
+            return HiddenState(frame.values)
         case Text():
             return TokenText(frame.text, frame.logprobs)
         case Ended(figures=took):

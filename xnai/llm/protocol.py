@@ -12,13 +12,25 @@ FinishReason = Literal["stop", "length"]
 
 
 @dataclass(frozen=True, slots=True)
+class StateRequest:
+    """A hidden state that is wanted besides: the output of a layer at the last token of ``after``.
+
+    ``after`` is put behind the prompt for this alone; the answer is written without it.
+    """
+
+    layer: int
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """One request to a model.
 
     ``user`` is whom the request counts for when turns are given out; ``deadline`` is the time of
     ``time.monotonic()`` after which the answer is of no use; ``traceparent`` is the W3C header of
     the trace that a remote server's part belongs to; ``allowed`` is how many seconds the answer
-    had from its beginning, of which some may be over (None: those that are left).
+    had from its beginning, of which some may be over (None: those that are left); ``state`` is a
+    hidden state that comes before the first text, if the model can give it.
     """
 
     request_id: str
@@ -28,6 +40,7 @@ class Completion:
     deadline: float
     traceparent: str = ""
     allowed: float | None = None
+    state: StateRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,14 @@ class Finished:
     usage: Usage
 
 
-CompletionEvent = Queued | Prefill | TokenText | Finished
+@dataclass(frozen=True, slots=True)
+class HiddenState:
+    """The hidden state that was asked for: as many numbers as the model has dimensions."""
+
+    values: tuple[float, ...]
+
+
+CompletionEvent = Queued | Prefill | HiddenState | TokenText | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +173,7 @@ class Capabilities:
         local: it runs on this machine.
         tokenizer: it counts tokens as they will be read, and does not estimate them.
         vision: it looks at pictures.
+        states: it shows its hidden states.
 
     """
 
@@ -161,6 +182,7 @@ class Capabilities:
     local: bool
     tokenizer: bool
     vision: bool = False
+    states: bool = False
 
 
 @dataclass(frozen=True, slots=True)

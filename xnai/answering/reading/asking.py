@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from xnai.answering.about import as_summary
 from xnai.answering.events import Event, Reading, Token, Waiting
 from xnai.answering.reading import comparing, second_look
+from xnai.answering.reading.answerability import Probe, probe_of
 from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
 from xnai.answering.reading.prompt import reading_messages
 from xnai.answering.reading.reply import STOPS, ModelReply
@@ -18,6 +19,7 @@ from xnai.llm.protocol import (
     CompletionEvent,
     Finished,
     FinishReason,
+    HiddenState,
     Prefill,
     Queued,
     TokenText,
@@ -71,11 +73,24 @@ class Asking:
         tokens = await self.run.model.count_prompt(messages)
         room = max(1, self.run.model.context_tokens - tokens)
         sampling = replace(sampling, max_tokens=min(sampling.max_tokens, room))
-        return self._completion(messages, sampling), tokens
+        state = self.probe.request if self.probe else None
+        return replace(self._completion(messages, sampling), state=state), tokens
+
+    @property
+    def probe(self) -> Probe | None:
+        """What reads from the model whether a question is answered at all, if there is one."""
+        model = self.run.model
+        return probe_of(model.status.name) if model.capabilities.states else None
 
     def is_over(self, event: CompletionEvent, telling: Telling, tokens: int) -> bool:
-        """Count an event of a completion over so many tokens; tell whether no more is wanted."""
+        """Count an event of a completion over so many tokens; tell whether no more is wanted.
+
+        What a hidden state says is noted in the telling.
+
+        """
         self.count.written += isinstance(event, TokenText)
+        if isinstance(event, HiddenState) and self.probe is not None:
+            telling.doubt.probed(self.probe.logit(event.values))
         if isinstance(event, Finished):
             self.count.add(event.usage)
             self.count.reason = event.reason
@@ -200,5 +215,5 @@ def shown_of(event: CompletionEvent, telling: Telling) -> Iterator[Event]:
             yield Reading(event.done, event.total)
         case TokenText():
             yield from cited(telling, telling.feed(event.text, event.logprobs))
-        case Finished():
+        case Finished() | HiddenState():
             pass

@@ -13,17 +13,17 @@ A sentence is held until it is complete. An answer that begins with yes or no is
 second look may turn it round.
 """
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 
 from xnai.answering.events import Outcome
 from xnai.answering.evidence import HEDGE, NOT_FOUND
 from xnai.answering.reading import refusal, second_look, second_opinion
+from xnai.answering.reading.doubt import Doubt
 from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import NumberedLine, Sheet, carrying, of_lines, quoted_lines
 from xnai.answering.reading.proof import Proof, as_worked_out, figures_of
-from xnai.answering.reading.reply import ModelReply, is_none
+from xnai.answering.reading.reply import ModelReply
 from xnai.answering.reading.structure import named_place
 from xnai.answering.reading.sums import worked_out
 from xnai.locale import IN_ENGLISH, Texts
@@ -34,11 +34,9 @@ _UNQUOTED_SHARE = 0.5  # of a sentence's words that lines must have which the mo
 _LONGEST_SOURCE = 1200  # characters that are quoted before an answer
 _LINES_AGAIN = 16  # of them that the model is asked again of
 SHOWN = 3  # lines that are quoted in place of an answer
-DOUBT = 0.35  # probability that there is no source, beyond which a quoted one is not believed
 _UNPROVEN = " [?]"
 # The numbers of lines, as a model may repeat them in an answer.
 _MARK = re.compile(r"[ \t]?(?<![\w\])])\[\d{1,5}(?:[,;\-\u2013] ?\d{1,5}){0,40}\]")
-_LABELS = frozenset({"", "source", "sources"})
 _SENTENCE = re.compile(rf"\s*+[^\n]+?(?:[{STOPS}][\"')\]»”]*+(?=\s|$)|\n|$)\s*+")
 _FENCE = re.compile(r"\s*(?:```|~~~)")  # begins and ends a block of code
 # What does not end a sentence: "Art. 5", "3. March".
@@ -79,8 +77,7 @@ class Telling:
         self._proof: Proof | None = None
         self._held = ""
         self._shown = 0  # sentences
-        self._none = 0.0  # probability that there is no source
-        self._source_begun = False
+        self.doubt = Doubt()
         self._results: Sequence[NumberedLine] = ()  # of the program's, that it quotes
         self._is_sure = False  # whether it quotes what the program has worked out
         self._closest: Sequence[NumberedLine] = ()  # lines that a second look has taken besides
@@ -153,7 +150,7 @@ class Telling:
 
     def feed(self, text: str, logprobs: Sequence[TokenLogprob] = ()) -> Iterator[str]:
         """Take text of the model; give what may be shown."""
-        self._weigh(logprobs)
+        self.doubt.heard(logprobs)
         self._held += self._reply.feed(text)
         if not self._reply.in_answer or self.is_refused:
             return
@@ -165,16 +162,6 @@ class Telling:
             return
         for sentence in self._complete(final=False):
             yield from self._show(sentence)
-
-    def _weigh(self, logprobs: Sequence[TokenLogprob]) -> None:
-        """Note how likely it was that no source is named, at the token that begins it.
-
-        Of those behind it a line may have the same word: "Insurance: none".
-        """
-        for token in logprobs:
-            if not self._source_begun and token.token.strip(" *:\n").casefold() not in _LABELS:
-                self._source_begun = True
-                self._none = _probability_of_none(token)
 
     def finish(self) -> Iterator[str]:
         """Give the rest, or what is said in place of an answer."""
@@ -230,7 +217,7 @@ class Telling:
         space = sentence[len(body) :]
         # The numbers of lines that a model adds are none of the citations that a reader sees.
         body, computed = worked_out(_MARK.sub("", body))
-        if self.outcome == "quoted" or self.is_full:
+        if self.outcome in {"quoted", "not_found"} or self.is_full:
             return
         if self._code or (_FENCE.match(sentence) and (self._shown or not self.quoted)):
             yield sentence + self._of_code(sentence)
@@ -242,8 +229,12 @@ class Telling:
             body = as_worked_out(body, self._results, self._question)
         proven = self._proof.prove(body, computed)
         if not self._shown:
-            doubtful = self._none >= DOUBT and self._bounds.doubts and not self._is_sure
-            if doubtful or not proven.marks or _FENCE.match(sentence):
+            doubts = self._bounds.doubts and not self._is_sure
+            if doubts and self.doubt.is_missing:
+                self.outcome = "not_found"
+                yield self._texts.say(NOT_FOUND)
+                return
+            if (doubts and self.doubt.is_strong) or not proven.marks or _FENCE.match(sentence):
                 yield from self._quote()
                 return
             if place := named_place(self._question, body, proven.lines[0]):
@@ -292,9 +283,3 @@ class Telling:
         cite = self._proof.cite
         quotes = [f"> {line.text} [{cite(line)}]" for line in self.quoted[:SHOWN]]
         yield "\n\n".join([self._texts.say(HEDGE), *quotes])
-
-
-def _probability_of_none(token: TokenLogprob) -> float:
-    """How likely a token was to be the word that there is no source."""
-    options = {one.token: one.logprob for one in (*token.alternatives, token)}
-    return sum(math.exp(logprob) for text, logprob in options.items() if is_none(text))

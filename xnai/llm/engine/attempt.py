@@ -137,7 +137,7 @@ class Attempt:
 
     async def _under_way(self) -> Request:
         """The request that a worker is at; sent to the one that runs, if there is none."""
-        messages, sampling = self._completion.messages, self._completion.sampling
+        asked = self._completion
         while not self._begun or self._request is None:
             self._shared.check_open()
             if self._delivery.failures:
@@ -146,7 +146,8 @@ class Attempt:
             self.deadline.check()
             try:
                 request = worker.request(
-                    lambda number: Complete(number, messages, sampling), timed=False
+                    lambda number: Complete(number, asked.messages, asked.sampling, asked.state),
+                    timed=False,
                 )
             except WorkerDiedError:
                 continue  # it never had the request

@@ -88,7 +88,7 @@ class LocalEngine:
     @property
     def capabilities(self) -> Capabilities:
         """All that llama.cpp gives of a text model."""
-        return Capabilities(logprobs=True, grammars=True, local=True, tokenizer=True)
+        return Capabilities(logprobs=True, grammars=True, local=True, tokenizer=True, states=True)
 
     @property
     def endpoints(self) -> list[EndpointStatus]:

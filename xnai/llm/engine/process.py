@@ -23,16 +23,15 @@ from xnai.llm.ipc import (
     Beat,
     Cancel,
     Cancelled,
+    Closing,
     Ended,
     Failed,
     Figures,
     FromWorker,
     LoadProgress,
     OfRequest,
-    PromptProgress,
     Ready,
     StepTexts,
-    Tokenising,
     ToWorker,
     WorkerConfig,
 )
@@ -240,7 +239,7 @@ class WorkerProcess:
         request = self._requests.get(frame.id)
         if request is None:
             return
-        if not isinstance(frame, Tokenising | PromptProgress):
+        if isinstance(frame, Closing):
             del self._requests[request.id]
             self._used_at = time.monotonic()
         request.put(frame)

@@ -17,6 +17,7 @@ from xnai.llm.ipc import (
     PromptProgress,
     Refused,
     Resume,
+    StateValues,
     Text,
     TokenCounts,
     Tokenising,
@@ -27,7 +28,7 @@ UNREAD_LIMIT = 8_192  # characters that may lie unread before the worker is told
 LOGPROBS_SIZE = 64  # characters that one token's probabilities count as
 
 Control = Callable[[Pause | Resume], None]
-Answered = PromptProgress | Text | Ended | Cancelled | TokenCounts
+Answered = PromptProgress | StateValues | Text | Ended | Cancelled | TokenCounts
 
 
 class WorkerDiedError(Exception):
@@ -104,7 +105,7 @@ class Request:
             self.prefilled = frame.done - frame.reused
             if self._last_is_prefill():
                 self._frames.pop()
-        else:
+        elif isinstance(frame, Closing):
             self._end(frame)
         if not self._closed:
             self._append(frame)

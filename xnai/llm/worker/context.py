@@ -23,7 +23,7 @@ MOST_ROWS = 2  # tokens of one sequence that logits are wanted of
 UBATCH = 512  # most tokens that are computed at once
 DECODE_ABORTED = 2
 
-State = NDArray[np.uint8]
+SavedState = NDArray[np.uint8]
 
 
 class AbortedError(Exception):
@@ -67,7 +67,7 @@ class Context:
         self.context = int(lib.llama_n_ctx_seq(self._context))
         self.chunk_size = int(params.n_ubatch)
         self._memory = lib.llama_get_memory(self._context)
-        self._store: dict[int, State] = {}
+        self._store: dict[int, SavedState] = {}
         self.partial = True
         self.token_bytes = 1  # of the state of a sequence; known after the first run
         self._make_batch(int(params.n_batch))
@@ -84,17 +84,18 @@ class Context:
             NativeError: llama.cpp fails; the context is of no use afterwards.
 
         """
-        copied: tuple[int, State] | None = None  # several prompts may begin as one sequence does
+        # Several prompts may begin as one sequence does.
+        copied: tuple[int, SavedState] | None = None
         for move in moves:
             match move:
                 case Trim():
                     self._trim(move.slot, move.length)
                 case Copy():
                     if copied is None or copied[0] != move.source:
-                        copied = move.source, self._state(move.source)
+                        copied = move.source, self.saved(move.source)
                     self._load(move.slot, copied[1], move.length)
                 case Save():
-                    self._store[move.key] = self._state(move.slot)
+                    self._store[move.key] = self.saved(move.slot)
                 case Restore():
                     self._load(move.slot, self._store[move.key], move.length)
                 case Drop():
@@ -143,7 +144,7 @@ class Context:
             raise NativeError("it cannot be run")
         if not lib.llama_get_logits_ith(self._context, 1):
             raise NativeError("it gives no logits")
-        self.token_bytes = max(1, self._state(0).size // 2)
+        self.token_bytes = max(1, self.saved(0).size // 2)
         self.partial = bool(lib.llama_memory_seq_rm(self._memory, 0, 1, -1))
         lib.llama_memory_clear(self._memory, False)  # noqa: FBT003
 
@@ -186,18 +187,25 @@ class Context:
                 raise NativeError(f"sequence {slot} cannot be cut to {length} tokens")
             lib.llama_memory_seq_rm(self._memory, slot, -1, -1)
 
-    def _state(self, slot: int) -> State:
+    def saved(self, slot: int) -> SavedState:
+        """A copy of all that a sequence holds.
+
+        Raises:
+            NativeError: llama.cpp fails.
+
+        """
         size = lib.llama_state_seq_get_size(self._context, slot)
         state = np.empty(size, np.uint8)
-        if lib.llama_state_seq_get_data(self._context, _bytes(state), size, slot) != size:
+        if lib.llama_state_seq_get_data(self._context, bytes_of(state), size, slot) != size:
             raise NativeError(f"sequence {slot} cannot be saved")
         return state
 
-    def _load(self, slot: int, state: State, length: int) -> None:
-        if not lib.llama_state_seq_set_data(self._context, _bytes(state), state.size, slot):
+    def _load(self, slot: int, state: SavedState, length: int) -> None:
+        if not lib.llama_state_seq_set_data(self._context, bytes_of(state), state.size, slot):
             raise NativeError(f"sequence {slot} cannot be restored")
         self._trim(slot, length)
 
 
-def _bytes(state: State) -> object:
+def bytes_of(state: SavedState) -> object:
+    """What llama.cpp takes a saved state from and puts it to."""
     return state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))

@@ -73,7 +73,7 @@ def prepare(
                 # The last token drawn is shown, not read.
                 most_tokens=min(len(tokens) + sampling.max_tokens, serving.context_tokens + 1),
             )
-            serving.add(Generated(sequence, sampling, sampler, model.vocabulary))
+            serving.add(Generated(sequence, sampling, sampler, model.vocabulary, asked.state))
 
 
 def count(requests: Requests, prompter: Prompter, context_tokens: int, outbox: Outbox) -> None:

@@ -123,6 +123,7 @@ class Model:
         if self.vocabulary.size <= 0 or self._metadata("pooling_type") not in {"", "0"}:
             raise NativeError("it is an embedding model and does not write text")
         self.layers = int(lib.llama_model_n_layer(self._model))
+        self.dimensions = int(lib.llama_model_n_embd(self._model))  # of a hidden state
         self.parameters = int(lib.llama_model_n_params(self._model))
 
     def free(self) -> None:

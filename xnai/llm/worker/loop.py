@@ -14,11 +14,13 @@ from xnai.llm.ipc import (
     PromptProgress,
     Refused,
     RefusedError,
+    StateValues,
     StepTexts,
     Text,
 )
 from xnai.llm.worker.context import AbortedError, Context
 from xnai.llm.worker.drafting import Drafting
+from xnai.llm.worker.hidden_state import HiddenStates
 from xnai.llm.worker.llama import AbortFlag
 from xnai.llm.worker.prefix_cache import PrefixCache
 from xnai.llm.worker.scheduler import ScheduledChunk, ScheduledStep, Scheduler
@@ -62,6 +64,7 @@ class Serving:
         self._partial = cache.partial
         self._abort = abort
         self._send = send
+        self.states: HiddenStates | None = None  # reads those that are asked for
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._answers: dict[int, Generated] = {}
         self._last_id = 0
@@ -168,6 +171,7 @@ class Serving:
                 self._tell_prefill(answer)
             if not chunk.logits:
                 continue
+            self._tell_state(answer, chunk.slot)
             if refusal := self._collect(answer, chunk, rows[chunk.slot]):
                 refused.append((answer, refusal))
             elif answer.reason:
@@ -218,6 +222,17 @@ class Serving:
         # A draft may have been computed beyond the prompt.
         done = min(sequence.computed, sequence.prompt_tokens)
         self._send(PromptProgress(sequence.id, done, sequence.prompt_tokens, sequence.reused))
+
+    def _tell_state(self, answer: Generated, slot: int) -> None:
+        """Send the hidden state of a prompt that is read, once, if it is asked for."""
+        if answer.state is None:
+            return
+        wanted, answer.state = answer.state, None
+        if self.states is not None and self._partial:
+            length = answer.sequence.prompt_tokens
+            values = self.states.read(self._context.saved(slot), length, wanted)
+            if values:
+                self._send(StateValues(answer.sequence.id, values))
 
     def _budget(self) -> int:
         """Prompt tokens of a step: the longer, the more readers wait for their first token.

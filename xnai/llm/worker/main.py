@@ -21,6 +21,7 @@ from xnai.llm import ipc
 from xnai.llm.ipc import BEAT_SECONDS, Beat, Failed, Ready, WorkerConfig
 from xnai.llm.worker.chat_template import TemplateRefusedError
 from xnai.llm.worker.context import Context
+from xnai.llm.worker.hidden_state import HiddenStates
 from xnai.llm.worker.incoming import Requests, count, prepare
 from xnai.llm.worker.lifetime import die_with_parent
 from xnai.llm.worker.llama import AbortFlag, Model, requantise
@@ -61,6 +62,7 @@ def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
     store = config.store_bytes // context.token_bytes
     cache = PrefixCache(config.slots, store_tokens=store, partial=context.partial)
     serving = Serving(context, cache, abort, outbox.send, drafting=config.drafting)
+    serving.states = HiddenStates(model, context.context, config.threads)
     pulse.serving = requests.serving = serving
     _thread(prepare, requests, model, prompter, serving, outbox)
     _thread(count, requests, prompter, context.context, outbox)

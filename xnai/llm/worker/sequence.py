@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from xnai.errors import PROMPT_REFUSED, QUESTION_TOO_LONG
 from xnai.llm.ipc import BEAT_SECONDS, Figures, RefusedError
-from xnai.llm.protocol import FinishReason
+from xnai.llm.protocol import FinishReason, StateRequest
 from xnai.llm.worker.chat_template import ChatTemplate, TemplateRefusedError, Turn
 from xnai.llm.worker.detokenizer import TextStream
 from xnai.llm.worker.llama import Model
@@ -93,14 +93,21 @@ class Generated:
         sampling: when it ends.
         sampler: draws its tokens; freed by ``close``.
         vocabulary: spells them.
+        state: the hidden state of its prompt that is wanted besides, if any is.
 
     """
 
     def __init__(
-        self, sequence: Sequence, sampling: Sampling, sampler: Sampler, vocabulary: Vocabulary
+        self,
+        sequence: Sequence,
+        sampling: Sampling,
+        sampler: Sampler,
+        vocabulary: Vocabulary,
+        state: StateRequest | None = None,
     ) -> None:
         self.sequence = sequence
         self.reason: FinishReason | None = None  # why it is over
+        self.state = state  # until it is told
         self._sampler = sampler
         self._vocabulary = vocabulary
         self._stream = TextStream(sampling.stop)

@@ -5,6 +5,7 @@ import pytest
 from xnai.answering.evidence import HEDGE, NOT_FOUND
 from xnai.answering.reading import second_look
 from xnai.answering.reading.gather import in_order
+from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import make_sheet, quoted_numbers
 from xnai.answering.reading.prompt import reading_messages
 from xnai.answering.reading.proof import Proof, figures_of
@@ -164,8 +165,9 @@ def test_a_figure_that_stands_nowhere_proves_nothing():
     assert proof.prove("13,950 euros", frozenset({"13,950"})).marks
 
 
-def told(reply, question="What is the rent?", none=0.0):
-    telling = Telling(question, sheet())
+def told(reply, question="What is the rent?", none=0.0, logit=None, bounds=UNBOUNDED):
+    telling = Telling(question, sheet(), bounds=bounds)
+    telling.doubt.probed(logit)
     tokens = [TokenLogprob(" [", b" [", -0.1, (TokenLogprob(" none", b"", none or -9.0),))]
     shown = list(telling.feed("Source:")) + list(telling.feed(reply[:3], tokens))
     for character in reply[3:]:
@@ -247,6 +249,31 @@ def test_what_nothing_proves_is_introduced_in_the_language_of_the_question():
 def test_a_source_that_the_model_doubts_is_quoted_only():
     telling, _ = told(" [2] rent\nAnswer: 4,650 euros.", none=-0.2)
     assert telling.outcome == "quoted"
+
+
+def test_what_the_probe_does_not_find_is_not_told_whatever_is_quoted():
+    telling, text = told(" [2] rent\nAnswer: 4,650 euros. It is due soon.", logit=-4.0)
+    assert (telling.outcome, text) == ("not_found", NOT_FOUND)
+    assert not telling.citations
+
+
+def test_what_the_probe_nearly_misses_is_quoted_only():
+    telling, text = told(" [2] rent\nAnswer: 4,650 euros.", logit=-1.5)
+    assert telling.outcome == "quoted"
+    assert "[1]" in text
+
+
+def test_a_probe_that_is_sure_outweighs_a_model_that_wavers():
+    assert told(" [2] rent\nAnswer: 4,650 euros.", none=-0.2, logit=2.0)[0].outcome == "answered"
+    assert told(" [2] rent\nAnswer: 4,650 euros.", none=-0.2, logit=0.0)[0].outcome == "quoted"
+
+
+def test_a_summary_and_small_talk_are_told_whatever_the_probe_says():
+    bounds = Bounds(doubts=False)
+    assert (
+        told(" [2] rent\nAnswer: 4,650 euros.", logit=-4.0, bounds=bounds)[0].outcome == "answered"
+    )
+    assert told("\nAnswer: Hello.", question="Hello!", logit=-4.0)[0].outcome == "chat"
 
 
 def test_small_talk_cites_nothing():

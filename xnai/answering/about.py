@@ -1,11 +1,13 @@
-"""Questions about what a document is, "What is this notice about?", and for its summary.
+"""Questions as a model gets them: about what a document is, for its summary, in their language.
 
-A small model answers the former with a word of the title. Asked for a summary in two sentences it
-says what the document tells, so that is what it is asked for. Its examples of a summary are
-English; to write one in another language it has to be told which.
+A small model answers "What is this notice about?" with a word of the title, and a request for the
+gist with the headings. Asked for a summary in so many sentences, with figures, it says what the
+document tells, so that is what it is asked for. Its examples are English; to answer in another
+language it has to be told which.
 """
 
 import re
+from pathlib import Path
 
 _THING = (
     r"(?:documents?|files?|notice|letter|text|report|papers?|page|contract|agreement|e-?mail|form|"
@@ -19,7 +21,7 @@ _ABOUT = re.compile(
     r"worum geht (?:es|'s)(?: hier| in \w+ \w+)?|wovon handelt \w+ \w+|"
     r"was ist das für ein \w+|was für ein \w+ ist (?:das|dies)|"
     r"de quoi (?:parle|traite) \w+ \w+|de quoi s'agit-il|"
-    r"de qué (?:trata|habla) \w+ \w+|qué es este \w+)\W*$",
+    r"de qué (?:trata|habla|va|es) \w+ \w+|qué es este \w+)\W*$",
     re.IGNORECASE,
 )
 _SUMMARY = re.compile(
@@ -30,6 +32,19 @@ _SUMMARY = re.compile(
     r"(?:puedes |podrías )?(?:resum(?:e|ir|a)|haz(?:me)? un resumen))\b",
     re.IGNORECASE,
 )
+# All that may stand in a request for a summary that asks for nothing in particular.
+_PLAIN = frozenset(Path(__file__).with_name("summary_words.txt").read_text("utf-8").split())
+_WORDS = re.compile(r"[^\W\d_]+|\d+")
+_SUMMARISED = {
+    "en": "Summarise this document in four sentences, with its most important names, dates and "
+    "figures.",
+    "de": "Fasse dieses Dokument in vier Sätzen zusammen, mit den wichtigsten Namen, Daten und "
+    "Zahlen.",
+    "fr": "Résume ce document en quatre phrases, avec les noms, dates et chiffres les plus "
+    "importants.",
+    "es": "Resume este documento en cuatro frases, con los nombres, fechas y cifras más "
+    "importantes.",
+}
 _AS_SUMMARY = {
     "en": "Summarise this document in two sentences.",
     "de": "Fasse dieses Dokument in zwei Sätzen zusammen.",
@@ -40,6 +55,9 @@ _IN_LANGUAGE = {
     "de": "Antworte auf Deutsch.",
     "fr": "Réponds en français.",
     "es": "Responde en español.",
+    "ja": "日本語で答えてください。",
+    "zh": "请用中文回答。",
+    "ar": "أجب بالعربية.",
 }
 
 
@@ -53,10 +71,22 @@ def asks_summary(question: str) -> bool:
     return bool(_SUMMARY.search(question))
 
 
-def as_summary(question: str, language: str) -> str:
-    """A question as the model gets it: for a whole document a summary in its language."""
+def as_asked(question: str, language: str, *, whole: bool = False) -> str:
+    """A question as the model gets it.
+
+    Args:
+        question: as the person wrote it.
+        language: its language, a code.
+        whole: whether a summary of one document is asked for.
+
+    """
     if is_about(question) and language in _AS_SUMMARY:
         question = _AS_SUMMARY[language]
-    elif not asks_summary(question):
-        return question
+    elif whole and language in _SUMMARISED and _is_plain(question):
+        question = _SUMMARISED[language]
     return f"{question} {_IN_LANGUAGE.get(language, '')}".strip()
+
+
+def _is_plain(question: str) -> bool:
+    """Whether a request for a summary says nothing of how long, for whom or of what part."""
+    return all(word in _PLAIN for word in _WORDS.findall(question.casefold()))

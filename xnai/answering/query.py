@@ -68,7 +68,7 @@ _ASKED: dict[Kind, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "summary": re.compile(
-        rf"{_POLITE}(?:summari[sz]e\b|sum up\b|tl;?dr\b|"
+        rf"{_POLITE}(?:summari[sz]e\b|sum (?:\w+ ){{0,4}}up\b|tl;?dr\b|"
         r"(?:(?:give|show|tell|write|make|get)(?: me| us)? |what(?:'s| is| are) )?"
         r"(?:an? |the )?(?:\w+ )?(?:summary|overview|gist|(?:key|main) points) of\b)",
         re.IGNORECASE,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xnai.answering.about import as_summary, is_about
+from xnai.answering.about import as_asked, is_about
 from xnai.answering.query import kind_of
 
 
@@ -41,11 +41,11 @@ def test_a_question_about_a_part_or_a_value_is_none(question):
 
 
 def test_the_model_is_asked_for_a_summary_in_the_language_of_the_question():
-    told = as_summary("Worum geht es hier?", "de")
+    told = as_asked("Worum geht es hier?", "de")
     assert told == "Fasse dieses Dokument in zwei Sätzen zusammen. Antworte auf Deutsch."
-    assert as_summary("What is this about?", "en") == "Summarise this document in two sentences."
-    assert as_summary("What is this about?", "ja") == "What is this about?"
-    assert as_summary("What is the rent?", "en") == "What is the rent?"
+    assert as_asked("What is this about?", "en") == "Summarise this document in two sentences."
+    assert as_asked("What is this about?", "und") == "What is this about?"
+    assert as_asked("What is the rent?", "en") == "What is the rent?"
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,38 @@ def test_the_model_is_asked_for_a_summary_in_the_language_of_the_question():
 )
 def test_a_summary_is_asked_for_in_its_language(question, language, told):
     assert kind_of(question) == "summary"
-    assert as_summary(question, language) == f"{question} {told}"
+    assert as_asked(question, language) == f"{question} {told}"
+
+
+@pytest.mark.parametrize(
+    ("question", "language", "told"),
+    [
+        ("tl;dr of the meeting?", "en", "Summarise this document in four sentences"),
+        ("give me the gist of this contract", "en", "Summarise this document in four sentences"),
+        ("Fasse diesen Vertrag zusammen.", "de", "Fasse dieses Dokument in vier Sätzen zusammen"),
+        (
+            "sum this letter up for me in max 3 sentences",
+            "en",
+            "sum this letter up for me in max 3",
+        ),
+        ("Summarise it for a child", "en", "Summarise it for a child"),
+    ],
+)
+def test_a_summary_without_a_wish_is_asked_for_with_its_figures(question, language, told):
+    assert kind_of(question) == "summary"
+    assert as_asked(question, language, whole=True).startswith(told)
+    assert as_asked(question, language).startswith(question)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("de", "Antworte auf Deutsch."), ("ja", "日本語で答えてください。"), ("en", ""), ("und", "")],
+)
+def test_a_question_in_another_language_says_so(language, told):
+    assert as_asked("?", language) == f"? {told}".strip()
 
 
 def test_what_is_put_together_otherwise_is_no_summary():
     assert kind_of("Wie hoch sind beide Mieten zusammen?") is None
-    assert as_summary("Wie hoch sind beide Mieten zusammen?", "de").endswith("zusammen?")
+    asked = as_asked("Wie hoch sind beide Mieten zusammen?", "de", whole=True)
+    assert asked == "Wie hoch sind beide Mieten zusammen? Antworte auf Deutsch."

@@ -151,6 +151,34 @@ def test_figures(text, figures):
     assert figures_of(text) == figures
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1.900,00 Euro", "1,900 euros"),
+        ("2.387,57", "2,387.57"),
+        ("12,60 kg", "12.6 kg"),
+        ("1.234.567", "1234567"),
+        ("1'250.00 Fr.", "1250"),
+    ],
+)
+def test_a_figure_is_the_same_however_a_language_writes_it(one, other):
+    assert figures_of(one) == figures_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1.9", "1.09"),
+        ("0.125", "125"),
+        ("12.01.2026", "1201.2026"),
+        ("10:05", "1005"),
+        ("3.5", "35"),
+    ],
+)
+def test_other_figures_stay_others(one, other):
+    assert figures_of(one) != figures_of(other)
+
+
 def test_a_sentence_is_cited_by_the_line_that_carries_it():
     lines = sheet().lines
     proof = Proof(lines, ["What is the rent?"])
@@ -315,6 +343,22 @@ def test_yes_is_held_until_it_was_looked_at_again():
 )
 def test_the_second_look_is_believed_where_it_is_sure(answer, yes, corrected):
     assert second_look.corrected(answer, yes, "Is it open?") == corrected
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("ok to plug it in with an extension cord?", ("Yes", "No")),
+        ("and can he hand it in by e-mail?", ("Yes", "No")),
+        ("Und dürfen wir eine Katze halten?", ("Ja", "Nein")),
+        ("Any chance of a refund?", ("Yes", "No")),
+        ("any news on the pump?", None),
+        ("and the dust sheets?", None),
+        ("okay, what does it cost?", None),
+    ],
+)
+def test_yes_or_no_is_asked_for_in_the_way_people_do(question, words):
+    assert second_look.words_for(question) == words
 
 
 def test_what_a_question_names():

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from xnai.answering.about import as_summary
+from xnai.answering.about import as_asked
 from xnai.answering.events import Event, Reading, Token, Waiting
 from xnai.answering.reading import comparing, second_look
 from xnai.answering.reading.answerability import Probe, probe_of
@@ -64,7 +64,9 @@ class Asking:
     @property
     def text(self) -> str:
         """The question as the model gets it."""
-        return as_summary(self.run.question.text, self.run.language)
+        read = {passage.document_id for passage in self.run.passages}
+        whole = self.run.whole == "summary" and len(read) == 1
+        return as_asked(self.run.question.text, self.run.language, whole=whole)
 
     @spanned("prompt")
     async def completion(self, sheet: Sheet) -> tuple[Completion, int]:

@@ -21,15 +21,31 @@ _NEARLY = 0.7  # of a sentence's words that another line has, which then carries
 _LEAST_WORDS = 2
 MOST_MARKS = 3  # behind one sentence
 _FIGURE = re.compile(r"\d+(?:[.,'\u00a0\u202f:/-]\d+)*")
-_SEPARATORS = re.compile(r"[,'\u00a0\u202f](?=\d{3}(?!\d))")
-_ENDINGS = re.compile(r"\.0{1,2}$")
+_SPACES = re.compile(r"['\u00a0\u202f](?=\d{3}(?!\d))")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)+")
+_GROUPED = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
 
 
 def figures_of(text: str) -> frozenset[str]:
-    """The figures of a text, without the signs between their thousands: "1,250.00" is "1250"."""
-    return frozenset(
-        _ENDINGS.sub("", _SEPARATORS.sub("", figure)) for figure in _FIGURE.findall(text)
-    )
+    """The figures of a text as one way of writing has them: "1,250.00" and "1.250" are "1250".
+
+    A comma or point before three digits is taken for one between thousands, in any language.
+    """
+    return frozenset(_plain(_SPACES.sub("", figure)) for figure in _FIGURE.findall(text))
+
+
+def _plain(figure: str) -> str:
+    if not _NUMBER.fullmatch(figure):
+        return figure  # a time, a date, or digits alone
+    signs = [sign for sign in figure if sign in ".,"]
+    if _GROUPED.fullmatch(figure) and len(set(signs)) == 1:
+        return re.sub("[.,]", "", figure)
+    last = signs[-1]
+    if signs.count(last) > 1:
+        return figure  # a date or a version
+    whole, _, decimals = figure.rpartition(last)
+    whole, decimals = re.sub("[.,]", "", whole), decimals.rstrip("0")
+    return f"{whole}.{decimals}" if decimals else whole
 
 
 def as_worked_out(body: str, results: Sequence[NumberedLine], question: str) -> str:

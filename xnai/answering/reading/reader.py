@@ -143,7 +143,8 @@ async def _plan(
     roomy = run.model.context_tokens >= _ROOMY
     if calculation is None and over == "all" and run.whole is None and roomy:
         sheet = with_named(sheet, question)
-    bounds = bounds_of(asking.text, sheet, summary=run.whole is not None)
+    asked = asking.text if is_about(question) else question  # "in two sentences" is ours there
+    bounds = bounds_of(asked, sheet, summary=run.whole is not None)
     if sheet is not gathered.sheet and over == "compared":
         bounds = replace(bounds, doubts=False)  # each line was chosen for the question
     return plan(over, question, sheet, told, bounds)

@@ -55,7 +55,17 @@ _BEGINNINGS = (
     ("можно может могут нужно есть ли является", ("Да", "Нет")),
 )
 _STARTS = {start: words for starts, words in _BEGINNINGS for start in starts.split()}
-_START = re.compile(r"\W{0,3}(\w{1,20}(?:-\w{1,9}){0,3})")
+# What people put before them: "and can I", "ok to". What is allowed is asked without a verb, too.
+_BEFORE = re.compile(
+    r"\W{0,3}(?:(?:and|but|so|then|also|well|hey|please|und|aber|also|et|mais|y|pero)\W{1,3}){0,2}",
+    re.IGNORECASE,
+)
+_ALLOWED = re.compile(
+    r"(?:ok|okay|fine|safe|alright|allowed|possible|permitted|legal|any (?:chance|way|need))"
+    r" (?:to|if|for|that|of)\b",
+    re.IGNORECASE,
+)
+_START = re.compile(r"(\w{1,20}(?:-\w{1,9}){0,3})")
 _ENGLISH = re.compile(
     r"\b(?:is|are|was|were|do|does|did|can|may|must|has|have|had|will|would|should|the|any)\b",
     re.IGNORECASE,
@@ -64,7 +74,11 @@ _ENGLISH = re.compile(
 
 def words_for(question: str) -> tuple[str, str] | None:
     """Yes and no in the language of a question that asks for one of them; None if it does not."""
-    match = _START.match(question)
+    before = _BEFORE.match(question)
+    at = before.end() if before else 0
+    if _ALLOWED.match(question, at):
+        return _BEGINNINGS[0][1]
+    match = _START.match(question, at)
     return _STARTS.get(match[1].casefold()) if match else None
 
 

@@ -225,15 +225,15 @@ class Telling:
         if not self.quoted:
             yield self._unquoted(body) + space
             return
+        doubts = not self._shown and self._bounds.doubts and not self._is_sure
+        if doubts and self.doubt.is_missing:
+            self.outcome = "not_found"
+            yield self._texts.say(NOT_FOUND)
+            return
         if not self._shown:
             body = as_worked_out(body, self._results, self._question)
         proven = self._proof.prove(body, computed)
         if not self._shown:
-            doubts = self._bounds.doubts and not self._is_sure
-            if doubts and self.doubt.is_missing:
-                self.outcome = "not_found"
-                yield self._texts.say(NOT_FOUND)
-                return
             if (doubts and self.doubt.is_strong) or not proven.marks or _FENCE.match(sentence):
                 yield from self._quote()
                 return

@@ -13,7 +13,7 @@ from xnai.answering.tables.records import Records
 
 _MOST_COLUMNS = 40
 _ASKS = re.compile(
-    r"\b(?:how (?:many|much|often|high|large)|number of|count|total\w*|sum|sums|altogether|"
+    r"\b(?:how (?:many|much|often|high|large)|count|total\w*|sum|sums|altogether|all in all|"
     r"together|combined|overall|average|median|highest|lowest|largest|biggest|smallest|"
     r"greatest|most|least|fewest|cheapest|dearest|longest|shortest|earliest|latest|"
     r"maximum|minimum|max|min|more than|less than|fewer than|at least|at most|difference|higher|"
@@ -28,12 +28,25 @@ _ASKS = re.compile(
     r"|几|多少|总|共|平均|最|合计|差|いくつ|何(?:件|個|人|回|枚|台)|合計|平均|最も|最大|最小|全部|كم|مجموع|أكبر|أعلى|أقل",
     re.IGNORECASE,
 )
+# "The number of orders" is counted, "the number of the order" is looked up.
+_NUMBER_OF = re.compile(r"\bnumber of ((?:[\w'\u2019-]{1,30} ?){1,6})", re.IGNORECASE)
+_SINGULAR = frozenset(["is", "was", "has", "does", "this", "his", "its", "us", "address"])
+_PLURAL = frozenset(["people", "children", "men", "women", "staff"])
 _NEVER = re.compile(r"\b(?:pages?|seiten?|pages|páginas?|pagine|страниц\w*)\b", re.IGNORECASE)
 
 
 def asks_for_calculation(question: str) -> bool:
     """Whether a question may ask for something that is worked out over rows."""
-    return bool(_ASKS.search(question)) and not _NEVER.search(question)
+    asks = bool(_ASKS.search(question)) or _counts(question)
+    return asks and not _NEVER.search(question)
+
+
+def _counts(question: str) -> bool:
+    """Whether a number of several things is asked for, and not the number of one."""
+    match = _NUMBER_OF.search(question)
+    words = match[1].casefold().split() if match else []
+    several = (word.endswith("s") and word.isalpha() and word not in _SINGULAR for word in words)
+    return any(several) or not _PLURAL.isdisjoint(words)
 
 
 def best_table(tables: Sequence[Records], question: str) -> QueryTable | None:

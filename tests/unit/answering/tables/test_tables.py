@@ -403,6 +403,9 @@ def test_four_times_the_lines_are_at_most_six_times_the_work(line):
         "¿Cuántas unidades se vendieron?",
         "Сколько заказов всего?",
         "销量最高的产品是什么",
+        "number of maths lessons per week?",
+        "What is the number of people on board?",
+        "what did he spend there all in all?",
     ],
 )
 def test_questions_that_ask_for_a_calculation(question):
@@ -417,6 +420,8 @@ def test_questions_that_ask_for_a_calculation(question):
         "What does force majeure mean?",
         "Was steht unter Ziffer 4?",
         "What is said over the fee below?",
+        "number of Mr Okoro's everyday account?",
+        "What's the number of the invoice?",
     ],
 )
 def test_questions_that_do_not(question):

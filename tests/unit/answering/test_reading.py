@@ -218,6 +218,12 @@ def test_an_invented_figure_becomes_the_quote_of_the_line():
     assert "4,650 euros" in text
 
 
+def test_as_many_as_lines_are_quoted_is_counted():
+    question = "How many clauses speak of rent?"
+    assert told(" [2] [3]\nAnswer: 2 clauses.", question)[0].outcome == "answered"
+    assert told(" [2] [3]\nAnswer: 5 clauses.", question)[0].outcome == "quoted"
+
+
 def test_no_source_is_not_found():
     telling, text = told(" none\nAnswer: This is not in your documents.")
     assert (telling.outcome, text, telling.is_refused) == ("not_found", NOT_FOUND, True)

@@ -26,6 +26,7 @@ from xnai.answering.reading.proof import Proof, as_worked_out, figures_of
 from xnai.answering.reading.reply import ModelReply
 from xnai.answering.reading.structure import named_place
 from xnai.answering.reading.sums import worked_out
+from xnai.answering.tables.intent import counts
 from xnai.locale import IN_ENGLISH, Texts
 from xnai.text.sentences import STOPS
 from xnai.types import Citation, TokenLogprob
@@ -217,6 +218,7 @@ class Telling:
         space = sentence[len(body) :]
         # The numbers of lines that a model adds are none of the citations that a reader sees.
         body, computed = worked_out(_MARK.sub("", body))
+        computed |= self._counted()
         if self.outcome in {"quoted", "not_found"} or self.is_full:
             return
         if self._code or (_FENCE.match(sentence) and (self._shown or not self.quoted)):
@@ -246,6 +248,11 @@ class Telling:
             cited = tuple(map(self._proof.cite, self.quoted))
         marks = "".join(f" [{number}]" for number in cited) or _UNPROVEN
         yield f"{body}{marks}{space}" if body else space
+
+    def _counted(self) -> frozenset[str]:
+        """How many lines are quoted, where the question is how many there are."""
+        several = len(self.quoted) > 1 and counts(self._question)
+        return frozenset([str(len(self.quoted))] if several else [])
 
     def _of_code(self, line: str) -> str:
         """Return the marks of a block of code behind its last line; inside, they would be code."""

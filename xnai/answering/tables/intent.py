@@ -13,7 +13,8 @@ from xnai.answering.tables.records import Records
 
 _MOST_COLUMNS = 40
 _ASKS = re.compile(
-    r"\b(?:how (?:many|much|often|high|large)|count|total\w*|sum|sums|altogether|all in all|"
+    r"\b(?:how (?:many|much|often|high|large)|count|total\w*|sum|sums|altogether|"
+    r"all in all|all told|add(?:s|ed)? up|"
     r"together|combined|overall|average|median|highest|lowest|largest|biggest|smallest|"
     r"greatest|most|least|fewest|cheapest|dearest|longest|shortest|earliest|latest|"
     r"maximum|minimum|max|min|more than|less than|fewer than|at least|at most|difference|higher|"
@@ -30,6 +31,10 @@ _ASKS = re.compile(
 )
 # "The number of orders" is counted, "the number of the order" is looked up.
 _NUMBER_OF = re.compile(r"\bnumber of ((?:[\w'\u2019-]{1,30} ?){1,6})", re.IGNORECASE)
+_HOW_MANY = re.compile(
+    r"\b(?:how many|wie ?viele|combien de|cuánt[oa]s|quant[ie]|сколько)\b|几|多少|いくつ|كم",
+    re.IGNORECASE,
+)
 _SINGULAR = frozenset(["is", "was", "has", "does", "this", "his", "its", "us", "address"])
 _PLURAL = frozenset(["people", "children", "men", "women", "staff"])
 _NEVER = re.compile(r"\b(?:pages?|seiten?|pages|páginas?|pagine|страниц\w*)\b", re.IGNORECASE)
@@ -37,12 +42,14 @@ _NEVER = re.compile(r"\b(?:pages?|seiten?|pages|páginas?|pagine|страниц\
 
 def asks_for_calculation(question: str) -> bool:
     """Whether a question may ask for something that is worked out over rows."""
-    asks = bool(_ASKS.search(question)) or _counts(question)
+    asks = bool(_ASKS.search(question)) or counts(question)
     return asks and not _NEVER.search(question)
 
 
-def _counts(question: str) -> bool:
+def counts(question: str) -> bool:
     """Whether a number of several things is asked for, and not the number of one."""
+    if _HOW_MANY.search(question):
+        return True
     match = _NUMBER_OF.search(question)
     words = match[1].casefold().split() if match else []
     several = (word.endswith("s") and word.isalpha() and word not in _SINGULAR for word in words)

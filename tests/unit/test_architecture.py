@@ -20,7 +20,7 @@ CONFINED = {
     "huggingface_hub": {"models"},
     "redis": {"resilience"},
     "tenacity": {"resilience"},
-    "apsw": {"accounts", "retrieval", "ui"},
+    "apsw": {"accounts", "retrieval", "sqlite", "ui"},
     "onnxruntime": {"retrieval"},
     "pypdfium2": {"documents"},
     "markitdown": {"documents"},

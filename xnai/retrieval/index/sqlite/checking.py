@@ -1,10 +1,8 @@
 """A check of the whole index beside its use: SQLite's own, then every text against its checksum."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import apsw
 import numpy as np
@@ -12,13 +10,15 @@ import numpy as np
 from xnai.retrieval.index.sqlite import records
 from xnai.retrieval.index.sqlite.damage import (
     UNREADABLE,
-    ChangedError,
     Damage,
     checksum,
     one_by_one,
     rows_of,
 )
 from xnai.retrieval.index.sqlite.fulltext import match_expression, terms_of
+from xnai.sqlite.errors import ChangedError
+from xnai.sqlite.snapshot import explained
+from xnai.sqlite.transactions import reading
 from xnai.types import Document
 
 _STEPS = 10_000  # of SQLite's virtual machine between two looks at whether to stop
@@ -31,24 +31,6 @@ _TABLES = {
 }
 
 Stopped = Callable[[], bool]
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[apsw.Connection]:
-    """Open a database file that is left as it is.
-
-    Without a log nobody has it open: then it is read as it is, and no log is begun.
-    """
-    how = "mode=ro" if Path(f"{path}-wal").exists() else "immutable=1"
-    connection = apsw.Connection(
-        f"file:{quote(str(path))}?{how}",
-        flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
-    )
-    try:
-        connection.set_busy_timeout(1000)
-        yield connection
-    finally:
-        connection.close()
 
 
 def scrub(path: Path, damage: Damage, stopped: Stopped) -> bool:
@@ -97,6 +79,19 @@ def records_in(path: Path, damage: Damage) -> list[Document]:
     except apsw.Error as exc:
         damage.found = str(exc)
         return []
+
+
+def kept_files(path: Path) -> list[tuple[str, int, str]]:
+    """Id, size in bytes and sha256 of the file of each document in an index.
+
+    Raises:
+        SnapshotError: it cannot be read.
+
+    """
+    query = "SELECT id, size, sha256 FROM documents ORDER BY id"
+    with explained(), reading(path) as connection:
+        rows: Any = connection.execute(query).fetchall()
+    return [(str(name), int(size), str(digest)) for name, size, digest in rows]
 
 
 def _probe_words(connection: apsw.Connection, record: Document, damage: Damage) -> None:

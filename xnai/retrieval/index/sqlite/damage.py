@@ -1,6 +1,5 @@
 """What of the index cannot be read: rows are skipped and counted, the rest is still found."""
 
-import json
 import threading
 import zlib
 from collections.abc import Callable, Iterable
@@ -9,13 +8,6 @@ from typing import Any, TypeVar
 import apsw
 import structlog
 
-
-class ChangedError(ValueError):
-    """A value is not the one that was stored."""
-
-
-# Damage that SQLite does not see: bytes that are no text, text that is no JSON, another text.
-DAMAGED_VALUES = (UnicodeDecodeError, json.JSONDecodeError, ChangedError)
 # A flipped byte shows as a page that is none, as text that is no UTF-8, or as a value of another
 # kind.
 UNREADABLE = (apsw.CorruptError, UnicodeDecodeError, ValueError, TypeError, KeyError)

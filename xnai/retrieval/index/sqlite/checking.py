@@ -1,12 +1,17 @@
 """A check of the whole index beside its use: SQLite's own, then every text against its checksum."""
 
+import asyncio
+import functools
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import apsw
 import numpy as np
+import structlog
 
+from xnai.aio import Background, in_thread
 from xnai.retrieval.index.sqlite import records
 from xnai.retrieval.index.sqlite.damage import (
     UNREADABLE,
@@ -24,6 +29,7 @@ from xnai.types import Document
 _STEPS = 10_000  # of SQLite's virtual machine between two looks at whether to stop
 _ROWS = 500  # read at once
 _LENGTH = 0.02
+_EVERY = 6 * 3600.0  # seconds between two checks of a whole index
 _TABLES = {
     "chunks": "SELECT rowid, text, checksum FROM chunks",
     "pages": "SELECT rowid, text, checksum FROM pages",
@@ -31,6 +37,8 @@ _TABLES = {
 }
 
 Stopped = Callable[[], bool]
+
+_log = structlog.get_logger(__name__)
 
 
 def scrub(path: Path, damage: Damage, stopped: Stopped) -> bool:
@@ -46,6 +54,23 @@ def scrub(path: Path, damage: Damage, stopped: Stopped) -> bool:
     except apsw.CorruptError as exc:
         damage.found = damage.found or str(exc)
         return True
+
+
+def scrubber(path: Path, damage: Damage) -> Background:
+    """Return work in the background that looks for damage in a whole index, now and again."""
+
+    async def work() -> None:
+        while True:
+            stopped = threading.Event()
+            try:
+                await in_thread(functools.partial(scrub, path, damage, stopped.is_set))
+            except Exception as exc:  # noqa: BLE001 - to be looked at again
+                _log.warning("the index could not be checked", exception=type(exc).__name__)
+            finally:
+                stopped.set()
+            await asyncio.sleep(_EVERY)
+
+    return Background(work, "check-index")
 
 
 def read_rows(connection: apsw.Connection, damage: Damage, stopped: Stopped) -> bool:

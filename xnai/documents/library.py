@@ -101,7 +101,7 @@ class Library:
         """Make records and files agree again; returns words for people.
 
         Raises:
-            Degraded: files are missing.
+            PartDegraded: files are missing.
 
         """
         self._require_started()

@@ -71,7 +71,7 @@ class Upkeep:
         """Say how it stands, in words for people.
 
         Raises:
-            Degraded: files are missing.
+            PartDegraded: files are missing.
 
         """
         if not self.missing and not self.away:

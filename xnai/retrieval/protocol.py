@@ -46,7 +46,7 @@ class SearchQuery:
 class Embedded:
     """Chunks as they are stored: vectors of shape (n, dimensions) and codes of their tokens.
 
-    The codes are those of ``token_codes.encode``, one for each chunk.
+    The codes are those of ``binary_codes.encode``, one for each chunk.
     """
 
     vectors: Vectors

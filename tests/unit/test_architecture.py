@@ -105,6 +105,11 @@ def test_sql_stands_in_the_stores_alone(module):
     assert "apsw" not in libraries(module)
 
 
+@each([one for one in HOUSE.modules if one.path.stem == "protocol"])
+def test_a_door_names_no_store(module):
+    assert [name for name in module.imports() if "sqlite" in name.split(".")] == []
+
+
 def test_one_module_alone_talks_to_a_hub_and_only_its_command_imports_it():
     talking = [one.name for one in HOUSE.modules if "huggingface_hub" in libraries(one)]
     importing = {one.name for one in HOUSE.modules if "xnai.models.hub" in {*at_once(one)}}

@@ -30,8 +30,8 @@ from xnai.errors import (
     XnaiError,
 )
 from xnai.llm.hardware import human_size
+from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite.checking import kept_files, records_in
-from xnai.retrieval.index.sqlite.damage import Damage
 from xnai.retrieval.index.sqlite.inspection import inspect
 from xnai.settings import Settings
 from xnai.sqlite.snapshot import SnapshotError, snapshot

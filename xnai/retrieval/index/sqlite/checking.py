@@ -12,15 +12,10 @@ import numpy as np
 import structlog
 
 from xnai.aio import Background, in_thread
+from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite import records
-from xnai.retrieval.index.sqlite.damage import (
-    UNREADABLE,
-    Damage,
-    checksum,
-    one_by_one,
-    rows_of,
-)
 from xnai.retrieval.index.sqlite.fulltext import match_expression, terms_of
+from xnai.retrieval.index.sqlite.unreadable import UNREADABLE, checksum, one_by_one, rows_of
 from xnai.sqlite.errors import ChangedError
 from xnai.sqlite.snapshot import explained
 from xnai.sqlite.transactions import reading

@@ -6,8 +6,8 @@ from pathlib import Path
 import apsw
 
 from xnai.aio import Deadline
+from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite.checking import read_rows
-from xnai.retrieval.index.sqlite.damage import Damage
 from xnai.retrieval.index.sqlite.schema import TABLES
 from xnai.sqlite import own_file
 from xnai.sqlite.transactions import reading

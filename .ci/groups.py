@@ -1,13 +1,14 @@
 """What a JUnit report says about a run of the tests.
 
-`groups.py REPORT GROUP...` fails unless every group ran and no test was skipped. A group is a
-folder of tests/, or what stands for tests that need something: ``engine``, those of the worker
-process, and ``capable_model``.
+`groups.py REPORT GROUP...` fails unless every group ran and no test was skipped, and names the
+modules that took longest. A group is a folder of tests/, or what stands for tests that need
+something: ``engine``, those of the worker process, and ``capable_model``.
 
 `groups.py --failed REPORT` prints the tests that failed, and fails where they are not few.
 """
 
 import sys
+from collections import defaultdict
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -15,6 +16,7 @@ NEEDY = {
     "engine": "tests.integration.llm.test_engine",
     "capable_model": "tests.integration.llm.test_capable_model",
 }
+LONGEST = 15  # modules that are named
 FEW = 12  # more are no accident, unless it is one of a server that all of a module share
 
 
@@ -27,6 +29,14 @@ def failed(report: str) -> int:
     ]
     print("\n".join(tests))
     return 0 if 0 < len(tests) <= FEW else 1
+
+
+def seconds(tests: list[ET.Element]) -> dict[str, float]:
+    """Return how long the tests of each module took with their fixtures, the longest first."""
+    took: defaultdict[str, float] = defaultdict(float)
+    for test in tests:
+        took[str(test.get("classname"))] += float(test.get("time", 0))
+    return dict(sorted(took.items(), key=lambda item: -item[1]))
 
 
 def main(report: str, *groups: str) -> int:
@@ -43,6 +53,10 @@ def main(report: str, *groups: str) -> int:
         print(f"{group}: {count} tests")
         if not count:
             problems.append(f"no test of the group {group!r} ran")
+    modules = seconds(tests)
+    print(f"all modules took {sum(modules.values()):.0f} s, the longest of them:")
+    for module in list(modules)[:LONGEST]:
+        print(f"{modules[module]:6.0f} s  {module}")
     print("\n".join(problems), file=sys.stderr)
     return 1 if problems else 0
 

@@ -90,7 +90,7 @@ def prose(words: list[str]) -> str:
 
 
 def draw_codes(draw: np.random.Generator, text: str) -> bytes:
-    """Codes as ``token_codes.encode`` lays them out, of tokens that lie evenly in the text."""
+    """Codes as ``binary_codes.encode`` lays them out, of tokens that lie evenly in the text."""
     starts = np.linspace(0, len(text) - 1, TOKENS).astype("<u2")
     scales = np.full(TOKENS, 1 / 15.6, "<f2")
     return starts.tobytes() + scales.tobytes() + draw.bytes(TOKENS * DIMENSIONS // 8)

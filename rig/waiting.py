@@ -39,6 +39,21 @@ async def eventually(
         await asyncio.sleep(pace)
 
 
+async def stays(
+    check: Callable[[], object], what: object = "", seconds: float = 0.1, pace: float = _PACE
+) -> None:
+    """Require that a check holds now and at each look for so long: that nothing follows.
+
+    For what must not come to pass, and so has no event; where something may, `eventually` is meant.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        assert check(), f"it stopped being so within {seconds} s: {what}"
+        if time.monotonic() >= deadline:
+            return
+        await asyncio.sleep(pace)
+
+
 def wait_until(
     check: Callable[[], T],
     what: object = "",

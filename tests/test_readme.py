@@ -7,7 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 
 import httpx
 import psutil
@@ -16,6 +15,7 @@ from paths import ROOT
 
 from rig.pdf_files import pdf
 from rig.processes import free_port
+from rig.waiting import wait_until
 from xnai.settings import PREFIX, Settings, load_settings
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -131,11 +131,14 @@ def test_make_run_serves_the_page_until_ctrl_c(tmp_path):
 
 
 def wait_for_page(url, process):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
+    def page() -> str:
+        assert process.poll() is None, "it ended"
+        with contextlib.suppress(httpx.HTTPError):
             return httpx.get(url, timeout=5).raise_for_status().text
-        except httpx.HTTPError:
-            time.sleep(0.1)
-    process.kill()
-    raise AssertionError(f"no page at {url}: {process.stdout.read()}")
+        return ""
+
+    try:
+        return wait_until(page, f"a page at {url}")
+    except AssertionError as error:
+        process.kill()
+        raise AssertionError(f"{error}: {process.stdout.read()}") from None

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # A room imports from lower floors and from nothing else of the project; the lowest comes first.
 FLOORS = (
     {"aio", "errors", "locale", "processes", "resilience", "text", "types"},
-    {"data_folder", "net"},
+    {"data_folder", "net", "sqlite"},
     {"settings"},
     {"accounts", "client"},
     {"observability"},

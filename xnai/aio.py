@@ -1,7 +1,9 @@
-"""Small things beside asyncio: a deadline, tasks and their ends, hooks that a library drops."""
+"""Small things beside asyncio: a deadline, threads, tasks and their ends, lost hooks."""
 
 import asyncio
+import functools
 import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -60,6 +62,30 @@ async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run what may block for ever in a thread of its own, which keeps nobody from ending.
+
+    The threads of a pool are few, and waited for at the end of the program.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def tell(outcome: Callable[[], None]) -> None:
+        if not done.done():
+            outcome()
+
+    def run() -> None:
+        try:
+            outcome = functools.partial(done.set_result, work())
+        except Exception as exc:  # noqa: BLE001 - it is raised to who waits
+            outcome = functools.partial(done.set_exception, exc)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(tell, outcome)
+
+    threading.Thread(target=run, name="may-block", daemon=True).start()
+    return await done
 
 
 async def cancel_and_wait(*tasks: asyncio.Task[Any] | None) -> None:

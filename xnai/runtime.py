@@ -2,8 +2,8 @@
 
 import asyncio
 import functools
-import threading
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import structlog
@@ -32,7 +32,6 @@ from xnai.data_folder.ownership import free_gigabytes, prepare_folder
 from xnai.data_folder.restoring import finish
 from xnai.data_folder.rights import keep_private
 from xnai.documents.library import Library
-from xnai.documents.protocol import DocumentLibrary
 from xnai.documents.reembed import Renewal
 from xnai.errors import INTERNAL, XnaiError
 from xnai.llm.build.engine_build import EngineBuild
@@ -46,7 +45,7 @@ from xnai.models.setup import ModelSetup
 from xnai.observability import metrics
 from xnai.observability.audit import AuditLog
 from xnai.observability.export import Export
-from xnai.observability.health import Health, disk_look, in_thread
+from xnai.observability.health import Health, disk_look
 from xnai.observability.loop_lag import LoopWatchdog
 from xnai.observability.processes import Machine
 from xnai.resilience.registry import Breakers
@@ -54,7 +53,7 @@ from xnai.resilience.retry import Retry, RetryConfig
 from xnai.retrieval.cross_encoder import reranker
 from xnai.retrieval.embedding.switching import Embedders
 from xnai.retrieval.guarded import GuardedEmbedder, GuardedSearch
-from xnai.retrieval.index.sqlite.checking import scrub
+from xnai.retrieval.index.sqlite.checking import scrubber
 from xnai.retrieval.index.sqlite.index import SqliteIndex
 from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.state import SearchState
@@ -64,7 +63,6 @@ log = structlog.get_logger(__name__)
 
 _EMBED_EVERY = 15.0  # seconds between two looks at the embedder; each takes it a few milliseconds
 _FILES_EVERY, _FILES_LIMIT = 15.0, 60.0  # seconds: looks at the originals
-_CHECK_EVERY = 6 * 3600.0  # seconds between two checks of the whole index
 _BUSY_SECONDS = 10.0  # that a look may wait for the turn where others work
 
 
@@ -93,10 +91,12 @@ class Runtime:
         self.health = Health()
         self.breakers = make_breakers(settings)
         self._embedder = Embedders(settings)
-        self._index = SqliteIndex(settings.data_dir / "index.sqlite3", self._embedder.dimensions)
+        path = settings.data_dir / "index.sqlite3"
+        self._index = SqliteIndex(path, self._embedder.dimensions)
+        self._scrubber = scrubber(path, self._index.damage)
         self.health.add("disk", disk_look(settings.data_dir))
         parser = self.health.add("parser")
-        library = Library(
+        self.library = Library(
             settings,
             self._index,
             self._embedder,
@@ -105,17 +105,15 @@ class Runtime:
             audit=self.audit,
             available_memory=available_memory,
             whose=functools.partial(owner_now, self.people, self._conversations),
+            conversations=self._conversations,
         )
-        self.library: DocumentLibrary = library
-        self._library = library
-        self._checking: asyncio.Task[None] | None = None
         self._renewal = Renewal(
-            self._index, self._embedder, library.reading_paused, self.search_state
+            self._index, self._embedder, self.library.reading_paused, self.search_state
         )
         self.model, engine = self._make_model()
         self.models = ModelSetup(settings, engine, on_embedder=self._renewal.model_has_come)
-        self._prereader = Prereader(library, self.model)
-        library.on_processed(self._prereader.processed)
+        self._prereader = Prereader(self.library, self.model)
+        self.library.on_processed(self._prereader.processed)
         self.pipeline = Pipeline(self.library, self.model, self._prereader.asked)
         self._watchdog = LoopWatchdog()
         self._machine = Machine(metrics, settings.data_dir)
@@ -156,31 +154,31 @@ class Runtime:
         metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
         metrics.model_ready.set_function(lambda: self.model.status.state == "ready")
         metrics.search_ready.set_function(lambda: self.search_state.state == "ready")
-        ends_with = self._running.push_async_callback  # what is begun last is ended first
-        ends_with(self.audit.close)
-        self.audit.start()
-        ends_with(self._export.stop)
-        self._export.start()
-        ends_with(self._machine.stop)
-        self._machine.start()
-        ends_with(self._watchdog.stop)
-        self._watchdog.start()
-        ends_with(self.health.loop_lag.stop)
-        self.health.loop_lag.start()
-        ends_with(self._embedder.close)
-        ends_with(self.library.close)
-        ends_with(self.breakers.close)
-        await self.breakers.start()
-        ends_with(self.model.close)
-        ends_with(self.models.close)
-        await self.models.start()
-        ends_with(self._prereader.close)
-        self._prereader.start()
-        ends_with(self.health.stop)
-        self.health.start()
-        ends_with(self._end_tasks)
+        begin = self._begin  # what is begun last is ended first
+        await begin(self.audit.start, self.audit.close)
+        await begin(self._export.start, self._export.stop)
+        await begin(self._machine.start, self._machine.stop)
+        await begin(self._watchdog.start, self._watchdog.stop)
+        await begin(self.health.loop_lag.start, self.health.loop_lag.stop)
+        self._running.push_async_callback(self._embedder.close)
+        self._running.push_async_callback(self.library.close)
+        await begin(self.breakers.start, self.breakers.close)
+        self._running.push_async_callback(self.model.close)
+        await begin(self.models.start, self.models.close)
+        await begin(self._prereader.start, self._prereader.close)
+        await begin(self.health.start, self.health.stop)
+        await begin(self._begin_opening, self._end_tasks)
+        self._running.push_async_callback(self.streams.close)
+
+    async def _begin(
+        self, start: Callable[[], Awaitable[None] | None], end: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._running.push_async_callback(end)
+        if (beginning := start()) is not None:
+            await beginning
+
+    def _begin_opening(self) -> None:
         self._opening = asyncio.create_task(self._open())
-        ends_with(self.streams.close)
 
     async def _open(self) -> None:
         try:
@@ -198,7 +196,7 @@ class Runtime:
         else:
             self.search_state.become("ready")
             self._renewal.begin(is_changing=is_changing)
-            self._checking = asyncio.create_task(self._check_index(), name="check-index")
+            self._scrubber.start()
         self._look_at_search()
         # The engine's build wants all cores: searching comes first.
         await self.model.start()
@@ -218,22 +216,9 @@ class Runtime:
 
         self.health.add("index", read)
         if self.search_state.state == "ready":
-            self.health.add("documents", self._library.look, _FILES_EVERY, _FILES_LIMIT)
+            self.health.add("documents", self.library.look, _FILES_EVERY, _FILES_LIMIT)
         self.health.add("index_writes", write, limit=_BUSY_SECONDS)
         self.health.add("embedder", embed, every=_EMBED_EVERY, limit=_BUSY_SECONDS)
-
-    async def _check_index(self) -> None:
-        """Look for damage in the whole index, now and again."""
-        path = self.settings.data_dir / "index.sqlite3"
-        while True:
-            stopped = threading.Event()
-            try:
-                await in_thread(functools.partial(scrub, path, self._index.damage, stopped.is_set))
-            except Exception as exc:  # noqa: BLE001 - to be looked at again
-                log.warning("the index could not be checked", exception=type(exc).__name__)
-            finally:
-                stopped.set()
-            await asyncio.sleep(_CHECK_EVERY)
 
     async def drain(self) -> None:
         """Refuse new questions; let the answers that run finish for a while, then end them."""
@@ -253,7 +238,7 @@ class Runtime:
         # The first starts the others.
         await cancel_and_wait(self._opening)
         await self._renewal.close()
-        await cancel_and_wait(self._checking)
+        await self._scrubber.stop()
 
 
 def _endpoints(settings: Settings, breakers: Breakers) -> Router:

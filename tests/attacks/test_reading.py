@@ -15,7 +15,7 @@ from documents_library import GatedEmbedder, followed, opened
 from paths import SUPPORT
 
 from rig.pdf_files import runaway_pdf
-from rig.waiting import eventually
+from rig.waiting import eventually, stays
 from xnai.documents.ingest_stages import BATCH
 from xnai.documents.turns import BEYOND, DocumentEmbedder, batches_at_once
 from xnai.retrieval.embedding.onnx import usable_cores
@@ -142,11 +142,7 @@ async def test_readers_are_few_however_many_owners_and_documents_there_are(libra
         content = runaway_pdf(f"page {number}")
         library.ingest_in_background(await give(content, f"owner {number % 10}", f"{number}.pdf"))
     await until_readers(usable_cores())
-    most = 0
-    for _ in range(50):
-        most = max(most, len(readers()))
-        await asyncio.sleep(0.02)
-    assert usable_cores() <= most <= usable_cores() + BEYOND
+    await stays(lambda: len(readers()) <= usable_cores() + BEYOND, "few readers", 1.0)
 
 
 async def test_what_waits_or_is_read_is_stopped_at_once(library, give, embedder):

@@ -16,7 +16,7 @@ from documents_library import GatedEmbedder, opened
 from xnai.accounts import People, Principal, acting
 from xnai.accounts.carry_over import carry_over, owner_now
 from xnai.accounts.sqlite.conversations import SqliteConversations
-from xnai.retrieval.index.sqlite.damage import Damage
+from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite.records import documents
 from xnai.types import Scope
 from xnai.ui.history.data_layer import SqliteHistory

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from rig.dependency import Dependency, Ear, SickError, outcome, until
+from rig.dependency import Dependency, Ear, SickError, due, outcome, until
 from xnai.resilience import Breaker, CircuitOpenError
 from xnai.resilience.config import Config
 from xnai.resilience.events import Listeners, ProbeEnded, Transition
@@ -155,11 +155,11 @@ async def test_a_cancelled_probe_is_given_back_and_the_next_call_is_one(clock, e
     clock.now += 5
     dependency.seconds = 60
     task = asyncio.create_task(it.call(dependency))
-    await asyncio.sleep(0.01)
+    await until(lambda: dependency.running)
     assert await outcome(it, dependency) == "refused"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    await asyncio.sleep(0.01)
+    await until(lambda: any(isinstance(event, ProbeEnded) for event in ear.events))
 
     dependency.seconds = 0
     assert await outcome(it, dependency) == "well"
@@ -172,7 +172,7 @@ async def test_a_probe_that_never_ends_is_judged_when_its_time_is_over(ear, depe
     it = Breaker("dep", config, Listeners([ear]))
     dependency.sick = True
     await outcome(it, dependency)
-    await asyncio.sleep(0.06)
+    await due(it)
     dependency.seconds = 60
     task = asyncio.create_task(it.call(dependency))
     await until(lambda: it.reason == "a probe took longer than 0.1 s")
@@ -212,7 +212,7 @@ async def test_outcomes_of_calls_that_began_before_a_change_are_dropped(clock, d
     dependency.seconds = 0.02
     dependency.sick = True
     late = asyncio.create_task(outcome(it, dependency))
-    await asyncio.sleep(0.01)
+    await until(lambda: dependency.running)
     await it.set_state(State.CLOSED, "reset by hand", clear=True)
     await late
 

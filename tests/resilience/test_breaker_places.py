@@ -69,8 +69,7 @@ async def test_a_cluster(start, kind):
     options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
     node = start(kind, port=(port := free_port()), options=options)
     node.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-    while b"cluster_state:ok" not in node.command("CLUSTER", "INFO"):  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
+    await until(lambda: b"cluster_state:ok" in node.command("CLUSTER", "INFO"))
 
     await two_replicas_agree(f"redis+cluster://127.0.0.1:{port}")
 
@@ -82,8 +81,7 @@ async def test_a_master_behind_a_sentinel_and_its_failover(start, tmp_path):
     settings = tmp_path / "sentinel.conf"
     settings.write_text(f"sentinel monitor main 127.0.0.1 {first} 1\n")
     start(port=watch, mode=[str(settings), "--sentinel"])
-    while b"slave0" not in master.command("INFO", "replication"):  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
+    await until(lambda: b"slave0" in master.command("INFO", "replication"))
     url = f"redis+sentinel://127.0.0.1:{watch}/main"
 
     await two_replicas_agree(url)

@@ -7,7 +7,7 @@ import time
 from proxy import Proxy
 
 from rig.dependency import Dependency, Ear, SickError, due, outcome, until, until_well
-from rig.waiting import PATIENCE
+from rig.waiting import PATIENCE, stays
 from xnai.resilience.events import ProbeEnded, ProbeStarted
 from xnai.resilience.redis import wire
 from xnai.resilience.registry import Breakers
@@ -316,9 +316,8 @@ async def test_outcomes_of_an_old_epoch_do_not_count(redis, replicas):
     await until(lambda: second.machine.fleet.epoch == first.machine.fleet.epoch)
     end.set()
     await asyncio.gather(*calls)
-    await asyncio.sleep(0.2)
 
-    assert {State.CLOSED} == {first.state, second.state}
+    await stays(lambda: {State.CLOSED} == {first.state, second.state}, seconds=0.2)
 
 
 async def test_no_call_costs_a_round_trip_while_closed_or_open(redis, replicas):
@@ -372,9 +371,8 @@ async def test_garbled_messages_harm_nobody(redis, replicas):
     one = await replicas.add(redis.url)
     for garbage in ("", "[]", "{}", json.dumps({"state": "open", "epoch": "9"}), "\xff" * 50):
         redis.command("PUBLISH", "cb:{dep}:ev", garbage)
-    await asyncio.sleep(0.1)
 
-    assert one.state is State.CLOSED
+    await stays(lambda: one.state is State.CLOSED)
     assert await outcome(one, Dependency()) == "well"
 
 

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 
-from rig.dependency import SickError, until
+from rig.dependency import SickError, due, until
 from xnai.resilience import Breaker, CircuitOpenError
 from xnai.resilience.config import Config
 from xnai.resilience.states import State
@@ -17,12 +17,13 @@ class Words:
 
     def __init__(self, *script):
         self.script = script
-        self.closed = False
+        self.closed = self.silent = False
 
     async def __call__(self):
         try:
             for step in self.script:
                 if isinstance(step, float):
+                    self.silent = True
                     await asyncio.sleep(step)
                 elif isinstance(step, BaseException):
                     raise step
@@ -73,7 +74,7 @@ async def test_a_stream_closed_by_its_reader_is_neither():
 async def test_a_reader_cancelled_while_it_waits_is_neither():
     it, words = breaker(), Words("a", 60.0)
     task = asyncio.create_task(read(it, words))
-    await asyncio.sleep(0.01)
+    await until(lambda: words.silent)
     task.cancel()
 
     with pytest.raises(asyncio.CancelledError):
@@ -134,7 +135,7 @@ async def test_a_streaming_probe_closes_it_when_it_ends_well():
     it = breaker()
     with pytest.raises(SickError):
         await read(it, Words(SickError()))
-    await asyncio.sleep(0.06)
+    await due(it)
 
     assert ["a"] == await read(it, Words("a"))
     assert it.state is State.CLOSED
@@ -144,7 +145,7 @@ async def test_a_long_streaming_probe_that_has_begun_closes_it_after_its_time():
     it = breaker(probe_limit=0.1, lease=0.06)
     with pytest.raises(SickError):
         await read(it, Words(SickError()))
-    await asyncio.sleep(0.06)
+    await due(it)
     task = asyncio.create_task(read(it, Words("a", 1.5, "b")))
     await until(lambda: it.state is State.CLOSED)
 

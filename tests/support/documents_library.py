@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
+from xnai.accounts.sqlite.conversations import SqliteConversations
 from xnai.documents.library import Library
 from xnai.documents.protocol import IngestProgress
 from xnai.documents.unrecorded import Whose
@@ -79,7 +80,8 @@ async def opened(
     await index.start()
     search = HybridSearch(index, embedder)
     configured = Settings(data_dir=folder, **settings)
-    library = Library(configured, index, embedder, search, whose=whose)
+    conversations = SqliteConversations(folder)
+    library = Library(configured, index, embedder, search, whose=whose, conversations=conversations)
     await library.start()
     try:
         yield library, index

@@ -20,6 +20,7 @@ sys.path[:0] = [str(SUPPORT.parents[1]), str(SUPPORT)]
 
 from remote_server import DONE, SSE, RemoteServer, hanging_after, listening, piece, settings, usage
 
+from rig.waiting import eventually
 from xnai.llm.protocol import Completion
 from xnai.llm.remote.router import Router
 from xnai.resilience.breaker import Breaker
@@ -79,10 +80,8 @@ async def play(kind, parts):
             with suppress(asyncio.CancelledError):
                 await asyncio.gather(asyncio.create_task(ask(fleet, kind)), return_exceptions=True)
         gc.collect()
-        for _ in range(100):  # the endpoint's side closes once it has seen it
-            if descriptors() <= before:
-                break
-            await asyncio.sleep(0.02)
+        with suppress(AssertionError):  # said below; the endpoint's side closes once it has seen it
+            await eventually(lambda: descriptors() <= before, seconds=2)
         figures = {
             "left": sorted(set(left)),
             "more": descriptors() - before,

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from xnai.aio import Background, Deadline, cancel_and_wait
+from xnai.aio import Background, Deadline, cancel_and_wait, in_thread
 
 
 def test_a_deadline_that_has_passed_leaves_nothing():
@@ -23,6 +23,12 @@ def test_a_deadline_that_is_to_come_is_not_over():
     soon = Deadline.after(3600)
     assert 3500 < soon.left <= 3600
     assert not soon.is_over
+
+
+async def test_work_in_a_thread_returns_and_raises_as_if_it_were_here():
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(lambda: 1 // 0)
+    assert 3 == await in_thread(lambda: 1 + 2)
 
 
 async def test_tasks_have_ended_when_they_were_cancelled_and_waited_for():

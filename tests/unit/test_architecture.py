@@ -20,7 +20,7 @@ CONFINED = {
     "huggingface_hub": {"models"},
     "redis": {"resilience"},
     "tenacity": {"resilience"},
-    "apsw": {"accounts", "retrieval", "ui"},
+    "apsw": {"accounts", "retrieval", "sqlite", "ui"},
     "onnxruntime": {"retrieval"},
     "pypdfium2": {"documents"},
     "markitdown": {"documents"},
@@ -103,6 +103,11 @@ def test_sql_stands_in_the_stores_alone(module):
     ]
     assert [text for text in texts if SQL.search(text)] == []
     assert "apsw" not in libraries(module)
+
+
+@each([one for one in HOUSE.modules if one.path.stem == "protocol"])
+def test_a_door_names_no_store(module):
+    assert [name for name in module.imports() if "sqlite" in name.split(".")] == []
 
 
 def test_one_module_alone_talks_to_a_hub_and_only_its_command_imports_it():

@@ -34,3 +34,16 @@ class Conversations(Protocol):
     def showing(self, document_id: str) -> tuple[str, str]:
         """Return a conversation that shows a document and its name there, both empty if none."""
         ...
+
+
+class NoConversations:
+    """The ``Conversations`` of a program without a page."""
+
+    def authors(self) -> Mapping[str, str]:
+        """Return none."""
+        return {}
+
+    def showing(self, document_id: str) -> tuple[str, str]:
+        """Return none."""
+        del document_id
+        return "", ""

@@ -9,7 +9,7 @@ from xnai.answering.events import Event, Question, Reduced
 from xnai.answering.language import language_of, texts_for
 from xnai.answering.query import Kind
 from xnai.errors import XnaiError
-from xnai.llm.engine.deadline import AnswerDeadline
+from xnai.llm.deadline import AnswerDeadline
 from xnai.llm.protocol import LanguageModel, Lease
 from xnai.locale import Texts
 from xnai.types import Passage

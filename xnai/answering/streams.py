@@ -1,6 +1,12 @@
 """The answers that are being produced now, for the page and for the API, and how each ended.
 
 Only this module starts, finds and cancels one, so that every stream ends in exactly one state.
+
+    queued ⇄ retrieving         files are read, documents are searched
+    queued ⇄ streaming          the model reads or writes; another goes first, or it is asked again
+    any of these -> completed   ``Done`` came: what ends it afterwards comes too late
+                 -> stopped, disconnected, shut_down    somebody asked for the end: the first counts
+                 -> timed_out, failed                   an error of the catalogue, or any other
 """
 
 import asyncio

@@ -30,11 +30,11 @@ from xnai.errors import (
     XnaiError,
 )
 from xnai.llm.hardware import human_size
-from xnai.retrieval.index.sqlite.checking import records_in
-from xnai.retrieval.index.sqlite.damage import Damage
+from xnai.retrieval.index.damage import Damage
+from xnai.retrieval.index.sqlite.checking import kept_files, records_in
 from xnai.retrieval.index.sqlite.inspection import inspect
-from xnai.retrieval.index.sqlite.snapshot import SnapshotError, kept_files, snapshot
 from xnai.settings import Settings
+from xnai.sqlite.snapshot import SnapshotError, snapshot
 
 INDEX, HISTORY, SECRET, DOCUMENTS = "index.sqlite3", "history.sqlite3", "auth_secret", "documents"
 PEOPLE = "accounts.json"

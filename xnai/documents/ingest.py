@@ -1,4 +1,15 @@
-"""Reads one document: from the file kept to its record, chunks and vectors in the index."""
+"""Reads one document: from the file kept to its record, chunks and vectors in the index.
+
+    uploaded   -> processing   its turn has come
+    processing -> processed    text, vectors and record are committed as one
+               -> error        it cannot be read; the record says why
+               -> uploaded     it was interrupted: the next start reads it again
+    any        -> missing      its file is gone (upkeep.py)
+    missing    -> processed    the file is there again, and the text was never gone
+               -> uploaded     the file is there again, and was not read before
+
+Nothing stays ``processing``: whatever ends a reading changes that, a crash at the next start.
+"""
 
 import asyncio
 import time

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xnai.documents import survey
+from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite.checking import records_in
-from xnai.retrieval.index.sqlite.damage import Damage
 from xnai.types import Document
 
 

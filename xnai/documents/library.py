@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from xnai.accounts.protocol import Conversations, NoConversations
 from xnai.aio import uninterrupted
 from xnai.documents.audit import DocumentNotes
 from xnai.documents.ingest import Processor
@@ -20,7 +21,7 @@ from xnai.documents.parsers.page_image import NO_CHARACTERS, Marked, PageImages
 from xnai.documents.protocol import IngestProgress, Search, TokenizingEmbedder
 from xnai.documents.storage import OriginalFiles
 from xnai.documents.turns import Readers
-from xnai.documents.unrecorded import Whose
+from xnai.documents.unrecorded import Recovery, Whose
 from xnai.documents.upkeep import Upkeep, is_unfinished
 from xnai.errors import (
     BAD_REQUEST,
@@ -47,7 +48,7 @@ class Library:
 
     ``parser`` is told how reading documents goes, ``audit`` what was uploaded and deleted;
     ``available_memory`` says how many bytes can be taken without swapping, ``whose`` who it is now
-    that a file without a record belongs to.
+    that a file without a record belongs to, and ``conversations`` which of them may show it.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of
@@ -61,6 +62,7 @@ class Library:
         audit: AuditLog | None = None,
         available_memory: Callable[[], int] | None = None,
         whose: Whose | None = None,
+        conversations: Conversations | None = None,
     ) -> None:
         self._settings = settings
         self._notes = DocumentNotes(audit)
@@ -74,14 +76,13 @@ class Library:
         self._jobs = Jobs(self._ingest)
         self._told: list[Callable[[Document], None]] = []
         self._readers = Readers(settings, available_memory)
-        self._upkeep = Upkeep(
-            settings.data_dir,
-            index,
-            self._files,
+        recovery = Recovery(
             kinds.media_type,
             whose or (lambda owner, _: owner),
+            conversations or NoConversations(),
             keyed=bool(settings.api_keys),
         )
+        self._upkeep = Upkeep(settings.data_dir, index, self._files, recovery)
         self._intake = Intake(
             index, self._files, kinds, self._notes, self._upkeep, settings.documents_max
         )
@@ -100,7 +101,7 @@ class Library:
         """Make records and files agree again; returns words for people.
 
         Raises:
-            Degraded: files are missing.
+            PartDegraded: files are missing.
 
         """
         self._require_started()

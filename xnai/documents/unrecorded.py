@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xnai.accounts.protocol import Conversations
@@ -20,59 +20,67 @@ LOCAL_OWNER, NOBODY = "api", "nobody"
 _THREAD = "thread:"  # what the collection of a chat begins with
 
 
-async def record_of(
-    original: Path,
-    conversations: Conversations,
-    recognise: Recognise,
-    whose: Whose,
-    *,
-    keyed: bool,
-) -> Document:
-    """Return a record for an original that has none.
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Finds out what an original without a record is.
 
     Files of versions that kept no cards belong to the conversation that shows them, else to the one
     local user, or to nobody where there are several.
 
-    Raises:
-        OSError: it cannot be read.
+    Attributes:
+        recognise: tells what kind of file it is.
+        whose: tells whose a document is now.
+        conversations: those that may show it.
+        keyed: whether there are several users.
 
     """
-    bare = await asyncio.to_thread(_told, original, conversations, whose, keyed=keyed)
-    if bare.media_type:
-        return bare
-    try:
-        media_type = await recognise(original, bare.file_name, bare.owner)
-        return replace(bare, media_type=media_type)
-    except XnaiError as error:
-        return failed(replace(bare, media_type="application/octet-stream"), error)
 
+    recognise: Recognise
+    whose: Whose
+    conversations: Conversations
+    keyed: bool = False
 
-def of_card(original: Path, whose: Whose) -> Document | None:
-    """Return what the card of an original says, with the owner of now; blocks."""
-    known = cards.read(original)
-    return known and replace(known, owner=whose(known.owner, known.collection))
+    async def record(self, original: Path) -> Document:
+        """Return a record for an original that has none.
 
+        Raises:
+            OSError: it cannot be read.
 
-def _told(original: Path, conversations: Conversations, whose: Whose, *, keyed: bool) -> Document:
-    """Return what is known without looking into a file; of one without a card not its type."""
-    status = original.stat()
-    if known := of_card(original, whose):
-        return replace(known, size=status.st_size)
-    thread, name = conversations.showing(original.name)
-    collection = f"{_THREAD}{thread}" if thread else ""
-    owner = "" if collection else (NOBODY if keyed else LOCAL_OWNER)
-    with original.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Document(
-        id=original.name,
-        owner=whose(owner, collection),
-        collection=collection,
-        file_name=name or f"recovered-{original.name[:8]}",
-        media_type="",
-        size=status.st_size,
-        sha256=digest,
-        created_at=status.st_mtime,
-    )
+        """
+        bare = await asyncio.to_thread(self._bare, original)
+        if bare.media_type:
+            return bare
+        try:
+            media_type = await self.recognise(original, bare.file_name, bare.owner)
+            return replace(bare, media_type=media_type)
+        except XnaiError as error:
+            return failed(replace(bare, media_type="application/octet-stream"), error)
+
+    def of_card(self, original: Path) -> Document | None:
+        """Return what the card of an original says, with the owner of now; blocks."""
+        known = cards.read(original)
+        return known and replace(known, owner=self.whose(known.owner, known.collection))
+
+    def _bare(self, original: Path) -> Document:
+        """Return what is known without a look into a file; of one without a card not its type."""
+        status = original.stat()
+        if known := self.of_card(original):
+            return replace(known, size=status.st_size)
+        thread, name = self.conversations.showing(original.name)
+        collection = f"{_THREAD}{thread}" if thread else ""
+        owner = "" if collection else (NOBODY if self.keyed else LOCAL_OWNER)
+        with original.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Document(
+            id=original.name,
+            owner=self.whose(owner, collection),
+            collection=collection,
+            file_name=name or f"recovered-{original.name[:8]}",
+            media_type="",
+            size=status.st_size,
+            sha256=digest,
+            created_at=status.st_mtime,
+        )
 
 
 def failed(record: Document, error: XnaiError) -> Document:

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import structlog
 
-from xnai.accounts.sqlite.conversations import SqliteConversations
+from xnai.aio import in_thread
 from xnai.data_folder import marker
 from xnai.documents import cards, survey
 from xnai.documents.folder_lock import FolderClaim
 from xnai.documents.storage import OriginalFiles
 from xnai.documents.survey import NOT_THERE, Survey
-from xnai.documents.unrecorded import Recognise, Whose, of_card, record_of
+from xnai.documents.unrecorded import Recovery
 from xnai.errors import DOCUMENT_MISSING, DOCUMENTS_AWAY, DOCUMENTS_MISSING, XnaiError
-from xnai.observability.health import PartDegraded, in_thread
+from xnai.observability.health import PartDegraded
 from xnai.retrieval.protocol import Index
 from xnai.types import Document, DocumentStatus
 
@@ -33,22 +33,13 @@ _log = structlog.get_logger(__name__)
 class Upkeep:
     """Compares the folder with the index; ``missing`` counts records without their files."""
 
-    def __init__(  # noqa: PLR0913 - what it needs from all sides
-        self,
-        data_dir: Path,
-        index: Index,
-        files: OriginalFiles,
-        recognise: Recognise,
-        whose: Whose,
-        *,
-        keyed: bool = False,
+    def __init__(
+        self, data_dir: Path, index: Index, files: OriginalFiles, recovery: Recovery
     ) -> None:
         self._data_dir = data_dir
         self._index = index
         self._files = files
-        self._recognise = recognise
-        self._whose = whose
-        self._keyed = keyed
+        self._recovery = recovery
         self._claim: FolderClaim | None = None
         self._turn = asyncio.Lock()
         self.missing = 0
@@ -80,7 +71,7 @@ class Upkeep:
         """Say how it stands, in words for people.
 
         Raises:
-            Degraded: files are missing.
+            PartDegraded: files are missing.
 
         """
         if not self.missing and not self.away:
@@ -218,9 +209,8 @@ class Upkeep:
 
     async def _recorded(self, path: Path, *, is_there: bool) -> Document | None:
         if not is_there:
-            return await asyncio.to_thread(of_card, path, self._whose)
-        how = (SqliteConversations(self._data_dir), self._recognise, self._whose)
-        return await record_of(path, *how, keyed=self._keyed)
+            return await asyncio.to_thread(self._recovery.of_card, path)
+        return await self._recovery.record(path)
 
     def _write_cards(self, records: Sequence[Document], found: Survey) -> None:
         """Write the cards that records lack, or that say what was true before; blocks."""

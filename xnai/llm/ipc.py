@@ -269,7 +269,7 @@ class WorkerConfig:
     gpu_layers: int = -1  # layers on a GPU where the engine can use one; negative: what fits
     drafting: bool = True  # whether tokens may be guessed where that is faster
     requantise_to: str = ""  # only write this copy of the model and exit
-    requantise_as: str = "Q8_0"  # how its weights are stored, see ``native.QUANTISATIONS``
+    requantise_as: str = "Q8_0"  # how its weights are stored, see ``xnai.llm.worker.llama``
     probe: dict[str, str] | None = (
         None  # only try what must not go, see ``xnai.processes.sandbox.probe``
     )

@@ -5,24 +5,21 @@ that hangs makes its part ``down`` and goes on hanging alone.
 """
 
 import asyncio
-import functools
 import shutil
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import structlog
 
-from xnai.aio import cancel_and_wait
+from xnai.aio import cancel_and_wait, in_thread
 from xnai.errors import DISK_LOW, PART_FAILED, PART_SILENT, XnaiError
 from xnai.observability.loop_lag import LoopLag
 
 PartState = Literal["unknown", "ready", "degraded", "down"]
 Look = Callable[[], Awaitable[str]]
-T = TypeVar("T")
 
 LIMIT_SECONDS = 3.0  # without an outcome of a look, its part is down
 EVERY_SECONDS = 5.0  # between two looks
@@ -167,30 +164,6 @@ class Health:
         except Exception as exc:  # noqa: BLE001 - whatever it is, the part is not well
             error = XnaiError(PART_FAILED, part=part.name, reason=type(exc).__name__)
             part.become("down", error.message, error)
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """Run what may block for ever in a thread of its own, which keeps nobody from ending.
-
-    The threads of a pool are few, and waited for at the end of the program.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def tell(outcome: Callable[[], None]) -> None:
-        if not done.done():
-            outcome()
-
-    def run() -> None:
-        try:
-            outcome = functools.partial(done.set_result, work())
-        except Exception as exc:  # noqa: BLE001 - it is raised to who waits
-            outcome = functools.partial(done.set_exception, exc)
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(tell, outcome)
-
-    threading.Thread(target=run, name="health-look", daemon=True).start()
-    return await done
 
 
 def disk_look(folder: Path) -> Look:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xnai.retrieval.index.sqlite.damage import Damage
+from xnai.retrieval.index.damage import Damage
 from xnai.types import Chunk, Document, Page, PageDetails, PageTexts, Passage, Scope
 
 Vectors = NDArray[np.float32]  # shape (n, dimensions), unit length
@@ -46,7 +46,7 @@ class SearchQuery:
 class Embedded:
     """Chunks as they are stored: vectors of shape (n, dimensions) and codes of their tokens.
 
-    The codes are those of ``token_codes.encode``, one for each chunk.
+    The codes are those of ``binary_codes.encode``, one for each chunk.
     """
 
     vectors: Vectors

@@ -61,17 +61,6 @@ def with_neighbours(text: str, evidence: tuple[int, int]) -> tuple[int, int]:
             return start, end
 
 
-def with_following(text: str, evidence: tuple[int, int]) -> tuple[int, int]:
-    """Widen a heading by the sentences under it, as long as it stays short."""
-    start, end = evidence
-    for first, last in sentences(text):
-        if first >= end and last - start <= EVIDENCE_CHARACTERS:
-            end = last
-        elif first >= end:
-            break
-    return start, end
-
-
 def _goes_on(text: str, gap: re.Match[str]) -> bool:
     """Whether the stop before a gap is that of an abbreviation and the sentence goes on."""
     if "\n\n" in gap.group() or text[gap.start() - 1] != ".":

@@ -17,7 +17,7 @@ from stream_pages import (
 from ui_client import tidy_up
 
 from rig.page import STORY, answers_of, figure
-from rig.waiting import eventually
+from rig.waiting import eventually, stays
 
 pytestmark = pytest.mark.engine
 
@@ -102,8 +102,7 @@ async def test_a_page_that_goes_ends_the_answer_after_the_grace(busy_server, pha
 
     await (page.close() if way == "close" else page.abort())
 
-    await asyncio.sleep(GRACE / 2)
-    assert page.ends() == [] or phase == "last_token"
+    await stays(lambda: page.ends() == [] or phase == "last_token", "it goes on", GRACE / 2)
     await assert_well_afterwards(page, held, *allowed(phase, "disconnected"))
 
 
@@ -205,8 +204,7 @@ async def test_a_second_tab_sees_the_answer_and_keeps_it_alive(busy_server, phas
         await other.until(lambda: other.answer().startswith(before), "the answer")
     else:
         await other.until(lambda: other.loading, "the running indicator")
-        await asyncio.sleep(GRACE + 0.3)
-        assert "disconnected" not in page.ends()
+        await stays(lambda: "disconnected" not in page.ends(), "it goes on", GRACE + 0.3)
         if phase == "decoding":
             await other.until(lambda: len(other.answer()) > len(before), "more text")
         await other.emit("stop")
@@ -222,8 +220,7 @@ async def test_a_killed_worker_ends_what_had_text_and_the_rest_goes_on(busy_serv
     worker_of(busy_server).kill()
 
     if phase in {"queued", "retrieving", "prefill"}:
-        await asyncio.sleep(0.3)
-        assert page.ends() == []
+        await stays(lambda: page.ends() == [], "it goes on", 0.3)
         await page.emit("stop")
         await assert_well_afterwards(page, held, "stopped")
     else:

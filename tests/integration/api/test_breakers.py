@@ -6,7 +6,7 @@ import pytest
 import structlog
 from api_server import client, program, serving
 
-from rig.waiting import eventually
+from rig.waiting import eventually, stays
 from xnai.breakers import config, make_breakers
 from xnai.resilience import CircuitOpenError
 from xnai.resilience.states import State
@@ -155,6 +155,10 @@ async def test_each_transition_is_one_line_of_the_log_with_its_reason(tmp_path):
     assert "typed" not in str(lines)
 
 
+def of_breakers(lines):
+    return [line["breaker"] for line in lines if line["event"] == "breaker"]
+
+
 async def test_a_redis_that_cannot_be_reached_is_said_once_and_nothing_waits_for_it(tmp_path):
     settings = Settings(_env_file=None, data_dir=tmp_path, redis_url="redis://:secret@127.0.0.1:1")
     runtime = program(tmp_path)
@@ -163,7 +167,7 @@ async def test_a_redis_that_cannot_be_reached_is_said_once_and_nothing_waits_for
     with structlog.testing.capture_logs() as lines:
         await runtime.breakers.start()
         await eventually(lambda: runtime.breakers.link.state is State.OPEN)
-        await asyncio.sleep(0.5)  # it is not said again
+        await stays(lambda: len(of_breakers(lines)) == 1, "it is not said again", 0.5)
     async with serving(runtime) as url, client(url) as http:
         ready = await http.get("/health/ready")
     await runtime.breakers.close()
@@ -171,5 +175,5 @@ async def test_a_redis_that_cannot_be_reached_is_said_once_and_nothing_waits_for
     told = ready.json()["breakers"]["redis"]
     assert (ready.status_code, told["state"]) == (200, "open")
     assert told["reason"] == "nothing listens there"
-    assert ["redis"] == [line["breaker"] for line in lines if line["event"] == "breaker"]
+    assert ["redis"] == of_breakers(lines)
     assert "secret" not in ready.text + str(lines)

@@ -7,7 +7,7 @@ from api_server import MEGABYTE, client, program, serving
 from documents_library import GatedEmbedder, followed, opened
 
 from rig.pdf_files import pdf
-from rig.waiting import PATIENCE, eventually
+from rig.waiting import PATIENCE, eventually, stays
 from xnai.accounts import Principal
 from xnai.documents.library import Library
 from xnai.types import Document
@@ -196,8 +196,7 @@ async def test_an_aborted_upload_leaves_nothing(tmp_path):
         writer.write(head + PART[:-2] % (b"file", b'; filename="a.txt"', b"half"))
         await eventually(lambda: runtime.library.received)
         writer.transport.abort()
-        await asyncio.sleep(0.05)
-    assert (runtime.library.records, runtime.library.ingested) == ({}, [])
+        await stays(lambda: (runtime.library.records, runtime.library.ingested) == ({}, []))
 
 
 KNOWN = PART % (b"file", b'; filename="again.txt"', b"The tower is 330 m tall.")

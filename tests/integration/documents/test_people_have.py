@@ -16,6 +16,7 @@ from documents_files import epub, pptx, xlsx
 from PIL import Image
 
 from rig.pdf_files import pdf, placed_pdf
+from rig.waiting import eventually
 from xnai.documents.parsers import converters, media_type, process
 from xnai.documents.parsers.client import ParserRun, read_all
 from xnai.documents.parsers.process import Limits
@@ -538,14 +539,18 @@ async def test_pictures_beyond_the_time_of_a_document_stay_unread_and_that_is_to
 
 async def recognising() -> tuple[psutil.Process, psutil.Process]:
     """The reader of a scan and the program that recognises its text, once that has the picture."""
-    async with asyncio.timeout(30):
-        while True:
-            with contextlib.suppress(psutil.Error):
-                found = {process.name(): process for process in psutil.Process().children()}
-                if "tesseract" in found and found["tesseract"].cpu_times().user > 0.5:
-                    (reader,) = (one for name, one in found.items() if name != "tesseract")
-                    return reader, found["tesseract"]
-            await asyncio.sleep(0.01)
+
+    def both() -> tuple[psutil.Process, psutil.Process] | None:
+        with contextlib.suppress(psutil.Error):
+            found = {process.name(): process for process in psutil.Process().children()}
+            if "tesseract" in found and found["tesseract"].cpu_times().user > 0.5:
+                (reader,) = (one for name, one in found.items() if name != "tesseract")
+                return reader, found["tesseract"]
+        return None
+
+    found = await eventually(both, "tesseract at work", pace=0.01)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("end", ["stopped", "crashed"])

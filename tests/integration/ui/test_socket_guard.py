@@ -8,11 +8,11 @@ import httpx
 import pytest
 import pytest_asyncio
 import socketio
+from outside_addresses import outside_addresses
 from ui_client import Server, Tab, refusal, tidy_up, words
 
 from rig.page import upload
 from rig.waiting import eventually
-from xnai.ui.chainlit.page import outside_addresses
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,7 +7,7 @@ from stream_pages import GRACE, MARKS, Page, prepared
 from ui_client import tidy_up
 
 from rig.page import STORY
-from rig.waiting import eventually
+from rig.waiting import eventually, stays
 
 pytestmark = pytest.mark.engine
 
@@ -180,8 +180,7 @@ async def test_a_new_socket_before_the_old_one_is_dead_takes_the_answer_over(pag
     await page.until(lambda: len(page.answer()) > len(before), "more text on the new socket")
     assert old is not None
     await old.vanish()
-    await asyncio.sleep(GRACE + 0.3)
-    assert "disconnected" not in page.ends()
+    await stays(lambda: "disconnected" not in page.ends(), "it goes on", GRACE + 0.3)
     await page.emit("stop")
     assert await page.ended() in {"stopped", "completed"}
 

@@ -1,6 +1,5 @@
 """A server with doors, and the book of where errors were made in it and its helpers."""
 
-import asyncio
 import os
 import re
 import socket
@@ -13,6 +12,7 @@ from borders import ROOT
 from model_folders import cross_encoder, embedding_model
 from paths import SUPPORT
 
+from rig.waiting import eventually
 from rig.whole_server import Server
 from xnai.llm.gguf.catalogue import bundled_path
 
@@ -95,12 +95,13 @@ async def seen(client):
 async def at_rest(client, seconds=15):
     """What the server says once nothing of any request is left."""
     state = {}
-    for _ in range(int(seconds / 0.02)):
-        state = await seen(client)
-        if not state["streams"] and not state["running"] and not state["tasks"]:
-            return state
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"something is left of a request: {state}")
+
+    async def rests():
+        state.update(await seen(client))
+        return not state["streams"] and not state["running"] and not state["tasks"]
+
+    await eventually(rests, lambda: f"something is left of a request: {state}", seconds)
+    return state
 
 
 def codes_in(text):

@@ -8,7 +8,7 @@ import pytest
 from fakes import ShelfLibrary
 
 from rig.queue_model import QueueModel
-from rig.waiting import eventually
+from rig.waiting import eventually, stays
 from xnai.answering.reading import prereading
 from xnai.answering.reading.prereading import WISHES, Prereader
 from xnai.answering.reading.prompt import head
@@ -81,8 +81,7 @@ async def test_what_prompts_begin_with_is_read_once_and_then_what_was_wished(ahe
     assert RENT in texts(model)[2]
     assert model.asked[2].messages[: len(head())] == head()
     assert model.asked[2].sampling.max_tokens == 1
-    await asyncio.sleep(0.05)
-    assert len(model.asked) == 3
+    await stays(lambda: len(model.asked) == 3)
 
 
 async def test_a_question_ends_a_reading_which_begins_again_behind_it(ahead):
@@ -92,8 +91,7 @@ async def test_a_question_ends_a_reading_which_begins_again_behind_it(ahead):
     with reader.asked():
         await until(lambda: model.closed == 1)
         reader.wish(Scope("a"))
-        await asyncio.sleep(0.05)
-        assert len(model.asked) == 1
+        await stays(lambda: len(model.asked) == 1)
 
     model.free.set()
     await until(lambda: len(model.asked) == 4)
@@ -109,8 +107,7 @@ async def test_of_two_questions_at_once_both_must_have_their_answers(ahead):
     second.__enter__()
     first.__exit__(None, None, None)
     await until(lambda: model.closed == 1)
-    await asyncio.sleep(0.05)
-    assert len(model.asked) == 1
+    await stays(lambda: len(model.asked) == 1)
 
     second.__exit__(None, None, None)
 
@@ -142,10 +139,8 @@ async def test_a_model_that_cannot_read_is_left_alone(changes):
     reader = Prereader(shelf(), model)
     reader.wish(Scope("a"))
     reader.start()
-    await asyncio.sleep(0.05)
+    await stays(lambda: model.asked == [])
     await reader.close()
-
-    assert model.asked == []
 
 
 async def test_a_reading_that_fails_is_given_up_and_the_next_one_begins(ahead):

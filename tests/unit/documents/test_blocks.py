@@ -64,28 +64,28 @@ def test_rows_of_an_old_text_are_put_into_the_columns_of_their_labels():
 
 
 def test_what_stands_in_a_cell_is_no_label_where_the_reader_kept_the_cells():
-    with row_log.kept():
-        sheet = [
-            ["Town", "Remark", "Staff"],
-            ["Sund", "see: above; also: below", "3"],
-            ["Fjell", "", "4"],
-        ]
-        text = "\n".join(linearized(sheet))
-        told = dict(row_log.rows())
+    row_log.begin()
+    sheet = [
+        ["Town", "Remark", "Staff"],
+        ["Sund", "see: above; also: below", "3"],
+        ["Fjell", "", "4"],
+    ]
+    text = "\n".join(linearized(sheet))
+    told = dict(row_log.rows())
 
     assert "see: above; also: below" in text
     assert rows(text, told) == [tuple(map(tuple, sheet))]
 
 
 def test_tables_right_below_each_other_are_two_where_their_headings_differ():
-    with row_log.kept():
-        text = "\n".join(
-            [
-                row_sentence(["A", "B", "C"], ["1", "2", "3"]),
-                row_sentence(["D", "E", "F"], ["4", "", "6"]),
-            ]
-        )
-        told = dict(row_log.rows())
+    row_log.begin()
+    text = "\n".join(
+        [
+            row_sentence(["A", "B", "C"], ["1", "2", "3"]),
+            row_sentence(["D", "E", "F"], ["4", "", "6"]),
+        ]
+    )
+    told = dict(row_log.rows())
 
     assert rows(text, told) == [
         (("A", "B", "C"), ("1", "2", "3")),
@@ -94,9 +94,9 @@ def test_tables_right_below_each_other_are_two_where_their_headings_differ():
 
 
 def test_labels_with_colons_beside_their_values_are_fields():
-    with row_log.kept():
-        text = row_sentence([], ["Job number:", "JS-7", "Engineer:", "Per Ostby"])
-        told = dict(row_log.rows())
+    row_log.begin()
+    text = row_sentence([], ["Job number:", "JS-7", "Engineer:", "Per Ostby"])
+    told = dict(row_log.rows())
 
     assert rows(text, told) == [(("Job number", "JS-7"), ("Engineer", "Per Ostby"))]
 
@@ -134,9 +134,9 @@ def test_blocks_have_all_of_the_text_between_them():
 
 def test_a_wide_heading_above_narrow_rows_does_not_blow_a_table_up():
     head = [f"column {number}" for number in range(1000)]
-    with row_log.kept():
-        text = "\n".join(row_sentence(head, [f"a{number}"]) for number in range(2000))
-        told = dict(row_log.rows())
+    row_log.begin()
+    text = "\n".join(row_sentence(head, [f"a{number}"]) for number in range(2000))
+    told = dict(row_log.rows())
 
     (table,) = blocks_of(text, told, markdown=True)
 

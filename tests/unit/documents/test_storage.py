@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from rig.waiting import eventually
 from xnai.documents import cards
 from xnai.documents.folder_lock import FolderClaim
 from xnai.documents.storage import OriginalFiles, disk_errors
@@ -106,8 +107,7 @@ async def test_a_cancelled_upload_leaves_nothing(files):
             pass
 
     task = asyncio.create_task(upload())
-    while not leftovers(files):  # noqa: ASYNC110 - a file appears without an event
-        await asyncio.sleep(0.01)
+    await eventually(lambda: leftovers(files))
     task.cancel()
     await asyncio.wait([task])
     assert [] == leftovers(files)

@@ -9,7 +9,7 @@ from xnai.answering.events import Question
 from xnai.answering.prompt import Prompt, completion_of
 from xnai.api.errors import search_down
 from xnai.errors import ANSWER_TIMEOUT, CATALOGUE, SEARCH_DOWN, XnaiError
-from xnai.llm.engine.deadline import AnswerDeadline
+from xnai.llm.deadline import AnswerDeadline
 from xnai.settings import PREFIX, Settings
 
 SENTENCE = "the disk sleeps."  # a reason that comes with a full stop of its own

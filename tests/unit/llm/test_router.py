@@ -205,10 +205,11 @@ async def test_a_caller_that_gives_up_leaves_the_probe_to_the_others():
         await release.wait()
         await request.json(listed("tiny"))
 
-    async with fleet_of(RemoteServer(paths={"/v1/models": slow}), ready=False) as fleet:
+    only = RemoteServer(paths={"/v1/models": slow})
+    async with fleet_of(only, ready=False) as fleet:
         hasty = asyncio.create_task(fleet.ensure_ready(time.monotonic() + PATIENCE))
         patient = asyncio.create_task(fleet.ensure_ready(time.monotonic() + PATIENCE))
-        await asyncio.sleep(0.02)
+        await eventually(lambda: only.requests)
         hasty.cancel()
         release.set()
         await patient

@@ -1,6 +1,6 @@
 import pytest
 
-from xnai.text.sentences import in_context, sentences, with_following
+from xnai.text.sentences import in_context, sentences
 
 
 def split(text):
@@ -60,12 +60,3 @@ def test_a_rule_between_two_parts_belongs_to_neither():
     text = "TOTAL $821.14\n==============\nRETURN POLICY\n--------------\nReturns within 30 days"
 
     assert split(text) == ["TOTAL $821.14", "RETURN POLICY", "Returns within 30 days"]
-
-
-def test_a_heading_is_widened_by_what_stands_under_it_as_long_as_that_is_short():
-    text = "RETURN POLICY\nWithin 30 days\n" + "Electronics must be unopened. " * 20
-    start, end = with_following(text, (0, 13))
-
-    assert text[start:end].startswith("RETURN POLICY\nWithin 30 days\nElectronics")
-    assert 200 < end <= 240
-    assert with_following(text, (0, 13)) == with_following(text + "More. " * 100, (0, 13))

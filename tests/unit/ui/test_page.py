@@ -4,10 +4,11 @@ from pathlib import Path
 
 import chainlit.server
 import pytest
+from outside_addresses import outside_addresses
 from paths import ROOT
 
 from xnai.ui.chainlit import bundle, page
-from xnai.ui.chainlit.page import KATEX_STYLES, outside_addresses, private_page
+from xnai.ui.chainlit.page import KATEX_STYLES, private_page
 
 BUILT = Path(chainlit.server.build_dir)
 

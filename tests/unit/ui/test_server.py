@@ -1,5 +1,6 @@
 import asyncio
 
+from rig.waiting import eventually
 from xnai.ui.server.server import drop_cancelled_timers
 
 
@@ -15,7 +16,7 @@ async def test_cancelled_timers_are_forgotten_and_the_others_fire_in_their_order
     drop_cancelled_timers(loop)
 
     assert not [timer for timer in loop._scheduled if timer.cancelled()]
-    await asyncio.sleep(0.03)
+    await eventually(lambda: len(fired) == 13)
     assert [i % 7 for i in fired] == sorted(i % 7 for i in range(14) if i != 3)
     loop.call_later(300, fired.append, -1).cancel()
     drop_cancelled_timers(loop)

@@ -1,18 +1,17 @@
 """Reads from the history, beside the page that writes it."""
 
 import json
-from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import apsw
 import structlog
 
+from xnai.sqlite.transactions import reading
+
 log = structlog.get_logger(__name__)
 
 _FILE = "history.sqlite3"
-_BUSY_MS = 5000
 _AUTHORS = "SELECT t.id, u.identifier FROM threads t JOIN users u ON u.id = t.user_id"
 _SHOWING = "SELECT thread_id, body FROM elements WHERE body LIKE ? LIMIT 1"
 _CONTENT = "/v1/files/"
@@ -42,12 +41,7 @@ class SqliteConversations:
         if not self._path.exists():
             return []
         try:
-            connection = apsw.Connection(
-                f"file:{quote(str(self._path))}?mode=ro",
-                flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
-            )
-            with closing(connection):
-                connection.set_busy_timeout(_BUSY_MS)
+            with reading(self._path) as connection:
                 return connection.execute(query, values).fetchall()
         except apsw.Error as exc:
             log.warning("the history cannot say whose chats are", reason=type(exc).__name__)

@@ -12,17 +12,16 @@ from pathlib import Path
 import apsw
 import structlog
 
+from xnai.sqlite import own_file
+from xnai.sqlite.errors import reason_of
+from xnai.sqlite.migrations import NewerVersionError, migrate, read_migrations
+
 log = structlog.get_logger(__name__)
 
 FILE = "sessions.sqlite3"
 MOST = 500  # of one person; the oldest ends when there are more
 _BUSY_MS = 500
-_TABLE = """
-CREATE TABLE IF NOT EXISTS sessions (
-    id TEXT PRIMARY KEY, person_id TEXT NOT NULL, until REAL NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS sessions_of_person ON sessions (person_id, until);
-"""
+MIGRATIONS = read_migrations(Path(__file__).with_name("migrations"))
 _OVER = (
     "DELETE FROM sessions WHERE until < :now OR id IN (SELECT id FROM sessions "
     "WHERE person_id = :person ORDER BY until DESC LIMIT -1 OFFSET :most)"
@@ -43,10 +42,10 @@ class SqliteSessions:
         self._ended: set[str] = set()  # revoked, though the disk was full
         try:
             self._writer, self._reader = _open(self._path), _open(self._path)
-        except (apsw.NotADBError, apsw.CorruptError):
-            log.warning("the sessions are damaged: everybody signs in again", file=str(self._path))
-            for end in ("", "-wal", "-shm"):
-                self._path.with_name(FILE + end).unlink(missing_ok=True)
+        except (apsw.NotADBError, apsw.CorruptError, NewerVersionError) as exc:
+            reason = str(exc) if isinstance(exc, NewerVersionError) else reason_of(exc)
+            own_file.set_aside(self._path, reason)
+            log.warning("everybody signs in again: a new file of sessions was begun")
             self._writer, self._reader = _open(self._path), _open(self._path)
 
     def create(self, person_id: str, seconds: float) -> str:
@@ -108,7 +107,7 @@ def _open(path: Path) -> apsw.Connection:
     connection.set_busy_timeout(_BUSY_MS)
     try:
         connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
-        connection.execute(_TABLE)
+        migrate(connection, MIGRATIONS)
     except BaseException:
         connection.close()
         raise

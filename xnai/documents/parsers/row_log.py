@@ -4,8 +4,7 @@ Readers write a row as a sentence, and what stands in it can be mistaken for a l
 are kept beside the sentence, whichever reader wrote it, until the blocks of the page are found.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -47,16 +46,6 @@ def begin() -> None:
     No block ends it: where memory has run out, CPython 3.11 crashes in a context manager's end.
     """
     _current.set(RowLog())
-
-
-@contextmanager
-def kept() -> Iterator[None]:
-    """Keep the rows that are written inside the block."""
-    token = _current.set(RowLog())
-    try:
-        yield
-    finally:
-        _current.reset(token)
 
 
 def note(sentence: str, head: Sequence[str], cells: Sequence[str]) -> None:

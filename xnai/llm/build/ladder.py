@@ -14,7 +14,6 @@ Flags = frozenset[str]
 
 NATIVE, NO_AMX, AVX2, BASELINE = "native", "native-no-amx", "avx2", "baseline"
 ARM, DYNAMIC = "armv8-a", "dynamic"
-BUILDS = (NATIVE, NO_AMX, AVX2, BASELINE, ARM, DYNAMIC)
 
 _AMX = frozenset({"amx_tile", "amx_int8"})
 _AVX2 = frozenset({"avx2", "fma", "f16c", "bmi2"})

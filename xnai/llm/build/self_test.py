@@ -12,12 +12,13 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from xnai.llm.build.commands import Commands, SilenceError
 from xnai.llm.build.record import BUILD_VARIABLE, VARIANT_VARIABLE, BuildTrial
 from xnai.llm.engine.launch import NATIVE_ENVIRONMENT
 from xnai.llm.hardware import usable_cores
+from xnai.llm.probe.task import SelfTestTask
 
 # How far logits may be off, as root mean square in parts of the plain build's own spread. Builds
 # that are right (plain, AVX2, AVX-512, AMX) were off by rounding: by up to 0.098 with the bundled
@@ -26,7 +27,6 @@ TOLERANCE = 0.3
 TINY_TOLERANCE = 0.1
 WRITTEN_TOLERANCE = 0.0  # share of the written tokens
 SILENCE_SECONDS = 120.0  # without a word from the process
-ALL_VARIANTS = "variants"
 _ROOT = str(Path(__file__).resolve().parents[3])
 _SIGNALS = {int(one) for one in (signal.SIGSEGV, signal.SIGILL, signal.SIGBUS, signal.SIGFPE)}
 
@@ -51,7 +51,7 @@ class SelfTest:
 
     async def run(self) -> BuildTrial:
         """Try the build; of a dynamic one each part that this processor can run, best first."""
-        if not await self._probe(ALL_VARIANTS):
+        if not await self._probe("variants"):
             return BuildTrial(self._build, passed=False, reason=self._reason)
         scores: Mapping[str, int] = self._said.get("variants", {})
         able = sorted((name for name in scores if scores[name]), key=lambda name: -scores[name])
@@ -85,14 +85,10 @@ class SelfTest:
         name = max(beyond, key=lambda one: beyond[one])
         return f"{name}: off by {beyond[name]:.2f}, where rounding is at most {_limit(name):g}"
 
-    async def _probe(self, what: str, variant: str = "") -> bool:
+    async def _probe(self, what: Literal["variants", "compare"], variant: str = "") -> bool:
         """Run the process; False with ``_reason`` if it failed."""
         self._said, self._part, self._last_line = {}, "", ""
-        task = {
-            "what": what,
-            "threads": usable_cores(),
-            "scratch": str(self._commands.scratch),
-        }
+        task = SelfTestTask(what, usable_cores(), str(self._commands.scratch))
         path = [str(self._package)] if self._package else []
         environment = {
             **NATIVE_ENVIRONMENT,
@@ -100,7 +96,7 @@ class SelfTest:
             BUILD_VARIABLE: self._build,
             **({VARIANT_VARIABLE: variant} if variant else {}),
         }
-        command = (sys.executable, "-m", "xnai.llm.probe", json.dumps(task))
+        command = (sys.executable, "-m", "xnai.llm.probe", task.to_json())
         try:
             code = await self._commands.run(
                 *command, on_line=self._hear, environment=environment, silence=SILENCE_SECONDS

@@ -6,11 +6,13 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 from xnai.llm.calibration.choice import LEAST_SAME, MOST_DIVERGENCE, Speed
 from xnai.llm.engine.launch import WorkerOptions, process_environment, requantise
 from xnai.llm.hardware import available_memory
 from xnai.llm.ipc import WorkerConfig
+from xnai.llm.probe.task import MeasureTask
 from xnai.processes import child
 
 STEP_SECONDS = 180.0  # limit of one measurement
@@ -87,12 +89,11 @@ class Measurements:
                 raise UnmeasurableError("cannot be written")
 
     async def _probe(
-        self, what: str, model: Path, notes: Path = Path(os.devnull)
+        self, what: Literal["speed", "keep", "compare"], model: Path, notes: Path = Path(os.devnull)
     ) -> dict[str, float]:
-        task = {"parent": os.getpid(), "model": str(model), "threads": self._threads, "what": what}
-        command = (sys.executable, "-m", "xnai.llm.probe.measure")
+        task = MeasureTask(what, os.getpid(), str(model), self._threads, str(notes))
         program = child.Program(
-            (*command, json.dumps({**task, "notes": str(notes)})),
+            (sys.executable, "-m", "xnai.llm.probe.measure", task.to_json()),
             await asyncio.to_thread(process_environment),
         )
         try:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from xnai.errors import MODEL_CRASHED, QUESTION_KILLED_MODEL, SHUTTING_DOWN, XnaiError
+from xnai.llm.deadline import AnswerDeadline
 from xnai.llm.delivery import Delivery
 from xnai.llm.engine.admission import Admission, QueuePosition
-from xnai.llm.engine.deadline import AnswerDeadline
 from xnai.llm.engine.estimates import Rates, Work
 from xnai.llm.engine.process import WorkerProcess
 from xnai.llm.engine.request import Request, WorkerDiedError

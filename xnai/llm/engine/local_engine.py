@@ -12,11 +12,11 @@ from xnai.errors import (
 )
 from xnai.llm.calibration.calibrator import Calibrator
 from xnai.llm.calibration.choice import ORIGINAL, Findings, Speed
+from xnai.llm.deadline import AnswerDeadline
 from xnai.llm.delivery import Delivery
 from xnai.llm.engine.admission import Admission
 from xnai.llm.engine.attempt import ATTEMPTS, Attempt, Shared
 from xnai.llm.engine.counters import Counters
-from xnai.llm.engine.deadline import AnswerDeadline
 from xnai.llm.engine.estimates import Rates
 from xnai.llm.engine.launch import WorkerOptions
 from xnai.llm.engine.loading import BuildSource, Loader

@@ -1,4 +1,18 @@
-"""What the supervisor says of the model: ready, loading, idle, or down until when."""
+"""What the supervisor says of the model: ready, loading, idle, or down until when.
+
+    preparing    -> loading      the engine works
+                 -> down         no build of it does, until the next start
+    loading      -> ready        the model is loaded
+                 -> down         its file is no good: looked at again with the next question
+                 -> loading      the worker died, for the first time in a row
+                 -> down         it died again: a pause, then loading; after many, when asked
+    ready        -> ready, idle  nobody asks, and it is unloaded
+                 -> loading      another model is chosen; or the worker died, as above
+                 -> preparing    builds that crash early are tested once more
+    ready, idle  -> loading      with the next question
+
+A row of deaths ends with an answer, or with a long life (backoff.py).
+"""
 
 import asyncio
 import time

@@ -1,10 +1,10 @@
 """``python -m xnai.llm.probe JSON``: compare this engine with a plain build's logits.
 
-The argument has ``threads``, ``scratch`` (a folder for the tiny models) and ``what``: ``variants``
-names the CPU parts of a dynamic build, ``compare`` compares, ``record`` writes the reference beside
-this file anew: do that with a plain build (``-DGGML_NATIVE=OFF`` and all vectors off) when the
-version of llama.cpp changes. Each part is named on standard output before it begins, so that a
-crash can be told by its part; the last line has the deviations.
+The argument is a ``SelfTestTask``: ``variants`` names the CPU parts of a dynamic build, ``compare``
+compares, ``record`` writes the reference beside this file anew: do that with a plain build
+(``-DGGML_NATIVE=OFF`` and all vectors off) when the version of llama.cpp changes. Each part is
+named on standard output before it begins, so that a crash can be told by its part; the last line
+has the deviations.
 """
 
 import json
@@ -20,6 +20,7 @@ import numpy as np
 from xnai.llm.gguf.catalogue import bundled_path
 from xnai.llm.probe import tiny_model
 from xnai.llm.probe.reading import LogitReading, Logits
+from xnai.llm.probe.task import SelfTestTask
 from xnai.llm.worker.llama import load_backends, requantise, variants
 from xnai.llm.worker.tokenizer import NativeError
 
@@ -47,15 +48,15 @@ class WrongError(Exception):
 
 def main() -> int:
     """Do what the argument says; returns the exit status."""
-    task = json.loads(sys.argv[1])
+    task = SelfTestTask.from_json(sys.argv[1])
     log = lib.llama_log_callback(lambda *_: None)
     lib.llama_log_set(log, None)
     try:
-        if task["what"] == "variants":
+        if task.what == "variants":
             _tell(variants=variants())
         else:
             load_backends()
-            _compare(int(task["threads"]), Path(task["scratch"]), record=task["what"] == "record")
+            _compare(task.threads, Path(task.scratch), record=task.what == "record")
     except (NativeError, WrongError, OSError) as exc:
         _tell(failed=str(exc) or type(exc).__name__)
         return 1

@@ -1,10 +1,10 @@
 """``python -m xnai.llm.probe.measure JSON``: one measurement of one copy of a model.
 
-The argument has ``parent`` (process id), ``model``, ``threads`` and ``what``: ``speed`` reads 512
-tokens in one batch and writes 128 (tokens a second of each); ``keep`` stores what the model expects
-after each of 512 given tokens in the file ``notes``; ``compare`` tells how far another copy is from
-that: the mean Kullback-Leibler divergence in nats, and the share of tokens of which both find the
-same one likeliest. The outcome is a line of JSON on standard output.
+The argument is a ``MeasureTask``: ``speed`` reads 512 tokens in one batch and writes 128 (tokens a
+second of each); ``keep`` stores what the model expects after each of 512 given tokens in the file
+``notes``; ``compare`` tells how far another copy is from that: the mean Kullback-Leibler divergence
+in nats, and the share of tokens of which both find the same one likeliest. The outcome is a line of
+JSON on standard output.
 """
 
 import json
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xnai.llm.probe.reading import LogitReading, Logits
+from xnai.llm.probe.task import MeasureTask
 from xnai.llm.worker.lifetime import die_with_parent
 from xnai.llm.worker.llama import load_backends
 from xnai.llm.worker.tokenizer import NativeError
@@ -33,18 +34,18 @@ KEPT = np.float16  # of a log probability; its rounding is a hundredth of the di
 
 def main() -> int:
     """Measure; returns the exit status."""
-    task = json.loads(sys.argv[1])
-    die_with_parent(int(task["parent"]))
-    model, notes = task["model"], Path(task["notes"])
+    task = MeasureTask.from_json(sys.argv[1])
+    die_with_parent(task.parent)
+    model, notes = task.model, Path(task.notes)
     # The model may be hostile; only what is kept for the comparison is written.
-    writes = task["what"] != "speed"
+    writes = task.what != "speed"
     confine(profiles.requantise(model, str(notes.parent)) if writes else profiles.model(model))
     log = lib.llama_log_callback(lambda *_: None)
     lib.llama_log_set(log, None)
     try:
         load_backends()
-        with LogitReading(Path(model), READ + WRITTEN, int(task["threads"])) as reading:
-            found = _measure(reading, task["what"], notes)
+        with LogitReading(Path(model), READ + WRITTEN, task.threads) as reading:
+            found = _measure(reading, task, notes)
     except (NativeError, OSError, ValueError) as exc:
         found = {"failed": str(exc) or type(exc).__name__}
     sys.stdout.write(json.dumps(found) + "\n")
@@ -52,12 +53,12 @@ def main() -> int:
     return "failed" in found
 
 
-def _measure(reading: LogitReading, what: str, notes: Path) -> dict[str, object]:
+def _measure(reading: LogitReading, task: MeasureTask, notes: Path) -> dict[str, object]:
     tokens = reading.tokens(PASSAGE.read_text("utf-8"))
     tokens = (tokens * -(-READ // len(tokens)))[:READ]
-    if what == "speed":
+    if task.what == "speed":
         return _speed(reading, tokens)
-    if what == "keep":
+    if task.what == "keep":
         with notes.open("wb") as file:
             for rows in _expected(reading, tokens):
                 file.write(rows.tobytes())

@@ -15,7 +15,7 @@ from xnai.errors import (
     REMOTE_REFUSED,
     XnaiError,
 )
-from xnai.llm.engine.deadline import AnswerDeadline
+from xnai.llm.deadline import AnswerDeadline
 from xnai.llm.protocol import (
     Completion,
     CompletionEvent,

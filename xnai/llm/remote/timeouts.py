@@ -12,7 +12,7 @@ from xnai.errors import (
     SHUTTING_DOWN,
     XnaiError,
 )
-from xnai.llm.engine.deadline import AnswerDeadline
+from xnai.llm.deadline import AnswerDeadline
 
 T = TypeVar("T")
 

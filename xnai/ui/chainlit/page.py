@@ -22,7 +22,6 @@ _SCRIPT = re.compile(r"<script\b([^>]{0,2000})>", re.IGNORECASE)
 _SCRIPT_END = re.compile(r"</script>", re.IGNORECASE)
 _SRC = re.compile(r"\bsrc\b", re.IGNORECASE)
 _HEAD = re.compile(r"<head\b[^>]{0,2000}>\s*(?:<meta charset=[^>]{0,200}>)?", re.IGNORECASE)
-_LOADED = re.compile(r"""(?:url\(|@import)\s*+["']?+\s*+((?:https?:)?//[^"')\s]+)""", re.IGNORECASE)
 
 # Custom elements are JSX that the page compiles ('unsafe-eval'); its components set style
 # attributes ('unsafe-inline'). All else is this server's, so that not even an image address in a
@@ -84,12 +83,6 @@ def private_page(html: str, root_path: str = "") -> str:
     policy = _POLICY.format(hashes=hashes)
     meta = f'\n    <meta http-equiv="Content-Security-Policy" content="{policy}">'
     return _HEAD.sub(lambda head: head.group() + meta, html, count=1)
-
-
-def outside_addresses(text: str) -> list[str]:
-    """List the addresses of other machines that a browser would load from a page or style sheet."""
-    tags = [tag for tag in _TAG.findall(text) if _OUTSIDE.search(tag)]
-    return tags + _LOADED.findall(text)
 
 
 def _inline_scripts(html: str) -> Iterator[str]:

@@ -1,29 +1,30 @@
 """A check of the whole index beside its use: SQLite's own, then every text against its checksum."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import asyncio
+import functools
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import apsw
 import numpy as np
+import structlog
 
+from xnai.aio import Background, in_thread
+from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite import records
-from xnai.retrieval.index.sqlite.damage import (
-    UNREADABLE,
-    ChangedError,
-    Damage,
-    checksum,
-    one_by_one,
-    rows_of,
-)
 from xnai.retrieval.index.sqlite.fulltext import match_expression, terms_of
+from xnai.retrieval.index.sqlite.unreadable import UNREADABLE, checksum, one_by_one, rows_of
+from xnai.sqlite.errors import ChangedError
+from xnai.sqlite.snapshot import explained
+from xnai.sqlite.transactions import reading
 from xnai.types import Document
 
 _STEPS = 10_000  # of SQLite's virtual machine between two looks at whether to stop
 _ROWS = 500  # read at once
 _LENGTH = 0.02
+_EVERY = 6 * 3600.0  # seconds between two checks of a whole index
 _TABLES = {
     "chunks": "SELECT rowid, text, checksum FROM chunks",
     "pages": "SELECT rowid, text, checksum FROM pages",
@@ -32,23 +33,7 @@ _TABLES = {
 
 Stopped = Callable[[], bool]
 
-
-@contextmanager
-def reading(path: Path) -> Iterator[apsw.Connection]:
-    """Open a database file that is left as it is.
-
-    Without a log nobody has it open: then it is read as it is, and no log is begun.
-    """
-    how = "mode=ro" if Path(f"{path}-wal").exists() else "immutable=1"
-    connection = apsw.Connection(
-        f"file:{quote(str(path))}?{how}",
-        flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
-    )
-    try:
-        connection.set_busy_timeout(1000)
-        yield connection
-    finally:
-        connection.close()
+_log = structlog.get_logger(__name__)
 
 
 def scrub(path: Path, damage: Damage, stopped: Stopped) -> bool:
@@ -64,6 +49,23 @@ def scrub(path: Path, damage: Damage, stopped: Stopped) -> bool:
     except apsw.CorruptError as exc:
         damage.found = damage.found or str(exc)
         return True
+
+
+def scrubber(path: Path, damage: Damage) -> Background:
+    """Return work in the background that looks for damage in a whole index, now and again."""
+
+    async def work() -> None:
+        while True:
+            stopped = threading.Event()
+            try:
+                await in_thread(functools.partial(scrub, path, damage, stopped.is_set))
+            except Exception as exc:  # noqa: BLE001 - to be looked at again
+                _log.warning("the index could not be checked", exception=type(exc).__name__)
+            finally:
+                stopped.set()
+            await asyncio.sleep(_EVERY)
+
+    return Background(work, "check-index")
 
 
 def read_rows(connection: apsw.Connection, damage: Damage, stopped: Stopped) -> bool:
@@ -97,6 +99,19 @@ def records_in(path: Path, damage: Damage) -> list[Document]:
     except apsw.Error as exc:
         damage.found = str(exc)
         return []
+
+
+def kept_files(path: Path) -> list[tuple[str, int, str]]:
+    """Id, size in bytes and sha256 of the file of each document in an index.
+
+    Raises:
+        SnapshotError: it cannot be read.
+
+    """
+    query = "SELECT id, size, sha256 FROM documents ORDER BY id"
+    with explained(), reading(path) as connection:
+        rows: Any = connection.execute(query).fetchall()
+    return [(str(name), int(size), str(digest)) for name, size, digest in rows]
 
 
 def _probe_words(connection: apsw.Connection, record: Document, damage: Damage) -> None:

@@ -12,9 +12,10 @@ import apsw
 
 from xnai.aio import Deadline
 from xnai.errors import INDEX_DAMAGED, SHUTTING_DOWN, XnaiError
-from xnai.retrieval.index.sqlite import own_file
-from xnai.retrieval.index.sqlite.schema import migrate
-from xnai.retrieval.index.sqlite.transactions import catalogued, transaction
+from xnai.retrieval.index.sqlite.errors import catalogued
+from xnai.retrieval.index.sqlite.schema import TABLES, migrate
+from xnai.sqlite import own_file
+from xnai.sqlite.transactions import Mode, transaction
 
 READERS = 4
 BUSY_SECONDS = 30.0  # how long to wait for another process that writes
@@ -83,12 +84,12 @@ class Connections:
         self._is_closed = True
         await asyncio.to_thread(self._close)
 
-    async def _run(self, pool: ThreadPoolExecutor, work: Work[T], mode: str | None) -> T:
+    async def _run(self, pool: ThreadPoolExecutor, work: Work[T], mode: Mode | None) -> T:
         if self._is_closed:
             raise XnaiError(SHUTTING_DOWN)
         return await asyncio.get_running_loop().run_in_executor(pool, self._do, work, mode)
 
-    def _do(self, work: Work[T], mode: str | None) -> T:
+    def _do(self, work: Work[T], mode: Mode | None) -> T:
         with catalogued(self.path):
             connection = self._connection()
             if mode is None:
@@ -125,7 +126,7 @@ def open_database(path: Path) -> apsw.Connection:
         connection = apsw.Connection(str(path))
         try:
             connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
-            own_file.require_ours(connection)
+            own_file.require_ours(connection, TABLES)
             # Statements after one that returns a row run as the rows are taken.
             connection.execute(_PRAGMAS).fetchall()
             migrate(connection)

@@ -10,11 +10,11 @@ import apsw
 from xnai.accounts.rights import seen_by
 from xnai.errors import INDEX_DAMAGED, INDEX_PARTLY_DAMAGED, XnaiError
 from xnai.observability.health import PartDegraded
+from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite import pages as page_rows
 from xnai.retrieval.index.sqlite import places, records, reembedding
 from xnai.retrieval.index.sqlite import token_codes as stored_codes
 from xnai.retrieval.index.sqlite.connections import Connections, Work
-from xnai.retrieval.index.sqlite.damage import Damage
 from xnai.retrieval.index.sqlite.fulltext import terms_of
 from xnai.retrieval.index.sqlite.ranking import Hits, by_vector, by_words
 from xnai.retrieval.index.sqlite.schema import BUNDLED

@@ -6,9 +6,11 @@ from pathlib import Path
 import apsw
 
 from xnai.aio import Deadline
-from xnai.retrieval.index.sqlite import own_file
-from xnai.retrieval.index.sqlite.checking import read_rows, reading
-from xnai.retrieval.index.sqlite.damage import Damage
+from xnai.retrieval.index.damage import Damage
+from xnai.retrieval.index.sqlite.checking import read_rows
+from xnai.retrieval.index.sqlite.schema import TABLES
+from xnai.sqlite import own_file
+from xnai.sqlite.transactions import reading
 
 _STEPS = 10_000  # of SQLite's virtual machine between two looks at the clock
 
@@ -44,7 +46,7 @@ def inspect(path: Path, seconds: float, *, is_index: bool = False) -> Inspected:
             connection.set_progress_handler(lambda: deadline.is_over, _STEPS)
             version = _version(connection)
             if is_index:
-                own_file.require_ours(connection)
+                own_file.require_ours(connection, TABLES)
             found = str(connection.execute("PRAGMA quick_check(1)").get)
             damage = Damage()
             complete = not is_index or read_rows(connection, damage, lambda: deadline.is_over)

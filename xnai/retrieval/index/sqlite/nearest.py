@@ -10,7 +10,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from xnai.retrieval.index.sqlite.damage import Damage
+from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.protocol import Vectors
 
 _LENGTH = 0.02  # by which the square of a stored vector's length may differ from 1

@@ -5,8 +5,9 @@ from typing import Any
 
 import apsw
 
-from xnai.retrieval.index.sqlite.damage import Damage, one_by_one, rows_of
+from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite.records import sound
+from xnai.retrieval.index.sqlite.unreadable import one_by_one, rows_of
 from xnai.types import PageText, PageTexts
 
 _PAGES = (

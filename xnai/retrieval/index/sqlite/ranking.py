@@ -5,8 +5,8 @@ from typing import Any
 
 import apsw
 
+from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite import reembedding
-from xnai.retrieval.index.sqlite.damage import Damage
 from xnai.retrieval.index.sqlite.fulltext import match_expression
 from xnai.retrieval.index.sqlite.nearest import candidates, nearest
 from xnai.retrieval.index.sqlite.scope import IN_SCOPE, owners_in, scope_values, selective

@@ -10,18 +10,13 @@ import apsw
 import numpy as np
 
 from xnai.retrieval.binary_codes import FORMAT
+from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite import places, token_codes
-from xnai.retrieval.index.sqlite.damage import (
-    UNREADABLE,
-    ChangedError,
-    Damage,
-    checksum,
-    one_by_one,
-    rows_of,
-)
 from xnai.retrieval.index.sqlite.fulltext import owner_token, searchable
 from xnai.retrieval.index.sqlite.nearest import signatures
+from xnai.retrieval.index.sqlite.unreadable import UNREADABLE, checksum, one_by_one, rows_of
 from xnai.retrieval.protocol import Embedded
+from xnai.sqlite.errors import ChangedError
 from xnai.types import Chunk, Document, DocumentStatus, Page, Passage, ReadingReport, report_of
 
 _COLUMNS = ", ".join(field.name for field in fields(Document))

@@ -6,10 +6,11 @@ from pathlib import Path
 import apsw
 
 from xnai.errors import SEARCH_DOWN, XnaiError
-from xnai.retrieval.index.sqlite.migration_files import read_migrations
-from xnai.retrieval.index.sqlite.transactions import transaction
+from xnai.sqlite.migrations import read_migrations
+from xnai.sqlite.transactions import transaction
 
 BUNDLED = "all-MiniLM-L6-v2"  # whose vectors an index of before m004 holds
+TABLES = frozenset({"documents", "migrations"})  # of which an index has one at least
 MIGRATIONS = read_migrations(Path(__file__).with_name("migrations"))
 
 
@@ -23,7 +24,7 @@ def migrate(connection: apsw.Connection) -> None:
     names = [migration.name for migration in MIGRATIONS]
     if _applied(connection) == names:
         return
-    with transaction(connection, "IMMEDIATE"):
+    with transaction(connection):
         connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at REAL) STRICT"
         )

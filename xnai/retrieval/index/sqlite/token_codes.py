@@ -11,7 +11,8 @@ from typing import Any
 import apsw
 
 from xnai.retrieval.binary_codes import FORMAT, is_whole
-from xnai.retrieval.index.sqlite.damage import Damage, one_by_one, rows_of
+from xnai.retrieval.index.damage import Damage
+from xnai.retrieval.index.sqlite.unreadable import one_by_one, rows_of
 
 _IN_SERVICE = (
     "SELECT t.chunk_id, t.codes FROM token_codes t JOIN chunks c ON c.id = t.chunk_id "

@@ -1,14 +1,13 @@
 """The tables of the history, made by the files in ``migrations``; their count is the version."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from xnai.errors import HISTORY_DOWN, XnaiError
-from xnai.retrieval.index.sqlite.migration_files import read_migrations
+from xnai.sqlite.migrations import NewerVersionError, migrate, read_migrations
 from xnai.ui.history.former_citations import linked_citations
 
 MIGRATIONS = read_migrations(Path(__file__).with_name("migrations"))
@@ -43,27 +42,7 @@ def prepare(connection: apsw.Connection, id_of_former_name: Callable[[str], str]
 
     connection.create_scalar_function("person_id_of_former_name", person, 1)
     connection.create_scalar_function("linked_citations", linked, 2)
-    with transaction(connection):
-        version = int(connection.pragma("user_version"))
-        if version > len(MIGRATIONS):
-            reason = f"they are of version {version}; this program knows {len(MIGRATIONS)}"
-            raise XnaiError(HISTORY_DOWN, reason=reason)
-        for migration in MIGRATIONS[version:]:
-            connection.execute(migration.sql)
-        connection.pragma("user_version", len(MIGRATIONS))
-
-
-@contextmanager
-def transaction(connection: apsw.Connection) -> Iterator[None]:
-    """Do all that the block does, or nothing.
-
-    On a full disk SQLite rolls back by itself, which apsw's own block takes for another error.
-    """
-    connection.execute("BEGIN IMMEDIATE")
     try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+        migrate(connection, MIGRATIONS)
+    except NewerVersionError as exc:
+        raise XnaiError(HISTORY_DOWN, reason=str(exc)) from exc

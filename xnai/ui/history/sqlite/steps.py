@@ -9,8 +9,8 @@ import apsw
 from xnai.accounts.principal import Principal
 from xnai.accounts.rights import seen_by
 from xnai.errors import NOT_FOUND, XnaiError
+from xnai.sqlite.transactions import transaction
 from xnai.ui.history.rows import Row, clean, element_row, loads, now, step_row
-from xnai.ui.history.sqlite.schema import transaction
 from xnai.ui.history.sqlite.threads import Threads
 from xnai.ui.markdown import MARKS, RUNNING
 

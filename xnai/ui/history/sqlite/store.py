@@ -9,8 +9,9 @@ import structlog
 from xnai.accounts.principal import Principal
 from xnai.data_folder import marker
 from xnai.errors import HISTORY_DOWN, XnaiError
-from xnai.retrieval.index.sqlite import own_file
-from xnai.retrieval.index.sqlite.transactions import disk_full, is_full, reason_of
+from xnai.sqlite import own_file
+from xnai.sqlite.errors import disk_full, is_full, reason_of
+from xnai.sqlite.transactions import transaction
 from xnai.ui.history.rows import Row
 from xnai.ui.history.sqlite import schema
 from xnai.ui.history.sqlite.choices import ChoiceTable
@@ -57,7 +58,7 @@ class HistoryStore:
 
     def check(self) -> str:
         """Wait for the turn to write, and write nothing; returns what was noted at the start."""
-        with schema.transaction(self._db):
+        with transaction(self._db):
             return self.note
 
     def close(self) -> None:
@@ -67,7 +68,7 @@ class HistoryStore:
 
 def explained(exc: Exception, path: Path) -> XnaiError:
     """Return the catalogued error for what a history on ``path`` has raised."""
-    if isinstance(exc, apsw.FullError) or is_full(exc):
+    if is_full(exc):
         return disk_full(path.parent)
     if not isinstance(exc, (apsw.Error, OSError)):
         log.error("the history failed unexpectedly", exc_info=exc)

@@ -9,9 +9,9 @@ import apsw
 from xnai.accounts.principal import Principal
 from xnai.accounts.rights import Action, may, seen_by
 from xnai.errors import NOT_FOUND, XnaiError
+from xnai.sqlite.transactions import transaction
 from xnai.ui.history.protocol import Conversation, ThreadQuery
 from xnai.ui.history.rows import Row, bounded_json, clean, loads, now, title
-from xnai.ui.history.sqlite.schema import transaction
 
 MAX_METADATA = 2_000_000  # characters of JSON; Chainlit redacts a session's at 1 MiB
 

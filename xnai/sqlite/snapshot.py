@@ -1,9 +1,8 @@
 """A copy of a SQLite file as it is at one moment, taken while others read and write it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import apsw
 
@@ -16,7 +15,8 @@ class SnapshotError(Exception):
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
+    """Turn what SQLite raises into SnapshotError."""
     try:
         yield
     except apsw.Error as exc:
@@ -38,7 +38,7 @@ def snapshot(source: Path, target: Path, tell: Callable[[int, int], None]) -> No
         SnapshotError: the source cannot be read or the target cannot be written.
 
     """
-    with _explained():
+    with explained():
         _copy(source, target, tell)
 
 
@@ -57,18 +57,3 @@ def _copy(source: Path, target: Path, tell: Callable[[int, int], None]) -> None:
     finally:
         writing.close()
         reading.close()
-
-
-def kept_files(index: Path) -> list[tuple[str, int, str]]:
-    """Id, size in bytes and sha256 of the file of each document in an index.
-
-    Raises:
-        SnapshotError: it cannot be read.
-
-    """
-    query = "SELECT id, size, sha256 FROM documents ORDER BY id"
-    with _explained():
-        connection = apsw.Connection(str(index), flags=apsw.SQLITE_OPEN_READONLY)
-        with closing(connection):
-            rows: Any = connection.execute(query).fetchall()
-    return [(str(name), int(size), str(digest)) for name, size, digest in rows]

@@ -1,14 +1,17 @@
 """Databases of every earlier version, brought up to date with what is in them."""
 
 import struct
+from contextlib import closing
 
 import apsw
 import pytest
 
+from xnai.accounts.sqlite import sessions
+from xnai.accounts.sqlite.sessions import SqliteSessions
 from xnai.retrieval.index.sqlite import schema
 from xnai.retrieval.index.sqlite.index import SqliteIndex
-from xnai.retrieval.index.sqlite.migration_files import read_migrations
 from xnai.retrieval.protocol import ChunkTexts
+from xnai.sqlite.migrations import NewerVersionError, migrate, read_migrations
 from xnai.ui.history.sqlite import schema as history_schema
 
 DIMENSIONS = 8
@@ -104,3 +107,44 @@ def test_migrations_are_numbered_without_a_gap(tmp_path, names):
         (tmp_path / f"{name}.sql").write_text("SELECT 1;")
     with pytest.raises(ValueError, match="numbered"):
         read_migrations(tmp_path)
+
+
+def test_sessions_of_before_there_were_migrations_stay_open(tmp_path):
+    store = SqliteSessions(tmp_path)
+    session = store.create("p1", 60.0)
+    store.close()
+    with closing(apsw.Connection(str(tmp_path / sessions.FILE))) as connection:
+        connection.pragma("user_version", 0)  # the table is all that there was
+
+    store = SqliteSessions(tmp_path)
+    try:
+        assert store.is_open(session, "p1")
+        assert not store.is_open(session, "p2")
+    finally:
+        store.close()
+
+
+def test_sessions_of_a_newer_version_are_set_aside_and_new_ones_begun(tmp_path):
+    with closing(apsw.Connection(str(tmp_path / sessions.FILE))) as connection:
+        connection.pragma("user_version", len(sessions.MIGRATIONS) + 1)
+
+    store = SqliteSessions(tmp_path)
+    try:
+        assert store.is_open(store.create("p1", 60.0), "p1")
+    finally:
+        store.close()
+    assert len([*tmp_path.glob(f"{sessions.FILE}.aside-*")]) == 1
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path):
+    (tmp_path / "m001_lamps.sql").write_text("CREATE TABLE lamps (id)")
+    lamps = read_migrations(tmp_path)
+    (tmp_path / "m002_wrong.sql").write_text("CREATE TABLE beds (id); DROP TABLE chairs")
+    with closing(apsw.Connection(":memory:")) as connection:
+        migrate(connection, lamps)
+        with pytest.raises(apsw.SQLError):
+            migrate(connection, read_migrations(tmp_path))
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+        assert (tables, connection.pragma("user_version")) == ({"lamps"}, 1)
+        with pytest.raises(NewerVersionError, match="of version 1; this program knows 0"):
+            migrate(connection, ())

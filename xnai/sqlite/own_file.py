@@ -11,7 +11,6 @@ import apsw
 import structlog
 
 _LOGS = ("-wal", "-shm", "-journal")
-INDEX_TABLES = frozenset({"documents", "migrations"})
 
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +31,7 @@ def prepare(path: Path) -> None:
         path.touch(mode=0o600)
 
 
-def require_ours(connection: apsw.Connection, ours: frozenset[str] = INDEX_TABLES) -> None:
+def require_ours(connection: apsw.Connection, ours: frozenset[str]) -> None:
     """Refuse a database that another program has made: it has tables, and none of ``ours``.
 
     Raises:

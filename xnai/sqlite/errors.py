@@ -1,0 +1,54 @@
+"""SQLite's errors in words that a user can act on; its own may quote statements and values."""
+
+import errno
+import json
+import shutil
+from pathlib import Path
+
+import apsw
+
+from xnai.errors import DISK_FULL, XnaiError
+
+_REASONS: tuple[tuple[type[apsw.Error], str], ...] = (
+    (apsw.NotADBError, "it is no SQLite database"),
+    (apsw.CorruptError, "its content is damaged"),
+    (apsw.BusyError, "another process keeps it locked"),
+    (apsw.ReadOnlyError, "it may not be written"),
+    (apsw.PermissionsError, "it may not be opened"),
+    (apsw.CantOpenError, "it cannot be opened"),
+    (apsw.NoMemError, "there is not enough memory"),
+    (apsw.IOError, "it cannot be read or written"),
+)
+
+
+class ChangedError(ValueError):
+    """A value is not the one that was stored."""
+
+
+# Damage that SQLite does not see: bytes that are no text, text that is no JSON, another text.
+DAMAGED_VALUES = (UnicodeDecodeError, json.JSONDecodeError, ChangedError)
+
+
+def is_full(exc: Exception) -> bool:
+    """Whether an error says that there is no room on the disk."""
+    if isinstance(exc, OSError):
+        return exc.errno in {errno.ENOSPC, errno.EDQUOT}
+    return isinstance(exc, apsw.FullError)
+
+
+def reason_of(exc: Exception) -> str:
+    """Why a file cannot be used, in words of our own or of the system."""
+    for kind, words in _REASONS:
+        if isinstance(exc, kind):
+            return words
+    if isinstance(exc, DAMAGED_VALUES):
+        return "its content is damaged"
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror
+    return f"an unforeseen error ({type(exc).__name__})"
+
+
+def disk_full(folder: Path) -> XnaiError:
+    """The error that names what is left on the disk of a folder."""
+    free = shutil.disk_usage(folder).free
+    return XnaiError(DISK_FULL, folder=folder, free=f"{free / 1e6:.1f} MB")

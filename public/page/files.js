@@ -11,7 +11,7 @@ const limit = (name) => Number(document.documentElement.dataset[name]) || Infini
 const handed = new WeakSet(); // events that are ours
 
 function fill(text, values) {
-  return say(text).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
 function isKnown({ name, type }) {
@@ -23,13 +23,13 @@ function isKnown({ name, type }) {
 function refusal(file, place) {
   const [mb, files] = [limit("mostMb"), limit("mostFiles")];
   const values = { file: file.name, size: (file.size / MEGABYTE).toFixed(1), limit: mb };
-  if (!file.size) return fill("{file} cannot be read: it is empty.", values);
+  if (!file.size) return fill(say("{file} cannot be read: it is empty."), values);
   if (!isKnown(file)) {
-    return fill("{file} cannot be read: files of this kind are not known here. PDF, Word, Excel, PowerPoint, OpenDocument, RTF, text, tables, web pages, e-mail, e-books, ZIP and pictures are.", values);
+    return fill(say("{file} cannot be read: files of this kind are not known here. PDF, Word, Excel, PowerPoint, OpenDocument, RTF, text, tables, web pages, e-mail, e-books, ZIP and pictures are."), values);
   }
-  if (file.size > mb * MEGABYTE) return fill("{file} is too large: it has {size} MB, and {limit} MB are read at most.", values);
+  if (file.size > mb * MEGABYTE) return fill(say("{file} is too large: it has {size} MB, and {limit} MB are read at most."), values);
   if (place >= files) {
-    return fill("{file} was left out: at most {limit} can be sent at once. Send it after these.", { ...values, limit: files });
+    return fill(say("{file} was left out: at most {limit} can be sent at once. Send it after these."), { ...values, limit: files });
   }
   return "";
 }
@@ -87,9 +87,8 @@ function lineOf(row) {
     bar.setAttribute("aria-label", row.name);
     line.append(bar);
   }
-  const named = (text) => fill(text, { file: row.name });
-  if (row.state === "reading") line.append(button(say("Cancel"), named("Cancel {file}"), act(deleteDocument, row)));
-  if (row.again) line.append(button(say("Try again"), named("Try {file} again"), act(readAgain, row)));
+  if (row.state === "reading") line.append(button(say("Cancel"), fill(say("Cancel {file}"), { file: row.name }), act(deleteDocument, row)));
+  if (row.again) line.append(button(say("Try again"), fill(say("Try {file} again"), { file: row.name }), act(readAgain, row)));
   if (row.state === "failed") line.append(button("×", say("Dismiss"), () => line.remove()));
   return line;
 }

@@ -31,6 +31,10 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def problems(page: Page) -> list[str]:
     """What axe finds: the rule, and the elements that break it."""
+    # What fades in has no contrast yet.
+    page.wait_for_function(
+        "() => document.getAnimations().every((one) => one.playState !== 'running')"
+    )
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     found: dict[str, Any] = page.evaluate(

@@ -48,7 +48,9 @@ def reader(page: Page, chat: Server, cited: str) -> Page:
 
 
 def test_a_pdf_has_text_to_select_and_its_passage_is_marked(reader: Page, shot):
-    assert "It flashes three times every twenty seconds." in " ".join(reader.evaluate(SELECTED).split())
+    assert "It flashes three times every twenty seconds." in " ".join(
+        reader.evaluate(SELECTED).split()
+    )
     mark = reader.locator(".xnai-layer mark").bounding_box()
     line = reader.locator(".textLayer span", has_text="October 1987").first.bounding_box()
     assert mark["y"] < line["y"] + line["height"]

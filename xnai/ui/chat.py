@@ -10,7 +10,7 @@ from xnai.errors import XnaiError
 from xnai.locale import marked, preferred, texts_in
 from xnai.observability.error_reports import report
 from xnai.runtime import Runtime
-from xnai.ui import actions, conversation, documents, settings_panel
+from xnai.ui import actions, commands, conversation, documents, settings_panel
 from xnai.ui.auth import principal_of
 from xnai.ui.broadcast import Broadcast
 from xnai.ui.history.protocol import PersonalChoices
@@ -82,6 +82,7 @@ class Chat:
                 # The model is everybody's: a chat of the history would switch it back.
                 session.chat_settings = {**before, **kept, "model": model.status.name}
         await settings_panel.show(self.runtime.settings, model)
+        await cl.context.emitter.set_commands(commands.offered(texts_of(session)))
 
     @errors_as_toasts()
     async def message_sent(self, message: cl.Message) -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from xnai.documents.blocks import blocks_of
 from xnai.documents.page_content import PageBlock
-from xnai.ui.pages.pieces import PART, Part, Piece, part_of
+from xnai.ui.pages.pieces import PART, Piece, TextPart, part_of
 
 NOTES = """# Harbour rules
 
@@ -29,7 +29,7 @@ def blocks(text: str) -> list[PageBlock]:
     ]
 
 
-def shown(text: str, words: str = "", number: int | None = None) -> Part:
+def shown(text: str, words: str = "", number: int | None = None) -> TextPart:
     start = text.index(words)
     return part_of(text, blocks(text), start, start + len(words), number)
 

@@ -26,7 +26,7 @@ class Run(NamedTuple):
     marked: bool
 
 
-class Row(NamedTuple):
+class PieceRow(NamedTuple):
     """A row of a table, or a label with its value."""
 
     cells: tuple[str, ...]
@@ -47,7 +47,7 @@ class Piece:
     lines: tuple[tuple[Run, ...], ...] = ()
     level: int = 2  # of a heading
     head: tuple[str, ...] = ()
-    rows: tuple[Row, ...] = ()
+    rows: tuple[PieceRow, ...] = ()
 
     @property
     def marked(self) -> bool:
@@ -58,7 +58,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TextPart:
     """Pieces that are shown at once; ``number`` of ``count`` begins at 0."""
 
     number: int
@@ -73,7 +73,7 @@ class Part:
 
 def part_of(
     text: str, blocks: Sequence[PageBlock], start: int, end: int, number: int | None = None
-) -> Part:
+) -> TextPart:
     """Return a part of a text, that of ``start`` unless another is named; counts begin at 0.
 
     Offsets count code points. What lies outside of the text is cut off.
@@ -84,7 +84,7 @@ def part_of(
         number = next((at for at, last in enumerate(ends) if start < last), len(parts) - 1)
     number = min(number, len(parts) - 1)
     shown = (_filled(text, piece, (start, end)) for piece in parts[number])
-    return Part(number, len(parts), tuple(shown))
+    return TextPart(number, len(parts), tuple(shown))
 
 
 def _grouped(pieces: Sequence[Piece]) -> list[list[Piece]]:
@@ -158,7 +158,7 @@ def _table(text: str, block: PageBlock) -> Iterator[Piece]:
             last += 1
         begin = lines[first][0] if first else block.start
         stop = lines[last][0] if last < len(rows) else block.end
-        told = tuple(Row(row, marked=False) for row in rows[first:last])
+        told = tuple(PieceRow(row, marked=False) for row in rows[first:last])
         yield Piece(block.kind, begin, stop, head=head, rows=told)
         first = last
 
@@ -191,7 +191,7 @@ def _filled(text: str, piece: Piece, mark: tuple[int, int]) -> Piece:
     return replace(piece, lines=(_runs(text, start, piece.end, mark),))
 
 
-def _rows(text: str, piece: Piece, mark: tuple[int, int]) -> Iterator[Row]:
+def _rows(text: str, piece: Piece, mark: tuple[int, int]) -> Iterator[PieceRow]:
     """Mark the rows whose lines have words of the passage."""
     if not (mark[0] < piece.end and piece.start < mark[1]):
         yield from piece.rows

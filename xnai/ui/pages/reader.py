@@ -21,7 +21,7 @@ from xnai.errors import NOT_FOUND, UNAUTHORIZED
 from xnai.locale import Texts, marked
 from xnai.observability.error_reports import report
 from xnai.types import UNITS, Document
-from xnai.ui.pages.pieces import Part, part_of
+from xnai.ui.pages.pieces import TextPart, part_of
 from xnai.ui.pages.rendering import page_response, problem_page
 from xnai.ui.reading_language import texts_for
 
@@ -133,7 +133,7 @@ def _place(request: Request, document: Document) -> Place:
     )
 
 
-def _where(document: Document, place: Place, part: Part, texts: Texts) -> str:
+def _where(document: Document, place: Place, part: TextPart, texts: Texts) -> str:
     """Say which page this is, and which part of a long one."""
     words = []
     if place.page:
@@ -146,7 +146,7 @@ def _where(document: Document, place: Place, part: Part, texts: Texts) -> str:
     return ", ".join(words)
 
 
-def _values(document: Document, place: Place, part: Part, texts: Texts) -> dict[str, Any]:
+def _values(document: Document, place: Place, part: TextPart, texts: Texts) -> dict[str, Any]:
     """Return what the template shows."""
     drawn = document.media_type in DRAWN
     before, after = _neighbours(document, place, part, drawn=drawn)
@@ -173,7 +173,9 @@ def _picture(document: Document, place: Place) -> str:
     return f"/v1/files/{document.id}/pages/{place.page}.png?{query}"
 
 
-def _neighbours(document: Document, place: Place, part: Part, *, drawn: bool) -> tuple[str, str]:
+def _neighbours(
+    document: Document, place: Place, part: TextPart, *, drawn: bool
+) -> tuple[str, str]:
     """Return the addresses of what comes before and after; empty at either end."""
     before = after = ""
     if part.number > 0 and not drawn:

@@ -8,8 +8,8 @@ from starlette.routing import Route
 from xnai.api.auth import Authority, PagePerson
 from xnai.api.protocol import ApiRuntime
 from xnai.ui import links
-from xnai.ui.pages import documents as documents_page
-from xnai.ui.pages.documents import DocumentsPage
+from xnai.ui.pages.document_list import PATH as DOCUMENTS
+from xnai.ui.pages.document_list import DocumentList
 from xnai.ui.pages.reader import ReaderPage
 from xnai.ui.pages.rendering import theme_css
 from xnai.ui.pages.script_texts import script_texts
@@ -26,7 +26,7 @@ def install(app: Starlette, runtime: ApiRuntime, page_person: PagePerson) -> Non
     """
     authority = Authority(runtime, page_person)
     reader = ReaderPage(runtime, authority)
-    documents = DocumentsPage(runtime, authority)
+    documents = DocumentList(runtime, authority)
     css = theme_css()
 
     async def theme(_: Request) -> Response:
@@ -35,9 +35,9 @@ def install(app: Starlette, runtime: ApiRuntime, page_person: PagePerson) -> Non
     app.router.routes[:0] = [
         Route("/pages/theme.css", theme),
         Route("/pages/texts.json", script_texts, methods=["GET"]),
-        Route(documents_page.PATH, documents.show, methods=["GET"]),
-        Route(f"{documents_page.PATH}/{{id}}", documents.delete, methods=["DELETE"]),
-        Route(f"{documents_page.PATH}/{{id}}/again", documents.again, methods=["POST"]),
+        Route(DOCUMENTS, documents.show, methods=["GET"]),
+        Route(f"{DOCUMENTS}/{{id}}", documents.delete, methods=["DELETE"]),
+        Route(f"{DOCUMENTS}/{{id}}/again", documents.again, methods=["POST"]),
         Route(f"{links.READER}/{{id}}", reader.show, methods=["GET"]),
         Route(f"{links.READER}/{{id}}/layer", reader.layer, methods=["GET"]),
     ]

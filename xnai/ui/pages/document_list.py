@@ -36,7 +36,7 @@ _SEE_OTHER = 303
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ListQuery:
     """What is asked for: words in a name, the documents of one chat, which page of the list."""
 
     words: str
@@ -55,7 +55,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DocumentRow:
     """A document as the list shows it; ``chat`` is the address and name of the chat it is in."""
 
     document: Document
@@ -68,7 +68,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FoundPlace:
     """A place that was found, as an address and words before, in and behind what was meant."""
 
     address: str
@@ -78,7 +78,7 @@ class Place:
     after: str
 
 
-class DocumentsPage:
+class DocumentList:
     """The page, and what its buttons do; whoever is signed in to the chat sees their own."""
 
     def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
@@ -93,7 +93,7 @@ class DocumentsPage:
             require_search(self._runtime)
             number = query_number(request, "page", 1, (1, 2**31))
             query = request.query_params
-            wanted = Wanted(query.get("q", "")[:_LONGEST].strip(), query.get("chat", ""), number)
+            wanted = ListQuery(query.get("q", "")[:_LONGEST].strip(), query.get("chat", ""), number)
             values = await self._values(person, wanted, texts)
         except Exception as exc:  # noqa: BLE001 - whatever it is, a page says so
             error = report(exc)
@@ -124,7 +124,9 @@ class DocumentsPage:
             return _problem(report(exc), texts.say("It is not read again"), texts)
         return Response(status_code=202)
 
-    async def _values(self, person: Principal, wanted: Wanted, texts: Texts) -> dict[str, object]:
+    async def _values(
+        self, person: Principal, wanted: ListQuery, texts: Texts
+    ) -> dict[str, object]:
         library = self._runtime.library
         everything = await library.all_documents(person.person_id)
         named = [one for one in everything if wanted.has(one)][::-1]
@@ -144,7 +146,7 @@ class DocumentsPage:
             "where": texts.say("Page {page} of {pages}", page=number, pages=pages),
         }
 
-    def _row(self, document: Document, chats: Mapping[str, str], texts: Texts) -> Row:
+    def _row(self, document: Document, chats: Mapping[str, str], texts: Texts) -> DocumentRow:
         state, words, share = "ready", state_words(document, texts), None
         if document.status in {"error", "missing"}:
             state = "failed"
@@ -157,7 +159,7 @@ class DocumentsPage:
                 words = progress_words(document.file_name, progress, texts)
                 share = round(100 * progress.share)
         moment = datetime.fromtimestamp(document.created_at, UTC)
-        return Row(
+        return DocumentRow(
             document=document,
             state=state,
             words=words,
@@ -169,7 +171,7 @@ class DocumentsPage:
 
     async def _places(
         self, person: Principal, words: str, everything: Sequence[Document], texts: Texts
-    ) -> list[Place]:
+    ) -> list[FoundPlace]:
         """Find what stands in the documents for some words."""
         if not words or not any(document.is_searchable for document in everything):
             return []
@@ -209,7 +211,7 @@ def report_lines(document: Document, texts: Texts) -> list[str]:
     return [*lines, *dict.fromkeys((*document.notes, *told.warnings))]
 
 
-def _place(passage: Passage, texts: Texts) -> Place:
+def _place(passage: Passage, texts: Texts) -> FoundPlace:
     start, end = passage.evidence or (0, len(passage.text))
     query = {
         "page": passage.page or 0,
@@ -217,7 +219,7 @@ def _place(passage: Passage, texts: Texts) -> Place:
         "end": passage.start + end,
     }
     before = passage.text[max(0, start - _AROUND) : start]
-    return Place(
+    return FoundPlace(
         address=f"{links.READER}/{passage.document_id}?{urlencode(query)}",
         where=markdown.location(passage.file_name, passage.page, texts),
         before=markdown.said(f"…{before}" if start > _AROUND else before),

@@ -119,12 +119,6 @@ async def settings_changed(_values: object) -> None:
     await chat.settings_changed()
 
 
-@cl.on_window_message
-async def window_message(data: object) -> None:
-    """Handle the button beside the chat."""
-    await chat.window_message(data)
-
-
 @cl.action_callback(CONTINUE)
 async def continue_answer(action: cl.Action) -> None:
     """Continue an answer that was cut off."""
@@ -135,9 +129,3 @@ async def continue_answer(action: cl.Action) -> None:
 async def answer_again(action: cl.Action) -> None:
     """Give the last answer once more."""
     await chat.again_pressed(action)
-
-
-@cl.action_callback("delete_document")
-async def delete_document(action: cl.Action) -> None:
-    """Delete a document of this chat."""
-    await chat.delete_document(action)

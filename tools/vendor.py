@@ -49,6 +49,16 @@ PACKAGES = (
         "dist/",
         r"katex\.min\.css|fonts/[\w-]+\.woff2|LICENSE",
     ),
+    # For browsers of the last years; the folder beside it is for those of this one alone.
+    Package(
+        "pdfjs-dist",
+        "6.5.438",
+        "Apache-2.0",
+        "vg8Pw1x+AFKy4AMDvhuWl5cOYV8d698UoEANoFFhc79hqXDnZQqnOXoxw3HG907WHOg1JYOvLhP756boddFxpA==",
+        "legacy/",
+        r"build/pdf(\.worker)?\.min\.mjs|web/pdf_viewer\.mjs|cmaps/(.+\.bcmap|LICENSE)"
+        r"|standard_fonts/.+|wasm/((jbig2|openjpeg|qcms_bg)\.wasm|LICENSE_(?!\w*QUICKJS)\w+)|iccs/.+|LICENSE",
+    ),
     Package(
         "axe-core",
         "4.14.1",

@@ -1,6 +1,10 @@
 // What Chainlit's page lacks: a button for the documents, and words under its name.
+import { onMessage } from "./messages.js";
+import { openReader } from "./reader.js";
 import { say, textsReady } from "./texts.js";
 import { addWelcome } from "./welcome.js";
+
+let chat = ""; // the thread that is shown; its address does not always say it
 
 // Chainlit draws its header anew now and then, so the button is put back when it is missing.
 function addButton() {
@@ -10,13 +14,14 @@ function addButton() {
   button.id = "xnai-documents";
   button.type = "button";
   button.textContent = say("Documents");
-  button.addEventListener("click", () =>
-    window.postMessage("xnai:documents", window.location.origin),
-  );
+  button.addEventListener("click", () => {
+    openReader(chat ? `/documents?chat=${chat}` : "/documents", button);
+  });
   header.lastElementChild.prepend(button);
 }
 
 export function installHeader() {
+  onMessage("xnai:thread", ({ id }) => (chat = id));
   const add = () => {
     addButton();
     addWelcome();

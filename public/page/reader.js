@@ -1,14 +1,17 @@
-// The panel beside the chat that shows a cited place. One at a time, opened by a click alone.
+// The panel beside the chat that shows a cited place, or the documents. One at a time, opened by a
+// click alone.
+import { openDocuments } from "./documents.js";
 import { onMessage } from "./messages.js";
 import { showPassage } from "./passage.js";
 import { say } from "./texts.js";
+import { closeViewer, openViewer } from "./viewer.js";
 
-const READER = 'a[href^="/reader/"]';
+const READER = 'a[href^="/reader/"], a.xnai-inside';
 const NARROW = window.matchMedia("(max-width: 900px)");
 
 let panel = null; // { box, body, title, outside } while it is open
 let opener = null; // the link that opened it, which gets the focus back
-let asked = null; // the request under way
+let asked = null; // the request under way, and what is shown of its answer
 
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -18,11 +21,11 @@ function element(name, attributes = {}, ...children) {
 }
 
 function build() {
-  const close = element("button", { type: "button", class: "xnai-close", "aria-label": say("Close the source") }, "×");
+  const close = element("button", { type: "button", class: "xnai-close", "aria-label": say("Close") }, "×");
   const outside = element("a", { class: "xnai-outside", target: "_blank", "aria-label": say("Open in a tab of its own"), title: say("Open in a tab of its own") }, "↗");
   const body = element("div", { class: "xnai-body" });
   const bar = element("div", { class: "xnai-bar" }, outside, close);
-  const box = element("aside", { id: "xnai-reader", tabindex: "-1", "aria-label": say("Source") }, bar, body);
+  const box = element("aside", { id: "xnai-reader", tabindex: "-1" }, bar, body);
   close.addEventListener("click", closeReader);
   box.addEventListener("keydown", keep);
   document.body.append(box);
@@ -41,7 +44,7 @@ function cover() {
 // Tab stays in a panel that covers everything else.
 function keep(event) {
   if (event.key !== "Tab" || !NARROW.matches) return;
-  const stops = [...panel.box.querySelectorAll("a[href], button, summary")];
+  const stops = [...panel.box.querySelectorAll("a[href], button, summary, input, [tabindex='0']")].filter((one) => one.checkVisibility());
   const [first, last] = [stops[0], stops.at(-1)];
   const edge = event.shiftKey ? first : last;
   if (document.activeElement !== edge && document.activeElement !== panel.box) return;
@@ -56,6 +59,8 @@ function show(page) {
   panel.body.removeAttribute("aria-busy");
   panel.body.scrollTop = 0;
   showPassage(panel.body);
+  openViewer(panel.body);
+  openDocuments(panel.body, panel.outside.href, asked.signal);
   if (panel.box.contains(document.activeElement)) return;
   (panel.body.querySelector(`a[rel="${held}"]`) ?? panel.box).focus({ preventScroll: true });
 }
@@ -68,6 +73,7 @@ export async function openReader(address, link = null) {
   if (link && !panel?.box.contains(link)) opener = link;
   panel ??= build();
   panel.outside.href = address;
+  panel.box.setAttribute("aria-label", address.startsWith("/documents") ? say("Documents") : say("Source"));
   panel.body.setAttribute("aria-busy", "true");
   document.body.classList.add("xnai-reading");
   document.querySelector("#side-view-title button")?.click(); // one panel at a time
@@ -91,6 +97,7 @@ export async function openReader(address, link = null) {
 export function closeReader() {
   if (!panel) return;
   asked?.abort();
+  closeViewer();
   const hadFocus = panel.box.contains(document.activeElement);
   panel.box.remove();
   panel = null;
@@ -108,8 +115,16 @@ function pressed(event) {
   openReader(link.getAttribute("href"), link);
 }
 
+function searched(event) {
+  const form = event.target.closest?.("#xnai-reader form");
+  if (!form) return;
+  event.preventDefault();
+  openReader(`/documents?${new URLSearchParams(new FormData(form))}`);
+}
+
 export function installReader() {
   document.addEventListener("click", pressed);
+  document.addEventListener("submit", searched);
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !panel || event.defaultPrevented) return;
     // A menu or dialog of the chat that is open takes the key for itself.
@@ -118,7 +133,9 @@ export function installReader() {
   });
   NARROW.addEventListener("change", cover);
   // Beside an answer that found nothing, a source would seem to be its own.
-  onMessage("xnai:close-source", closeReader);
+  onMessage("xnai:close-source", () => {
+    if (panel?.outside.pathname.startsWith("/reader/")) closeReader();
+  });
   // Another chat has other sources, and beside Chainlit's own panel there is no room.
   let chat = window.location.pathname;
   let beside = false;

@@ -37,6 +37,7 @@ NO_THREAD = "00000000-0000-4000-8000-000000000000"
 OPEN = """
 GET /health  GET /health/live  GET /health/ready  GET /pages/theme.css  POST /login  GET /login
 GET /  GET /thread  GET /thread/{thread_id}  GET /pages/texts.json
+GET /public/vendor/pdfjs-dist/{filename:path}
 POST /logout  POST /auth/header  GET /auth/config  GET /public/{filename:path}
 GET /assets/{filename:path}  GET /assets/money/{filename:path}  GET /favicon  GET /logo
 GET /avatars/{name:path}  GET /avatars/{avatar_id:str}  HEAD /  GET /{full_path:path}
@@ -47,13 +48,14 @@ POST /v1/chat/completions  GET /v1/files  POST /v1/files  GET /v1/breakers  GET 
 GET /v1/breakers/{name:path}  GET /v1/models  GET /v1/models/{name:path}
 """
 FIRST_KEY = "POST /v1/breakers/{name:path}"
-SIGNED_IN = "GET /user  POST /project/threads"
+SIGNED_IN = "GET /user  POST /project/threads  GET /documents"
 OWNED = """
 GET /v1/files/{id}  DELETE /v1/files/{id}  GET /v1/files/{id}/content
 GET /v1/files/{id}/pages/{page}.png  GET /v1/files/{id}/pages/{page}  PUT /feedback
 DELETE /feedback  GET /project/thread/{thread_id}  PUT /project/thread  DELETE /project/thread
 GET /project/thread/{thread_id}/element/{element_id}  POST /project/action  POST /project/file
-GET /project/file/{file_id}  GET /reader/{id}
+GET /project/file/{file_id}  GET /reader/{id}  GET /reader/{id}/layer  DELETE /documents/{id}
+POST /documents/{id}/again
 """
 SHUT = """
 /docs /docs/oauth2-redirect /redoc /openapi.json /auth/jwt /auth/oauth/{rest:path}
@@ -258,7 +260,7 @@ async def test_lists_and_questions_know_ones_own_alone(world):
         (
             "POST",
             "/project/action",
-            {"action": {"name": "delete_document", "payload": {}}, "sessionId": "{session}"},
+            {"action": {"name": "answer_again", "payload": {}}, "sessionId": "{session}"},
         ),
         ("GET", "/project/file/{element}?session_id={session}", None),
         ("POST", "/project/file?session_id={session}", None),
@@ -344,13 +346,13 @@ async def test_events_with_ids_of_somebody_else_change_nothing(world):
     payload = {"message": {**message, "threadId": world.page.thread}, "fileReferences": references}
     await tab.socket.emit("client_message", payload)
     await eventually(lambda: tab.thread_id, "a chat of Bob's own")
-    action = {"name": "delete_document", "payload": {"id": world.chat_file}}
-    pressed = await world.bob.post(
-        "/project/action", json={"sessionId": tab.session_id, "action": action}
-    )
-    assert pressed.status_code == 200
-    await tab.socket.emit("window_message", "xnai:documents")
-    await eventually(lambda: any("Documents" in str(e) for e in tab.events), "the list")
+    deleted = await world.bob.delete(f"/documents/{world.chat_file}")
+    again = await world.bob.post(f"/documents/{world.chat_file}/again")
+    layer = await world.bob.get(f"/reader/{world.chat_file}/layer?page=1")
+    assert [one.status_code for one in (deleted, again, layer)] == [404, 404, 404]
+    for query in ("", f"?chat={world.page.thread}", "?q=Norwick"):
+        assert world.chat_file not in (await world.bob.get(f"/documents{query}")).text
+        assert world.chat_file in (await world.ann.get(f"/documents{query}")).text
     told = json.dumps([data for _, data in tab.events], default=str)
     after = (await world.ann.get(f"/project/thread/{world.page.thread}")).json()
     await tab.close()

@@ -1,6 +1,7 @@
 """The page as axe sees it, for people who do not: in both themes, wherever somebody comes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,10 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def problems(page: Page) -> list[str]:
     """What axe finds: the rule, and the elements that break it."""
+    # What fades in has no contrast yet.
+    page.wait_for_function(
+        "() => document.getAnimations().every((one) => one.playState !== 'running')"
+    )
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     found: dict[str, Any] = page.evaluate(
@@ -44,7 +49,9 @@ def problems(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_of_the_page_is_out_of_reach(browser: Browser, chat: Server, theme: str):
+def test_nothing_of_the_page_is_out_of_reach(
+    browser: Browser, chat: Server, theme: str, handbook: Path
+):
     opened = browser.new_context(
         viewport={"width": 1280, "height": 860}, color_scheme=theme, reduced_motion="reduce"
     )
@@ -68,8 +75,9 @@ def test_nothing_of_the_page_is_out_of_reach(browser: Browser, chat: Server, the
     page.keyboard.press("Escape")
 
     page.locator("#xnai-documents").click()
-    expect(page.get_by_test_id("documents")).to_be_visible()
+    expect(page.locator("#xnai-list")).to_be_visible()
     found["documents"] = problems(page)
+    page.keyboard.press("Escape")
 
     page.locator("#chat-settings-open-modal").click()
     expect(page.locator("#chat-settings")).to_be_visible()
@@ -78,6 +86,16 @@ def test_nothing_of_the_page_is_out_of_reach(browser: Browser, chat: Server, the
     page.goto(f"{chat.url}{where}")
     expect(page.locator("mark")).to_be_visible()
     found["reader"] = problems(page)
+
+    file_id = chat.upload("keepers.pdf", handbook.read_bytes())
+    page.goto(f"{chat.url}/reader/{file_id}?page=2&start=5&end=60")
+    expect(page.locator(".xnai-layer mark").first).to_be_visible(timeout=ANSWER_MS)
+    found["reader of a PDF"] = problems(page)
+
+    page.goto(f"{chat.url}/documents?q=notes")
+    expect(page.locator(".xnai-places li").first).to_be_visible()
+    page.locator("[data-do=ask]").first.click()
+    found["all documents"] = problems(page)
     opened.close()
     if any(found.values()):
         told = (f"{place}: {one}" for place, all_of_it in found.items() for one in all_of_it)

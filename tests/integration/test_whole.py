@@ -265,11 +265,10 @@ async def test_the_words_that_are_cited_lie_in_no_file_of_the_session(server):
     chat = await Chat.open(server)
 
     told = await chat.ask(QUESTION, ("story.txt", STORY.encode()))
-    await chat.tab.socket.emit("window_message", "xnai:documents")
-    listed = await chat.tab.wait("set_sidebar_elements")
+    listed = await chat.tab.client.get("/documents", params={"chat": chat.tab.thread_id})
 
     assert "](/reader/" in told
-    assert "1 passage" in str(listed)
+    assert "1 passage" in listed.text
     uploads = server.folder / "data" / "uploads" / chat.tab.session_id
     assert [path for path in uploads.rglob("*") if path.is_file()] == []
 

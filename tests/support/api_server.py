@@ -25,6 +25,7 @@ from xnai.answering.streams import Streams
 from xnai.api import install
 from xnai.api.auth import PagePerson
 from xnai.api.routes import no_page_person
+from xnai.documents.drawn_pages import PageLayer, RecognisedWord
 from xnai.documents.page_content import PageContent
 from xnai.documents.protocol import IngestProgress
 from xnai.errors import FILE_EMPTY, FILE_TOO_LARGE, MODEL_NOT_FOUND, XnaiError
@@ -33,7 +34,7 @@ from xnai.observability.audit import AuditLog
 from xnai.observability.health import Health
 from xnai.resilience.registry import Breakers
 from xnai.settings import Settings
-from xnai.types import Citation, Document, Usage
+from xnai.types import Citation, Document, Passage, Scope, Usage
 
 MEGABYTE = 1024 * 1024
 CITATION = Citation(1, "d" * 32, "tower.pdf", 3, 10, 24, "330 metres tall", 0.9)
@@ -93,6 +94,19 @@ class FolderLibrary:
     async def documents(self, owner: str, collection: str = "") -> Sequence[Document]:
         wanted = (owner, collection)
         return [one for one in self.records.values() if (one.owner, one.collection) == wanted]
+
+    async def all_documents(self, owner: str) -> Sequence[Document]:
+        return [one for one in self.records.values() if one.owner == owner]
+
+    async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
+        return [
+            Passage(one.id, one.file_name, 1, 0, len(question), f"{question} is here", 1.0)
+            for one in await self.all_documents(scope.owner)
+        ][:limit]
+
+    async def page_layer(self, document: Document, page: int, start: int, end: int) -> PageLayer:
+        word = RecognisedWord(f"{page}-{start}-{end}", (0, 0, 5000, 10_000))
+        return PageLayer(((100, 200, 300, 400),), (word,))
 
     async def delete(self, document_id: str) -> bool:
         (self.folder / document_id).unlink(missing_ok=True)

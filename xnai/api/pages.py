@@ -54,7 +54,8 @@ class PageRoutes:
             path,
             media_type=document.media_type,
             filename=document.file_name,
-            headers=_HEADERS,
+            # Compressed, it could not be asked for in parts.
+            headers={**_HEADERS, "Content-Encoding": "identity"},
             content_disposition_type="attachment",
         )
 

@@ -11,20 +11,19 @@ import structlog
 from xnai.accounts.protocol import Conversations, NoConversations
 from xnai.aio import uninterrupted
 from xnai.documents.audit import DocumentNotes
+from xnai.documents.drawn_pages import DrawnPages, PageLayer
 from xnai.documents.ingest import Processor
 from xnai.documents.intake import Intake
 from xnai.documents.jobs import Jobs
-from xnai.documents.media_types import DRAWN
 from xnai.documents.page_content import PageContent, content_of
 from xnai.documents.parsers.kinds import Kinds
-from xnai.documents.parsers.page_image import NO_CHARACTERS, Marked, PageImages
+from xnai.documents.parsers.page_image import PageImages
 from xnai.documents.protocol import IngestProgress, Search, TokenizingEmbedder
 from xnai.documents.storage import OriginalFiles
 from xnai.documents.turns import Readers
 from xnai.documents.unrecorded import Recovery, Whose
 from xnai.documents.upkeep import Upkeep, is_unfinished
 from xnai.errors import (
-    BAD_REQUEST,
     DOCUMENTS_TOO_LONG,
     NOT_FOUND,
     SEARCH_DOWN,
@@ -83,6 +82,7 @@ class Library:
             keyed=bool(settings.api_keys),
         )
         self._upkeep = Upkeep(settings.data_dir, index, self._files, recovery)
+        self._drawn = DrawnPages(index, self._images, self._original_of)
         self._intake = Intake(
             index, self._files, kinds, self._notes, self._upkeep, settings.documents_max
         )
@@ -203,6 +203,11 @@ class Library:
         self._require_started()
         return await self._index.documents(owner, collection)
 
+    async def all_documents(self, owner: str) -> Sequence[Document]:
+        """All documents of an owner, whatever they belong to."""
+        self._require_started()
+        return await self._index.documents(owner)
+
     async def delete(self, document_id: str) -> bool:
         """Remove file, record, chunks and vectors; ingest of it is stopped first."""
         self._require_started()
@@ -255,19 +260,17 @@ class Library:
                 it has not.
 
         """
-        if document.media_type not in DRAWN:
-            raise XnaiError(
-                BAD_REQUEST,
-                problem=f"{document.file_name!r} has no pages to draw.",
-                fix="Ask for its text instead.",
-            )
-        text = await self._index.page_text(document.id, page) or ""
-        native, words, *_ = await self._index.page_details(document.id, page)
+        self._require_started()
+        return await self._drawn.image(document, page, start, end, width)
+
+    async def page_layer(self, document: Document, page: int, start: int, end: int) -> PageLayer:
+        """What lies over a page that is shown as it looks, see ``DocumentLibrary.page_layer``."""
+        self._require_started()
+        return await self._drawn.layer(document, page, start, end)
+
+    async def _original_of(self, document: Document) -> Path:
         await self._upkeep.require_file(document)
-        boxes = tuple(word[2:6] for word in words if word.start < end and start < word.end)
-        own = len(text) if native is None else native or NO_CHARACTERS
-        marked = Marked(start, end, own, boxes)
-        return await self._images.image(document, self.original(document), page, marked, width)
+        return self.original(document)
 
     async def search(self, question: str, scope: Scope, limit: int) -> list[Passage]:
         """The best passages for a question, best first (hybrid search)."""

@@ -18,7 +18,7 @@ class PageBlock:
 
     ``box`` is left, top, right and bottom as shares of the page; ``section`` the heading that it
     stands under; ``ocr_confidence`` how sure the recognition of its text was, from 0 to 1, None
-    where nothing was recognised.
+    where nothing was recognised; ``start`` and ``end`` its place in the page's text.
     """
 
     kind: BlockKind
@@ -27,6 +27,8 @@ class PageBlock:
     section: str
     rows: tuple[tuple[str, ...], ...]
     ocr_confidence: float | None
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,9 @@ def _shown(text: str, blocks: Sequence[Block], details: PageDetails) -> Iterator
             said = section = heading_text(text, block)
         box = block.box or _around(inside)
         shares = None if box is None else tuple(end / UNITS for end in box)
-        yield PageBlock(block.kind, said, shares, section, block.rows, _confidence(block, inside))
+        sure = _confidence(block, inside)
+        place = (block.start, block.end)
+        yield PageBlock(block.kind, said, shares, section, block.rows, sure, *place)
 
 
 def _around(words: Sequence[PlacedWord]) -> tuple[int, int, int, int] | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from xnai.documents.drawn_pages import PageLayer
 from xnai.documents.page_content import PageContent
 from xnai.retrieval.protocol import Embedder
 from xnai.retrieval.search import Found
@@ -107,6 +108,10 @@ class DocumentLibrary(Protocol):
         """The documents of an owner's collection, oldest first; of none: their own files."""
         ...
 
+    async def all_documents(self, owner: str) -> Sequence[Document]:
+        """All documents of an owner, oldest first, whatever they belong to."""
+        ...
+
     async def delete(self, document_id: str) -> bool:
         """Remove file, record, chunks and vectors; ingest of it is stopped first."""
         ...
@@ -131,6 +136,10 @@ class DocumentLibrary(Protocol):
         self, document: Document, page: int, start: int, end: int, width: int = 1000
     ) -> bytes:
         """A PDF page as PNG with the words of ``[start, end)`` marked."""
+        ...
+
+    async def page_layer(self, document: Document, page: int, start: int, end: int) -> PageLayer:
+        """Where ``[start, end)`` stands on a page that is drawn, and what was recognised on it."""
         ...
 
     async def find(self, question: str, scope: Scope, limit: int) -> Found:

@@ -8,6 +8,7 @@ from xnai.ui.reading_language import texts_of
 
 CONTINUE = "continue_answer"
 AGAIN = "answer_again"
+CUT_SHORT = "length"  # how an answer ended that has reached its longest length
 QUESTION = "question"  # key in a payload, and in a message's metadata: the user's message
 
 

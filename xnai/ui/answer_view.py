@@ -60,6 +60,7 @@ class AnswerView:
         self.text = existing
         self._model = model
         self.degraded = False
+        self.is_cut_short = False  # at its longest length
         self._question_id = question_id
         self._links = live_links.LinkBreaker()
         self.message.content = self._links.feed(existing)
@@ -179,6 +180,7 @@ class AnswerView:
     async def _finish(self, event: Done, line: SummaryLine) -> None:
         await self._complete_text()
         if event.reason == "length":
+            self.is_cut_short = True
             self.message.content += self._texts.say(_CUT_SHORT)
         if not event.supported and event.found:
             self.message.content += self._texts.say(_UNSUPPORTED)
@@ -193,7 +195,8 @@ class AnswerView:
         else:
             self._show_sources(sources, quotes)
         await self._end_line(event, sources, line)
-        await self._send_final(StreamState.COMPLETED)
+        cut_short = self.is_cut_short and not self.degraded
+        await self._send_final(actions.CUT_SHORT if cut_short else StreamState.COMPLETED)
 
     async def _end_line(self, event: Done, sources: Sequence[Citation], line: SummaryLine) -> None:
         if not event.found:
@@ -211,7 +214,7 @@ class AnswerView:
         text += markdown.sources(sources, self._texts) + markdown.evidence(further, self._texts)
         self.message.content = citation_links.linked(text, [*sources, *further], self._texts)
 
-    async def _send_final(self, state: StreamState) -> None:
+    async def _send_final(self, state: str) -> None:
         self.message.metadata = self._metadata(state)
         await actions.remove(self._question_id)
         self.message.actions = actions.actions_after(state, self._question_id, self.text)

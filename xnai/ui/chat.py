@@ -5,13 +5,12 @@ from typing import Any
 import chainlit as cl
 from chainlit.types import ThreadDict
 
-from xnai.accounts import acting
 from xnai.answering.streams import StreamState
 from xnai.errors import XnaiError
 from xnai.locale import marked, preferred, texts_in
 from xnai.observability.error_reports import report
 from xnai.runtime import Runtime
-from xnai.ui import actions, conversation, documents, settings_panel
+from xnai.ui import actions, commands, conversation, documents, settings_panel
 from xnai.ui.auth import principal_of
 from xnai.ui.broadcast import Broadcast
 from xnai.ui.history.protocol import PersonalChoices
@@ -20,8 +19,7 @@ from xnai.ui.reading_language import texts_of
 from xnai.ui.server_status import ServerStatus
 from xnai.ui.toasts import errors_as_toasts, show_error
 
-DOCUMENTS_MESSAGE = "xnai:documents"  # what the page's own button posts, see public/page/header.js
-
+THREAD = "xnai:thread"  # which chat the page shows, see public/page/header.js
 _STARTERS = (
     (marked("Try a sample document"), documents.SAMPLE_QUESTION),
     (marked("What can you do?"), marked("What can you do, and where do my documents go?")),
@@ -72,6 +70,8 @@ class Chat:
     async def chat_opened(self) -> None:
         """Show the settings panel of a chat, as the person has left it in another."""
         session, model = cl.context.session, self.runtime.model
+        told = {"type": THREAD, "id": session.thread_id}
+        await cl.context.emitter.send_window_message(told)
         before = dict(session.chat_settings or {})
         try:
             kept = await self.choices.choices() if self.choices else {}
@@ -82,6 +82,7 @@ class Chat:
                 # The model is everybody's: a chat of the history would switch it back.
                 session.chat_settings = {**before, **kept, "model": model.status.name}
         await settings_panel.show(self.runtime.settings, model)
+        await cl.context.emitter.set_commands(commands.offered(texts_of(session)))
 
     @errors_as_toasts()
     async def message_sent(self, message: cl.Message) -> None:
@@ -127,22 +128,6 @@ class Chat:
             self.runtime.audit.record("model", who=who, name=name)
             switching = texts_of(cl.context.session).say("Switching to {model}.", model=name)
             await cl.context.emitter.send_toast(switching, "info")
-
-    @errors_as_toasts()
-    async def window_message(self, data: object) -> None:
-        """Open the list of documents when the page's button asks for it."""
-        if data == DOCUMENTS_MESSAGE:
-            await documents.show_list(
-                self.runtime.library, documents.chat_documents(cl.context.session)
-            )
-
-    @errors_as_toasts()
-    async def delete_document(self, action: cl.Action) -> None:
-        """Delete one document of this chat."""
-        session = cl.context.session
-        acting.set(principal_of(session))
-        chat = documents.chat_documents(session)
-        await documents.delete_from_list(self.runtime.library, chat, action.payload)
 
     async def thread_deleted(self, thread_id: str) -> None:
         """Delete the documents of a thread that the user deletes."""

@@ -13,6 +13,7 @@ from xnai.ui import links
 # & is escaped so that "&lt;" in a document is shown as these four characters.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-!|<>~:$&])")
 _NUMBERED = re.compile(r"^\d{1,9}(?=\.)")  # as the items of a list are
+_LINE_MARK = re.compile(r"(?m)^(?:#{1,6}|[-*+\u2022\u25aa\u2013])[ \t]+")  # of headings and items
 _EXCERPT = 400
 _QUOTED_OF_A_PAGE = 3  # more citations of one page are numbers alone in the list of sources
 _HEADING = 30  # characters; a shorter text that is no sentence says nothing by itself
@@ -70,10 +71,8 @@ def location(file_name: str, page: int | None, texts: Texts = IN_ENGLISH) -> str
 
 def duration(seconds: float, texts: Texts = IN_ENGLISH) -> str:
     """Return a duration as a person would say it."""
-    if seconds < 1:
-        return texts.say("{number} ms", number=f"{seconds * 1000:.0f}")
     if seconds < 90:  # noqa: PLR2004 - below that, seconds read better than minutes
-        shown = f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"  # noqa: PLR2004
+        shown = f"{max(seconds, 0.1):.1f}" if seconds < 10 else f"{seconds:.0f}"  # noqa: PLR2004
         return texts.say("{number} s", number=shown)
     return texts.say("{number} min", number=f"{seconds / 60:.0f}")
 
@@ -85,11 +84,16 @@ def ordinal(number: int) -> str:
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
 
 
+def said(text: str) -> str:
+    """Return words of a document without the marks that begin its headings and items."""
+    return _LINE_MARK.sub("", text)
+
+
 def excerpt(passage: Passage) -> str:
     """Return a passage on one line: its evidence in bold, text far from it left out."""
     start, end = passage.evidence or (0, 0)
-    before, best = passage.text[:start], passage.text[start:end]
-    after = shorten(" ".join(passage.text[end:].split()), _EXCERPT // 2)
+    before, best = said(passage.text[:start]), said(passage.text[start:end])
+    after = shorten(" ".join(said(passage.text[end:]).split()), _EXCERPT // 2)
     before = " ".join(before.split())
     if len(before) > _EXCERPT // 2:
         before = "… " + before[-_EXCERPT // 2 :].split(" ", 1)[-1]
@@ -105,7 +109,7 @@ def sources(citations: Sequence[Citation], texts: Texts = IN_ENGLISH) -> str:
     rows = [
         f"- {' '.join(links.citation_mark(c.index) for c in cited)} "
         f"**{plain(location(cited[0].file_name, cited[0].page, texts))}** — "
-        + " ".join(f"“{plain(shorten(c.quote, 240))}”" for c in cited[:_QUOTED_OF_A_PAGE])
+        + " ".join(f"“{plain(shorten(said(c.quote), 240))}”" for c in cited[:_QUOTED_OF_A_PAGE])
         for cited in pages.values()
     ]
     return texts.say(SOURCES) + "\n".join(rows) if rows else ""
@@ -115,7 +119,7 @@ def evidence(citations: Sequence[Citation], texts: Texts = IN_ENGLISH) -> str:
     """Return the list of what else answers, below the sources."""
     rows = [
         f"- {links.citation_mark(c.index)} **{plain(location(c.file_name, c.page, texts))}** — "
-        f"“{plain(shorten(c.quote, 240))}”"
+        f"“{plain(shorten(said(c.quote), 240))}”"
         for c in citations
     ]
     return texts.say(EVIDENCE) + "\n".join(rows) if rows else ""
@@ -146,7 +150,9 @@ def _overlaps(citation: Citation, others: Sequence[Citation]) -> bool:
 
 def quotes(citations: Sequence[Citation]) -> str:
     """Quote passages in place of an answer."""
-    return "\n\n".join(f"> {plain(c.quote)} {links.citation_mark(c.index)}" for c in citations)
+    return "\n\n".join(
+        f"> {plain(said(c.quote))} {links.citation_mark(c.index)}" for c in citations
+    )
 
 
 def marked_passages(

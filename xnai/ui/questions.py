@@ -19,7 +19,7 @@ from xnai.locale import in_all_languages, marked
 from xnai.observability.error_reports import report
 from xnai.runtime import Runtime
 from xnai.types import Document, Message
-from xnai.ui import actions, conversation, documents, markdown, settings_panel
+from xnai.ui import actions, commands, conversation, documents, markdown, settings_panel
 from xnai.ui.answer_view import AnswerView
 from xnai.ui.auth import principal_of
 from xnai.ui.broadcast import Broadcast, share_question
@@ -58,8 +58,9 @@ class Questions:
         run = cl.context.current_run
         shown = [message.to_dict(), *([run.to_dict()] if run else [])]
         share_question(self._broadcast, session, message)
-        asked = (message.id, message.content)
-        await self._run(asked, lambda stream: self._answer(message, stream), shown)
+        words = commands.question_of(message.command, message.content, texts_of(session))
+        asked = (message.id, words)
+        await self._run(asked, lambda stream: self._answer(message, words, stream), shown)
 
     def continue_last(self, payload: dict[str, Any]) -> None:
         """Continue the last answer in its own message."""
@@ -136,7 +137,7 @@ class Questions:
                 if channel is not None:
                     channel.running = False
 
-    async def _answer(self, message: cl.Message, stream: Stream) -> None:
+    async def _answer(self, message: cl.Message, words: str, stream: Stream) -> None:
         runtime, session = self._runtime, cl.context.session
         if (previous := conversation.last_turn()) is not None:
             await actions.remove(previous["id"])
@@ -149,17 +150,15 @@ class Questions:
             )
             if failed and not read:
                 stream.account.fail(failed[0])
-            if not message.content.strip() or (failed and not read):
-                await _report_files(read, failed, message.content)
+            if not words.strip() or (failed and not read):
+                await _report_files(read, failed, words)
                 return
         else:
             chat = documents.chat_documents(session)
-            await documents.read_sample(runtime.library, chat, message.content)
-        question = await self._question(
-            message.content, stream, conversation.history_before(message.id)
-        )
+            await documents.read_sample(runtime.library, chat, words)
+        question = await self._question(words, stream, conversation.history_before(message.id))
         view = AnswerView(cl.Message(content=""), message.id, runtime.model)
-        await self._stream(view, question, stream, (message.id, message.content))
+        await self._stream(view, question, stream, (message.id, words))
 
     async def _continue(self, turn: Turn, stream: Stream) -> None:
         shown = _message(turn["message"])
@@ -206,13 +205,16 @@ class Questions:
     async def _stream(
         self, view: AnswerView, question: Question, stream: Stream, asked: tuple[str, str]
     ) -> None:
-        end = StreamState.COMPLETED
+        end: str = StreamState.COMPLETED
         try:
             await view.run(self._runtime.pipeline, question, stream)
         except BaseException as exc:
-            end = end_of(stream, exc)
-            await view.close(end)
+            ended = end_of(stream, exc)
+            end = ended
+            await view.close(ended)
             raise
+        else:
+            end = actions.CUT_SHORT if view.is_cut_short else end
         finally:
             turn = Turn(
                 id=asked[0],

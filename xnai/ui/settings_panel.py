@@ -110,8 +110,7 @@ def widgets(chosen: Choices, models: Sequence[str], texts: Texts = IN_ENGLISH) -
             id="instructions",
             label=texts.say("Instructions"),
             initial=chosen.instructions,
-            # Chainlit shows no description of a field for text.
-            placeholder=f"{texts.say('Answer in German. I am a nurse.')}\n\n{told}",
+            placeholder=texts.say("Answer in German. I am a nurse."),
             multiline=True,
             description=told,
         ),

@@ -30,7 +30,9 @@ _SEE_OTHER = 303
 _GONE = marked("It was deleted, or it belongs to somebody else.")
 _WRONG = marked("This key is not known here. Check it, or ask who runs the server.")
 # Places of this server that a link may lead to; anything else would be somebody else's choice.
-_NEXT = re.compile(r"/(?:thread/[0-9a-f-]{36}|reader/[0-9A-Za-z]{1,64}(?:\?[0-9a-z=&]{0,200})?)?")
+_NEXT = re.compile(
+    r"/(?:thread/[0-9a-f-]{36}|documents|reader/[0-9A-Za-z]{1,64}(?:\?[0-9a-z=&]{0,200})?)?"
+)
 
 
 class Visits:

@@ -430,10 +430,38 @@ async def test_pictures_of_a_page_are_deleted_with_their_document(library, add, 
     assert [] == files_under(tmp_path / "data" / "page_images")
 
 
-async def test_a_text_has_no_pages_to_draw(library, add):
+@pytest.mark.parametrize("ask", ["page_image", "page_layer"])
+async def test_a_text_has_no_pages_to_draw(library, add, ask):
     with pytest.raises(XnaiError) as caught:
-        await library.page_image(await add(b"words"), 1, 0, 1)
+        await getattr(library, ask)(await add(b"words"), 1, 0, 1)
     assert "bad_request" == caught.value.code
+
+
+async def library_read(library, document):
+    async with aclosing(library.ingest(document.id)) as events:
+        async for _ in events:
+            pass
+
+
+async def test_words_of_a_page_are_found_where_they_stand_on_it(library, add):
+    document = await add(pdf([["first line here"], ["upper words", "lower words"]]))
+    await library_read(library, document)
+    text = await library.page_text(document.id, 2)
+    upper, lower = (text.index(words) for words in ("upper", "lower"))
+    (above,) = (await library.page_layer(document, 2, upper, upper + 5)).marks
+    (below,) = (await library.page_layer(document, 2, lower, lower + 5)).marks
+    both = await library.page_layer(document, 2, upper, lower + 11)
+    nothing = await library.page_layer(document, 2, 0, 0)
+    assert above[0] < above[2]
+    assert above[1] < above[3] <= below[1] < below[3]
+    assert abs(above[0] - below[0]) < 50
+    assert (len(both.marks), nothing.marks, nothing.words) == (2, (), ())
+
+
+async def test_all_documents_are_those_of_every_chat(library, add):
+    mine = [await add(b"one", collection="thread:1"), await add(b"two")]
+    await add(b"three", owner="other")
+    assert [one.id for one in await library.all_documents("o")] == [one.id for one in mine]
 
 
 async def test_closing_the_library_ends_its_workers_and_keeps_the_document(tmp_path, embedder):

@@ -1,64 +1,8 @@
 """The page that shows a document, over HTTP: its access, its words, and what hostile files do."""
 
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from html.parser import HTMLParser
-
 import pytest
-from api_server import client, listening, page, program
-
-from xnai.accounts import Principal
-from xnai.api import install as install_api
-from xnai.ui.pages import routes
-
-KEYS = {"api_keys": "first-key-of-test,second-key-of-test"}
-FIRST = {"Authorization": "Bearer first-key-of-test"}
-SECOND = {"Authorization": "Bearer second-key-of-test"}
-
-
-class Shown(HTMLParser):
-    """Elements, links and words of a page."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words = ""
-        self.marked = ""
-        self._in_mark = False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._in_mark |= tag == "mark"
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_mark &= tag != "mark"
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
-        self.marked += data if self._in_mark else ""
-
-    def of(self, tag: str, **wanted: str) -> list[dict[str, str | None]]:
-        return [a for name, a in self.tags if name == tag and wanted.items() <= a.items()]
-
-
-@asynccontextmanager
-async def reading(runtime, person: Principal | None = None):
-    app = page()
-    routes.install(app, runtime, lambda _: person)
-    install_api(app, runtime, lambda _: person)
-    async with listening(app) as url, client(url) as http:
-        yield http
-
-
-async def read(http, runtime, text: str, name: str = "notes.txt", headers=None, **changes) -> str:
-    """Upload a text that counts as read."""
-    files = {"file": (name, text.encode())}
-    answer = await http.post("/v1/files", files=files, headers=headers)
-    file_id = str(answer.json()["id"])
-    given = {"status": "processed", "page_count": 1, "chunk_count": 1, **changes}
-    runtime.library.records[file_id] = replace(runtime.library.records[file_id], **given)
-    return file_id
+from api_server import program
+from shown_pages import FIRST, KEYS, SECOND, Shown, read, reading
 
 
 async def test_a_text_is_shown_with_the_passage_marked(tmp_path):
@@ -73,6 +17,33 @@ async def test_a_text_is_shown_with_the_passage_marked(tmp_path):
     assert shown.marked == "tower 🗼"
     assert text in shown.words
     assert shown.of("a", href=f"/v1/files/{file_id}/content")
+
+
+async def test_what_lies_over_a_page_is_told_in_shares_of_it(tmp_path):
+    runtime = program(tmp_path)
+    async with reading(runtime) as http:
+        file_id = await read(http, runtime, "x", "a.pdf", media_type="application/pdf")
+        answer = await http.get(f"/reader/{file_id}/layer?page=3&start=4&end=9")
+        wrong = await http.get(f"/reader/{file_id}/layer?page=0")
+        gone = await http.get(f"/reader/{'0' * 32}/layer?page=1")
+    assert answer.json() == {
+        "marks": [[0.01, 0.02, 0.03, 0.04]],
+        "words": [["3-4-9", 0, 0, 0.5, 1.0]],
+    }
+    assert (wrong.status_code, gone.status_code) == (400, 404)
+
+
+async def test_a_pdf_has_the_tools_of_the_reader_and_a_text_has_none(tmp_path):
+    runtime = program(tmp_path)
+    async with reading(runtime) as http:
+        text = await read(http, runtime, "text")
+        drawn = await read(http, runtime, "x", "a.pdf", media_type="application/pdf")
+        shown, plain = [Shown((await http.get(f"/reader/{one}")).text) for one in (drawn, text)]
+    (viewer,) = shown.of("div", **{"class": "xnai-viewer"})
+    assert (viewer["data-kind"], viewer["data-id"]) == ("pdf", drawn)
+    (tools,) = shown.of("div", role="toolbar")
+    assert "hidden" in tools  # until there is a script that they can ask
+    assert plain.of("div", **{"class": "xnai-viewer"}) == []
 
 
 async def test_the_page_may_run_nothing_but_its_modules_and_is_kept_nowhere(tmp_path):

@@ -376,12 +376,9 @@ async def page_lists(v):
         await enter(v, tab)
         await say(v, tab, QUESTION, await attach(v, tab))
         yield
-        start = len(tab.events)
-        await tab.socket.emit("window_message", "xnai:documents")
-        await until(v, tab, start, told("set_sidebar_elements", "toast"), "the list")
-        action = {"id": "x", "name": "delete_document", "payload": {"id": "0" * 32}}
-        body = {"sessionId": tab.session_id, "action": action}
-        v.judge.response(await v.client.post("/project/action", json=body))
+        v.judge.response(await v.client.get("/documents", params={"q": QUESTION}))
+        v.judge.response(await v.client.get("/documents", params={"chat": tab.thread_id}))
+        v.judge.response(await v.client.delete(f"/documents/{'0' * 32}"))
         yield
 
 
@@ -389,17 +386,11 @@ async def page_deletes(v):
     async with tab_of(v) as tab:
         await enter(v, tab)
         await say(v, tab, QUESTION, await attach(v, tab))
-        listed = len(tab.events)
-        await tab.socket.emit("window_message", "xnai:documents")
-        await until(v, tab, listed, told("set_sidebar_elements"), "the list")
-        shown = next(d for n, d in tab.events[listed:] if n == "set_sidebar_elements")
-        (row,) = shown["elements"][0]["props"]["documents"]
+        listed = await v.client.get("/documents", params={"chat": tab.thread_id})
+        (row,) = re.findall(r'data-id="(\w+)"', listed.text)
         yield
-        start = len(tab.events)
-        action = {"id": "x", "name": "delete_document", "payload": {"id": row["id"]}}
-        body = {"sessionId": tab.session_id, "action": action}
-        v.judge.response(await v.client.post("/project/action", json=body))
-        await until(v, tab, start, told("toast"), "what became of the document")
+        v.judge.response(await v.client.post(f"/documents/{row}/again"))
+        v.judge.response(await v.client.delete(f"/documents/{row}"))
         yield
 
 

@@ -99,13 +99,19 @@ def test_installing_twice_wraps_once(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("told", "begin"),
     [
-        ({}, '<html data-person="local" lang'),
-        ({"have_keys": True}, "<html lang"),
-        ({"model_elsewhere": True}, '<html data-person="local" data-model="elsewhere" lang'),
+        ({}, '<html data-person="local" data-most-mb='),
+        ({"have_keys": True}, "<html data-most-mb="),
+        (
+            {"model_elsewhere": True},
+            '<html data-person="local" data-model="elsewhere" data-most-mb=',
+        ),
     ],
 )
 def test_the_page_knows_whether_there_are_keys_and_where_its_model_is(monkeypatch, told, begin):
     html = '<html lang="en"><head></head></html>'
     monkeypatch.setattr(chainlit.server, "get_html_template", lambda _root: html)
     page.install(**told)
-    assert begin in chainlit.server.get_html_template("")
+    served = chainlit.server.get_html_template("")
+    assert begin in served
+    limits = page.config.features.spontaneous_file_upload
+    assert f'data-most-files="{limits.max_files}"' in served

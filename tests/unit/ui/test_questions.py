@@ -91,6 +91,29 @@ async def test_continue_searches_for_the_question_and_lets_the_model_go_on():
     assert unbreak_links(shown.content).startswith("The tower was completed in March 1889. [1]")
 
 
+async def test_an_answer_at_its_longest_length_can_be_continued_now_and_after_a_reload():
+    told: list[tuple[str, Any]] = []
+    model = QueueModel([TokenText("The tower was completed in"), Finished("length", Usage())])
+    await answered(page(told), "When was the tower completed?", "Once")
+    questions = house(OwnedShelf([WEAK]), model)
+
+    questions.repeat_last({actions.QUESTION: "q"})
+    await questions.wait_until_idle()
+
+    offered = [data["name"] for event, data in told if event == "action"]
+    assert actions.CONTINUE in offered
+    question = {"id": "q", "type": "user_message", "output": "When?", "createdAt": "1"}
+    kept = [
+        {**data, "createdAt": "2"}
+        for event, data in told
+        if event == "new_message" and data["type"] == "assistant_message"
+    ]
+    (turn,) = conversation.read_turns([question, kept[-1]])
+    assert turn["end"] == actions.CUT_SHORT
+    after = actions.actions_after(turn["end"], turn["id"], turn["answer"])
+    assert [one.name for one in after] == [actions.CONTINUE, actions.AGAIN]
+
+
 class SlowModel(QueueModel):
     """Takes longer for a part than the page leaves between two changes of a status."""
 

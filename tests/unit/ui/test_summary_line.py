@@ -56,7 +56,7 @@ async def test_it_ends_in_sources_time_and_model(line: SummaryLine, step: Step):
     await line.end(cited(1, 1, 2), found=True, model="qwen2.5-coder-1.5b-instruct-q4_k_m")
 
     assert step.titles == ["Found 1 passage", "2 sources, 1.2 s, Qwen2.5 Coder 1.5B"]
-    assert step.body.startswith("Searched your documents: 1 passage in 56 ms.\n\n1. [")
+    assert step.body.startswith("Searched your documents: 1 passage in 0.1 s.\n\n1. [")
     assert step.body.endswith("at once: the oldest message and the last passage.")
 
 

@@ -7,6 +7,7 @@ follow the frame that tells how many they are.
 from dataclasses import dataclass
 from typing import Literal
 
+from xnai.documents.media_types import PDF
 from xnai.processes import frames
 from xnai.processes.frames import Frames
 from xnai.types import Block, PlacedWord, ReadingReport
@@ -56,6 +57,18 @@ class Render:
     width: int
     characters: int
     boxes: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """Tell where a range of a PDF page's text stands on it; see ``Render``."""
+
+    path: str
+    page: int
+    start: int
+    end: int
+    characters: int
+    media_type: str = PDF
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +145,13 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """Boxes on a page, in units of its width and height."""
+
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MediaType:
     """What a file is."""
 
@@ -169,9 +189,9 @@ class Unreadable:
     values: dict[str, str | int]
 
 
-Task = Parse | Render | Sniff | TryEscapes
+Task = Parse | Render | Locate | Sniff | TryEscapes
 ToParser = Start | Task | Recognised
-Result = PageCount | Words | PageBlocks | PagePart | Notes | Picture | MediaType | Tried
+Result = PageCount | Words | PageBlocks | PagePart | Notes | Picture | Places | MediaType | Tried
 FromParser = Result | Recognise | Stumbled | Unreadable
 
 TO_PARSER = Frames[ToParser](ToParser)

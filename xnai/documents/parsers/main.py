@@ -20,11 +20,13 @@ from xnai.documents.parsers.frames import (
     REPORT_LINES,
     TO_PARSER,
     FromParser,
+    Locate,
     MediaType,
     Notes,
     PageCount,
     Parse,
     Picture,
+    Places,
     Reader,
     Recognise,
     Recognised,
@@ -214,6 +216,13 @@ def _render(task: Render, parent: Parent) -> None:
     parent.send(Picture(None if picture is None else len(picture)), picture or b"")
 
 
+def _locate(task: Locate, parent: Parent) -> None:
+    from xnai.documents.pdf import marked  # noqa: PLC0415
+
+    wish = marked.Wish(task.page, (task.start, task.end), task.characters)
+    parent.send(Places(marked.places(Path(task.path), wish)))
+
+
 def _probe(task: TryEscapes, parent: Parent, *, alone: bool) -> None:
     from xnai.processes.sandbox import probe  # noqa: PLC0415
 
@@ -236,6 +245,8 @@ def _attempt(task: Task, parent: Parent, able: tuple[str, ...], *, alone: bool) 
                 _parse(task, parent, able)
             case Render():
                 _render(task, parent)
+            case Locate():
+                _locate(task, parent)
             case Sniff():
                 _sniff(task, parent)
             case TryEscapes():

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from xnai.documents.parsers.frames import Box, Picture, Render
+from xnai.documents.parsers.frames import Box, Locate, Picture, Places, Render
 from xnai.documents.parsers.process import Limits, worker
 from xnai.errors import NOT_FOUND, XnaiError
 from xnai.types import Document
@@ -83,6 +83,14 @@ class PageImages:
             png = await running.data(size)
         await asyncio.to_thread(self._keep, cached, png)
         return png
+
+    async def places(
+        self, document: Document, original: Path, page: int, marked: Marked
+    ) -> tuple[Box, ...]:
+        """Return where a range of a page's own text stands, in ten thousandths of the page."""
+        task = Locate(str(original), page, marked.start, marked.end, marked.characters)
+        async with self._turn, worker(document.file_name, self._limits, task) as running:
+            return (await running.result(Places)).boxes
 
     def _keep(self, path: Path, png: bytes) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from xnai.documents.pdf import layout as pdf_layout
 from xnai.documents.pdf.characters import clean
-from xnai.documents.pdf.page_pictures import corners
+from xnai.documents.pdf.page_pictures import corners, in_units
 from xnai.documents.pdf.reader import layout_of, open_pdf
 from xnai.types import UNITS
 
@@ -36,8 +36,8 @@ class Wish(NamedTuple):
     page: int
     marked: tuple[int, int]
     characters: int
-    width: int
-    boxes: tuple[Box, ...]
+    width: int = 0
+    boxes: tuple[Box, ...] = ()
 
 
 def _indices(document: Any, index: int, characters: int) -> Sequence[int]:
@@ -87,6 +87,17 @@ def _ranges(indices: Sequence[int]) -> Iterator[tuple[int, int]]:
 def _to_pixels(page: Any, box: Sequence[float], size: tuple[int, int]) -> Box:
     (x0, y0), (x1, y1) = corners(page, (box[0], box[1], box[2], box[3]), size)
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+
+def places(path: Path, wish: Wish) -> tuple[Box, ...]:
+    """Where a range of a page's text stands, in units of the page."""
+    document = open_pdf(path)
+    if not 1 <= wish.page <= len(document):
+        return ()
+    page = document[wish.page - 1]
+    chosen = _indices(document, wish.page - 1, wish.characters)[slice(*wish.marked)]
+    found = _line_boxes(page.get_textpage(), chosen)
+    return tuple(in_units(page, (left, bottom, right, top)) for left, bottom, right, top in found)
 
 
 def picture(path: Path, wish: Wish) -> bytes | None:

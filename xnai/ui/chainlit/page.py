@@ -23,11 +23,10 @@ _SCRIPT_END = re.compile(r"</script>", re.IGNORECASE)
 _SRC = re.compile(r"\bsrc\b", re.IGNORECASE)
 _HEAD = re.compile(r"<head\b[^>]{0,2000}>\s*(?:<meta charset=[^>]{0,200}>)?", re.IGNORECASE)
 
-# Custom elements are JSX that the page compiles ('unsafe-eval'); its components set style
-# attributes ('unsafe-inline'). All else is this server's, so that not even an image address in a
-# model's answer can carry words of a document away.
+# Chainlit's components set style attributes ('unsafe-inline'). All else is this server's, so that
+# not even an image address in a model's answer can carry words of a document away.
 _POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-eval' {hashes}; "
+    "default-src 'self'; script-src 'self' {hashes}; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
     "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self' blob:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'"
@@ -52,7 +51,9 @@ def install(*, have_keys: bool = False, model_elsewhere: bool = False) -> None:
     def serve_private(root_path: str) -> str:
         html = private_page(serve(root_path), root_path.rstrip("/"))
         html = with_changed_scripts(html)
-        return html.replace("<html ", f"<html {told}", 1)
+        limits = config.features.spontaneous_file_upload
+        files = f'data-most-mb="{limits.max_size_mb}" data-most-files="{limits.max_files}" '
+        return html.replace("<html ", f"<html {told}{files}", 1)
 
     config.ui.default_theme = "system"
     private: Any = serve_private

@@ -29,6 +29,7 @@ OURS = {
     "chat.messages.status.used": "",
     "chat.settings.title": marked("Settings"),
     "chat.settings.customize": marked("These apply to your next question."),
+    "chat.commands.button": marked("Commands"),
     "chat.watermark": marked("Answers can be wrong; open the citations."),
     "threadHistory.thread.actions.delete.description": marked(
         "This deletes the chat, its messages and its documents. It cannot be undone."

@@ -24,6 +24,12 @@ SMALLEST = 500  # bytes that are worth compressing
 _COMPRESSED = ("image/", "font/woff", "video/", "audio/", "application/zip", "application/pdf")
 _FOR_EVER = "public, max-age=31536000, immutable"  # the names of assets change with their content
 _ASK_AGAIN = "no-cache"
+PDFJS = "/public/vendor/pdfjs-dist"
+# Its worker compiles WebAssembly for the pictures of PDFs, and fetches that and fonts from here.
+_PDFJS_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; "
+    "frame-ancestors 'none'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +47,21 @@ class StaticFiles:
         folder: the files; links that lead out of it are not followed.
         cache_control: the header of every response.
         change: what is served of a file in place of its content.
+        policy: the content policy of scripts that run as workers.
 
     """
 
     def __init__(
-        self, folder: Path, cache_control: str, change: Callable[[bytes], bytes] | None = None
+        self,
+        folder: Path,
+        cache_control: str,
+        change: Callable[[bytes], bytes] | None = None,
+        policy: str = "",
     ) -> None:
         self._folder = folder.resolve()
         self._cache_control = cache_control
         self._change = change
+        self._policy = policy
         self._kept: dict[tuple[Path, bool], _Kept] = {}
 
     async def serve(self, filename: str, request: Request) -> Response:
@@ -57,6 +69,8 @@ class StaticFiles:
         path = self._find(filename)
         status = path.stat()
         headers = {"Cache-Control": self._cache_control, "Vary": "Accept-Encoding"}
+        if self._policy:
+            headers["Content-Security-Policy"] = self._policy
         is_part = "range" in request.headers and not self._change
         if status.st_size > LARGEST or is_part:
             return FileResponse(path, headers=headers)
@@ -87,9 +101,13 @@ def add_routes(router: APIRouter) -> None:
     """Add the routes of Chainlit's assets and of the public folder."""
     folder = Path(chainlit.server.build_dir) / "assets"
     public = StaticFiles(Path(public_dir), _ASK_AGAIN)
+    pdfjs = StaticFiles(
+        Path(public_dir) / "vendor" / "pdfjs-dist", _ASK_AGAIN, policy=_PDFJS_POLICY
+    )
     routes: dict[str, Any] = {
         f"/assets/{bundle.CHANGED}": StaticFiles(folder, _FOR_EVER, bundle.changed).serve,
         "/assets": StaticFiles(folder, _FOR_EVER).serve,
+        PDFJS: pdfjs.serve,
         "/public": public.serve,
     }
     for path, serve in routes.items():

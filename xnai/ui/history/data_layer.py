@@ -183,6 +183,11 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
             data=page,
         )
 
+    async def thread_names(self) -> dict[str, str]:
+        """Return the names of the person's threads by their ids."""
+        who = actor()
+        return await self._run(lambda store: store.threads.names(who))
+
     async def update_thread(
         self,
         thread_id: str,

@@ -78,6 +78,10 @@ class ThreadStore(Protocol):
         """Delete a thread with all it has."""
         ...
 
+    def names(self, actor: Principal) -> dict[str, str]:
+        """The names of somebody's threads by their ids."""
+        ...
+
     def page(self, actor: Principal, query: ThreadQuery) -> list[Row]:
         """A user's threads without their steps, the one spoken in last first."""
         ...

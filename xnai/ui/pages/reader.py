@@ -4,23 +4,24 @@ The same HTML is a page of its own and what the panel beside the chat shows (pub
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from xnai.api.auth import Authority
 from xnai.api.pages import query_number
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed, require_processed
-from xnai.documents.media_types import DRAWN
+from xnai.documents.media_types import DRAWN, PDF
 from xnai.errors import NOT_FOUND, UNAUTHORIZED
 from xnai.locale import Texts, marked
 from xnai.observability.error_reports import report
-from xnai.types import Document
-from xnai.ui.pages.places import Stretch, part_of
+from xnai.types import UNITS, Document
+from xnai.ui.pages.pieces import TextPart, part_of
 from xnai.ui.pages.rendering import page_response, problem_page
 from xnai.ui.reading_language import texts_for
 
@@ -73,17 +74,41 @@ class ReaderPage:
             document = await allowed(self._runtime, person, "see", request.path_params["id"])
             require_processed(document)
             place = _place(request, document)
-            text = await self._runtime.library.page_text(document.id, place.page or None)
-            if text is None and not place.page:  # one page, which has a number
+            library = self._runtime.library
+            content = await library.page_content(document, place.page or None)
+            if content is None and not place.page:  # one page, which has a number
                 place = replace(place, page=1, cited=place.cited or 1)
-                text = await self._runtime.library.page_text(document.id, 1)
+                content = await library.page_content(document, 1)
         except Exception as exc:  # noqa: BLE001 - whatever it is, a page says so
             return _problem(exc, f"{request.url.path}?{request.url.query}", texts)
-        if text is None:
+        if content is None:
             return _no_page(document, place, texts)
         start, end = (place.start, place.end) if place.is_cited else (0, 0)
-        part = await asyncio.to_thread(part_of, text, start, end, place.part)
+        shown = (content.text, content.blocks, start, end, place.part)
+        part = await asyncio.to_thread(part_of, *shown)
         return page_response("reader.html", _values(document, place, part, texts), texts)
+
+    async def layer(self, request: Request) -> Response:
+        """Return what lies over a page that is shown as it looks: marks, and recognised words."""
+        person = self._authority.reader(request)
+        document = await allowed(self._runtime, person, "see", request.path_params["id"])
+        require_processed(document)
+        page = query_number(request, "page", 1, (1, _MOST))
+        start = query_number(request, "start", 0, (0, _MOST))
+        end = query_number(request, "end", start, (0, _MOST))
+        layer = await self._runtime.library.page_layer(document, page, start, end)
+        return JSONResponse(
+            {
+                "marks": [_shares(box) for box in layer.marks],
+                "words": [[word.text, *_shares(word.box)] for word in layer.words],
+            },
+            headers={"Cache-Control": "private, no-store"},
+        )
+
+
+def _shares(box: Sequence[int]) -> list[float]:
+    """Return left, top, right and bottom as shares of the page."""
+    return [end / UNITS for end in box]
 
 
 def _place(request: Request, document: Document) -> Place:
@@ -108,7 +133,7 @@ def _place(request: Request, document: Document) -> Place:
     )
 
 
-def _where(document: Document, place: Place, part: Stretch, texts: Texts) -> str:
+def _where(document: Document, place: Place, part: TextPart, texts: Texts) -> str:
     """Say which page this is, and which part of a long one."""
     words = []
     if place.page:
@@ -121,16 +146,19 @@ def _where(document: Document, place: Place, part: Stretch, texts: Texts) -> str
     return ", ".join(words)
 
 
-def _values(document: Document, place: Place, part: Stretch, texts: Texts) -> dict[str, Any]:
+def _values(document: Document, place: Place, part: TextPart, texts: Texts) -> dict[str, Any]:
     """Return what the template shows."""
     drawn = document.media_type in DRAWN
     before, after = _neighbours(document, place, part, drawn=drawn)
-    shows_passage = place.is_cited and (bool(part.marked) or place.end <= place.start)
+    shows_passage = place.is_cited and (part.marked or place.end <= place.start)
     return {
         "document": document,
         "where": _where(document, place, part, texts),
         "part": part,
         "drawn": drawn,
+        "place": place,
+        "kind": "" if not drawn else "pdf" if document.media_type == PDF else "photo",
+        "recognised": document.report.pages_ocr > 0,
         "picture": _picture(document, place) if drawn else "",
         "page": place.page,
         "before": before,
@@ -145,7 +173,9 @@ def _picture(document: Document, place: Place) -> str:
     return f"/v1/files/{document.id}/pages/{place.page}.png?{query}"
 
 
-def _neighbours(document: Document, place: Place, part: Stretch, *, drawn: bool) -> tuple[str, str]:
+def _neighbours(
+    document: Document, place: Place, part: TextPart, *, drawn: bool
+) -> tuple[str, str]:
     """Return the addresses of what comes before and after; empty at either end."""
     before = after = ""
     if part.number > 0 and not drawn:

@@ -8,6 +8,8 @@ from starlette.routing import Route
 from xnai.api.auth import Authority, PagePerson
 from xnai.api.protocol import ApiRuntime
 from xnai.ui import links
+from xnai.ui.pages.document_list import PATH as DOCUMENTS
+from xnai.ui.pages.document_list import DocumentList
 from xnai.ui.pages.reader import ReaderPage
 from xnai.ui.pages.rendering import theme_css
 from xnai.ui.pages.script_texts import script_texts
@@ -23,6 +25,8 @@ def install(app: Starlette, runtime: ApiRuntime, page_person: PagePerson) -> Non
 
     """
     authority = Authority(runtime, page_person)
+    reader = ReaderPage(runtime, authority)
+    documents = DocumentList(runtime, authority)
     css = theme_css()
 
     async def theme(_: Request) -> Response:
@@ -31,5 +35,9 @@ def install(app: Starlette, runtime: ApiRuntime, page_person: PagePerson) -> Non
     app.router.routes[:0] = [
         Route("/pages/theme.css", theme),
         Route("/pages/texts.json", script_texts, methods=["GET"]),
-        Route(f"{links.READER}/{{id}}", ReaderPage(runtime, authority).show, methods=["GET"]),
+        Route(DOCUMENTS, documents.show, methods=["GET"]),
+        Route(f"{DOCUMENTS}/{{id}}", documents.delete, methods=["DELETE"]),
+        Route(f"{DOCUMENTS}/{{id}}/again", documents.again, methods=["POST"]),
+        Route(f"{links.READER}/{{id}}", reader.show, methods=["GET"]),
+        Route(f"{links.READER}/{{id}}/layer", reader.layer, methods=["GET"]),
     ]

@@ -14,6 +14,7 @@ from xnai.ui.reading_language import texts_for
 
 TEXTS = (
     marked("Documents"),
+    marked("Deleted {file}."),
     marked("Drop a file here, or press the paper clip, and ask about it."),
     marked(
         "A language model on this machine answers and shows the place it has read. Your files, "
@@ -24,7 +25,8 @@ TEXTS = (
         "machine; questions, and the places found for them, go to the address of the model that "
         "this server has."
     ),
-    marked("Close the source"),
+    marked("Page {page}"),
+    marked("Close"),
     marked("Open in a tab of its own"),
     marked("Source"),
     marked("The source cannot be shown. Reload the page."),
@@ -39,6 +41,21 @@ TEXTS = (
     marked("New chat"),
     marked("Settings"),
     marked("Attach files"),
+    marked("Drop the files anywhere"),
+    marked(
+        "{file} cannot be read: files of this kind are not known here. PDF, Word, Excel, "
+        "PowerPoint, OpenDocument, RTF, text, tables, web pages, e-mail, e-books, ZIP and pictures "
+        "are."
+    ),
+    marked("{file} cannot be read: it is empty."),
+    marked("{file} is too large: it has {size} MB, and {limit} MB are read at most."),
+    marked("{file} was left out: at most {limit} can be sent at once. Send it after these."),
+    marked("Files"),
+    marked("Cancel"),
+    marked("Try again"),
+    marked("Cancel {file}"),
+    marked("Try {file} again"),
+    marked("Dismiss"),
     marked("Send"),
     marked("Stop"),
     marked("What to do with this chat"),

@@ -171,6 +171,15 @@ class Threads:
             for row in rows
         ]
 
+    def names(self, actor: Principal) -> dict[str, str]:
+        """Return the names of the actor's threads by their ids."""
+        query = (
+            "SELECT t.id, t.name FROM threads t JOIN users u ON u.id = t.user_id "  # noqa: S608
+            f"WHERE {seen_by('u.identifier')}"
+        )
+        rows = self._db.execute(query, {"person_id": actor.person_id})
+        return {str(thread_id): str(name or "") for thread_id, name in rows}
+
     def get(self, actor: Principal, thread_id: str) -> Row | None:
         """Return a thread without its steps and elements.
 

@@ -14,6 +14,8 @@ from xnai.answering.prompt import build_prompt
 from xnai.answering.reading.lines import make_sheet, quoted_lines
 from xnai.answering.reading.sums import worked_out
 from xnai.answering.reading.telling import Telling
+from xnai.answering.tables.intent import best_table
+from xnai.answering.tables.records import tables_of
 from xnai.documents.parsers import mail, media_type, plain, registry
 from xnai.documents.parsers.failures import Failure
 from xnai.documents.parsers.headers_footers import EdgedPage, EdgeSegment, HeadersFooters
@@ -23,6 +25,7 @@ from xnai.documents.pdf.columns import aligned
 from xnai.documents.pdf.footnotes import notes
 from xnai.documents.pdf.words import Word
 from xnai.types import Message, PageText, Passage, Sampling
+from xnai.ui.history.sqlite.searching import contains
 
 MANY = 10**8  # characters that a document may have
 
@@ -226,3 +229,17 @@ def test_a_reply_that_comes_in_one_piece(grows, begun, piece):
         list(telling.finish())
 
     grows(tell, lambda n: begun + piece * (n // len(piece)), 4000)
+
+
+@pytest.mark.parametrize(
+    "line", ["w{} 1", "w{}: 1", "w{}: x; v{}: 2.", "A: {}; B: 2.", "A: 1; w{}: 2.", "A {}"]
+)
+def test_tables_whose_labels_are_all_different(grows, line):
+    def calculated(text):
+        best_table(tables_of([page(text)]), "What is the highest total?")
+
+    grows(calculated, lambda n: "\n".join(line.format(i, i) for i in range(n)), 1000)
+
+
+def test_looking_for_long_words_in_a_long_message(grows):
+    grows(lambda n: contains("a" * n, "a" * (n // 4) + "b"), lambda n: n, 50_000)

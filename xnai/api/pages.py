@@ -16,6 +16,7 @@ from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed, missing, require_processed
 from xnai.documents.media_types import DRAWN
 from xnai.documents.page_content import PageContent
+from xnai.documents.text_work import TextWork
 from xnai.errors import NOT_FOUND, XnaiError
 from xnai.types import Document
 
@@ -35,6 +36,7 @@ class PageRoutes:
     def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
         self._runtime = runtime
         self._authority = authority
+        self._text_work = TextWork()
 
     def routes(self) -> list[Route]:
         """Return paths and methods."""
@@ -64,10 +66,11 @@ class PageRoutes:
         document = await self._visible(request)
         page = _page_number(request)
         require_processed(document)
-        content = await self._runtime.library.page_content(document, page or None)
-        if content is None:
-            raise _no_page(document, page)
-        body = await asyncio.to_thread(_page_object, document, page, content)
+        async with self._text_work.turn(document.owner):
+            content = await self._runtime.library.page_content(document, page or None)
+            if content is None:
+                raise _no_page(document, page)
+            body = await self._text_work.run(_page_object, document, page, content)
         return Response(body, media_type="application/json", headers=_HEADERS)
 
     async def image(self, request: Request) -> Response:
@@ -89,16 +92,20 @@ class PageRoutes:
 
 
 def _page_object(document: Document, page: int, content: PageContent) -> bytes:
-    """Return a page as JSON; of a long text that takes a while."""
-    body = {
+    """Return a page as JSON; of a long text that takes a while.
+
+    Its blocks are written one by one: the whole at once would keep Python's lock all the time.
+    """
+    head = {
         "page": page or None,
         "page_count": document.page_count,
-        "text": content.text,
-        "blocks": [asdict(block) for block in content.blocks],
         "media_type": document.media_type,
         "file_name": document.file_name,
+        "text": content.text,
     }
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    blocks = (json.dumps(asdict(block), ensure_ascii=False) for block in content.blocks)
+    body = f'{json.dumps(head, ensure_ascii=False)[:-1]}, "blocks": [{", ".join(blocks)}]}}'
+    return body.encode("utf-8", "replace")
 
 
 def _no_page(document: Document, page: int) -> XnaiError:

@@ -61,6 +61,11 @@ class Chat:
     async def chat_resumed(self, thread: ThreadDict) -> None:
         """Open a chat of the history again."""
         conversation.restore(thread.get("steps") or [])
+        if thread.get("shortened"):
+            words = texts_of(cl.context.session).say(
+                "The beginning of this long conversation is kept, but not shown."
+            )
+            await cl.context.emitter.send_toast(words, "info")
         await self.chat_opened()
         turn = conversation.last_turn()
         if turn is not None and self.runtime.streams.of_thread(thread["id"]) is None:

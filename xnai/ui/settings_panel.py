@@ -131,7 +131,7 @@ def read(settings: Settings, model: LanguageModel, values: dict[str, Any]) -> Ch
 def _number(value: object, default: float, low: float, high: float) -> float:
     try:
         number = float(value)  # type: ignore[arg-type]  # float() decides
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last of a number of 400 digits
         return default
     if number != number:  # noqa: PLR0124 - NaN
         return default

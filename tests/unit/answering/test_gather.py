@@ -12,6 +12,7 @@ from xnai.answering.reading.central import central_lines
 from xnai.answering.reading.gather import FOUND_TOKENS, SUMMARY_TOKENS, WHOLE_TOKENS, Gatherer
 from xnai.answering.reading.lines import make_sheet
 from xnai.answering.run import AnswerRun
+from xnai.documents.text_work import TextWork
 from xnai.retrieval.search import Found
 from xnai.types import PageText, Passage, Scope
 
@@ -39,7 +40,7 @@ def run(text: str = "What is said?", whole=None) -> AnswerRun:
 
 async def gathered(shelf, text="What is said?", *, whole=None, room=PLENTY):
     library = shelf if isinstance(shelf, ShelfLibrary) else ShelfLibrary(shelf)
-    return await Gatherer(library).gather(replace(run(text, whole), lease=LEASE), room)
+    return await Gatherer(library, TextWork()).gather(replace(run(text, whole), lease=LEASE), room)
 
 
 class Lease:

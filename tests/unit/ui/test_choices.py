@@ -128,3 +128,11 @@ def test_every_setting_has_a_sentence_and_begins_as_it_was_chosen():
     assert [one.id for one in shown if not one.description.strip().endswith(".")] == []
     begins = {one.id: one.initial for one in shown}
     assert begins == {**CHOSEN, "model": "tiny"}
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), "nan", float("inf"), [], {}, "x", True])
+def test_no_number_that_a_browser_may_send_breaks_the_panel(value: Any):
+    read = chosen(temperature=value, max_tokens=value, passages=value)
+    assert 0 <= read.temperature <= 2
+    assert 1 <= read.max_tokens <= 4096
+    assert 1 <= read.passages <= 20

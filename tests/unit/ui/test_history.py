@@ -17,6 +17,7 @@ from xnai.accounts import Principal, acting
 from xnai.errors import XnaiError
 from xnai.ui.history.data_layer import FILE_NAME, SqliteHistory
 from xnai.ui.history.rows import MAX_INPUT, MAX_OUTPUT
+from xnai.ui.history.sqlite import searching
 
 
 def new_id() -> str:
@@ -344,6 +345,54 @@ async def test_search_takes_percent_and_underscore_as_they_are(history: SqliteHi
     await history.create_step(step(said, output="It rains \\ pours"))
     found = [await names(history, "ann", search=words) for words in ("0% S", "a_b", "\\ p", "'--")]
     assert found == [["100% sure"], ["a_b"], ["Other"], []]
+
+
+async def test_a_search_keeps_nobody_s_messages_from_being_saved(
+    history: SqliteHistory, monkeypatch: pytest.MonkeyPatch
+):
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def contains(_text: object, _words: object) -> bool:
+        begun.set()
+        return goes_on.wait(30)
+
+    monkeypatch.setattr(searching, "contains", contains)
+    await thread_of(history, "ann", "Boats")
+    search = asyncio.create_task(names(history, "ann", search="boat"))
+    await asyncio.to_thread(begun.wait, 30)
+
+    said = await thread_of(history, "bob", "Bob's")
+    await history.create_step(step(said, output="Hello"))
+    assert await names(history, "bob") == ["Bob's"]
+    assert not search.done()
+
+    goes_on.set()
+    assert await search == ["Boats"]
+
+
+async def test_a_search_that_takes_too_long_gives_what_was_found(
+    history: SqliteHistory, monkeypatch: pytest.MonkeyPatch
+):
+    for number in range(50):
+        await thread_of(history, "ann", f"Boat {number}")
+    monkeypatch.setattr(searching, "LONGEST_SECONDS", -1.0)
+    assert len(await names(history, "ann", search="boat")) < 50
+    monkeypatch.setattr(searching, "LONGEST_SECONDS", 30.0)
+    assert len(await names(history, "ann", search="BOAT")) == 50
+
+
+async def test_of_a_very_long_conversation_a_page_gets_the_end_and_nothing_is_lost(
+    history: SqliteHistory,
+):
+    thread_id = await thread_of(history, "ann", "Long")
+    for number in range(6):
+        words = f"message {number} " + "a" * 900_000
+        await history.create_step(step(thread_id, type="user_message", output=words))
+    thread = await history.get_thread(thread_id)
+    shown = [one["output"][:9] for one in thread["steps"]]
+    assert shown == [f"message {number}" for number in range(2, 6)]
+    assert thread["shortened"]
+    assert await names(history, "ann", search="message 0") == ["Long"]
 
 
 @pytest.mark.parametrize("thread_id", ["' OR 1=1 --", "x'); DROP TABLE threads; --", "\ud800"])

@@ -14,6 +14,7 @@ from xnai.answering.reading.lines import Sheet, make_sheet, of_lines
 from xnai.answering.reading.structure import asked_numbers, asked_pages, stretches
 from xnai.answering.run import AnswerRun
 from xnai.documents.protocol import DocumentLibrary
+from xnai.documents.text_work import TextWork
 from xnai.errors import DOCUMENTS_TOO_LONG, XnaiError
 from xnai.llm.protocol import LanguageModel
 from xnai.retrieval.search import Found
@@ -48,8 +49,9 @@ class Gathered:
 class Gatherer:
     """Collects the text for one question."""
 
-    def __init__(self, library: DocumentLibrary) -> None:
+    def __init__(self, library: DocumentLibrary, text_work: TextWork) -> None:
         self._library = library
+        self._text_work = text_work
 
     async def gather(self, run: AnswerRun, room: int) -> Gathered:
         """Collect lines of the documents in scope, of at most so many tokens."""
@@ -59,7 +61,8 @@ class Gatherer:
         if whole is not None:
             return Gathered(whole, 1.0)
         if run.whole is not None:
-            sheet, found = await self._central(scope, min(SUMMARY_TOKENS, room)), None
+            async with self._text_work.turn(run.question.user):
+                sheet, found = await self._central(scope, min(SUMMARY_TOKENS, room)), None
         else:
             sheet, found = await self._search(run, scope, min(FOUND_TOKENS, room))
         read = sum(line.end - line.start for line in sheet.lines)
@@ -88,7 +91,7 @@ class Gatherer:
             raise XnaiError(
                 DOCUMENTS_TOO_LONG, count=texts.characters, unit="characters", limit=_SUMMARISED
             )
-        return await asyncio.to_thread(_telling, texts.pages, budget * _LEAST_CHARACTERS)
+        return await self._text_work.run(_telling, texts.pages, budget * _LEAST_CHARACTERS)
 
     async def _search(self, run: AnswerRun, scope: Scope, budget: int) -> tuple[Sheet, Found]:
         found = await self._library.find(query_of(run.question), scope, _PASSAGES)

@@ -19,6 +19,7 @@ from xnai.answering.reading.gather import WHOLE_TOKENS, Gatherer
 from xnai.answering.reading.prompt import head, reading_messages
 from xnai.answering.tables import writing
 from xnai.documents.protocol import DocumentLibrary
+from xnai.documents.text_work import TextWork
 from xnai.errors import XnaiError
 from xnai.llm.protocol import Completion, LanguageModel
 from xnai.types import Document, Message, Sampling, Scope
@@ -41,7 +42,7 @@ class Prereader:
     """
 
     def __init__(self, library: DocumentLibrary, model: LanguageModel) -> None:
-        self._gatherer = Gatherer(library)
+        self._gatherer = Gatherer(library, TextWork())
         self._model = model
         self._wishes: dict[Scope, None] = {}
         self._wished = asyncio.Event()

@@ -25,6 +25,7 @@ from xnai.answering.reading.telling import Telling
 from xnai.answering.run import AnswerRun
 from xnai.answering.tables.calculation import Calculation
 from xnai.documents.protocol import DocumentLibrary
+from xnai.documents.text_work import TextWork
 from xnai.types import Message
 
 _LEAST_ROOM = 200  # tokens for documents, however little a model has
@@ -42,7 +43,8 @@ class Reader:
 
     def __init__(self, library: DocumentLibrary) -> None:
         self._library = library
-        self._gatherer = Gatherer(library)
+        self._text_work = TextWork()
+        self._gatherer = Gatherer(library, self._text_work)
 
     async def answer(self, run: AnswerRun) -> AsyncGenerator[Event, None]:
         """Stream an answer, each of its sentences behind its proof.
@@ -52,7 +54,7 @@ class Reader:
 
         """
         asking, told = Asking(run, _recent(run.question.history), Count()), Told(run.texts)
-        calculation = await run.within(calculation_for(run, asking, self._library))
+        calculation = await run.within(calculation_for(run, asking, self._library, self._text_work))
         gathered = await run.within(self._gathered(asking, calculation))
         if calculation is not None:
             yield Calculated(calculation.shown, calculation.query)

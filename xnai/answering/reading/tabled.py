@@ -6,7 +6,6 @@ as a line that can be quoted like any other. Nothing is taken away: where there 
 the model finds it beside the point, the question is answered from the lines as ever.
 """
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,6 +30,7 @@ from xnai.answering.tables.query import (
 from xnai.answering.tables.records import Row, tables_of
 from xnai.answering.tables.superlative import with_superlative
 from xnai.documents.protocol import DocumentLibrary
+from xnai.documents.text_work import TextWork
 from xnai.errors import GRAMMAR_INVALID, XnaiError
 from xnai.locale import Texts
 from xnai.types import Message, PageText
@@ -44,7 +44,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def calculation_for(
-    run: AnswerRun, asking: Asking, library: DocumentLibrary
+    run: AnswerRun, asking: Asking, library: DocumentLibrary, text_work: TextWork
 ) -> Calculation | None:
     """What can be calculated for a question; None if nothing, or nothing was asked for.
 
@@ -55,10 +55,20 @@ async def calculation_for(
     question, scope = run.question, run.question.scope
     if scope is None or run.whole is not None or not asks_for_calculation(question.text):
         return None
-    pages = (await library.pages(scope, _CHARACTERS)).pages
+    async with text_work.turn(question.user):
+        pages = (await library.pages(scope, _CHARACTERS)).pages
+        return await _over(pages, asking, text_work) if pages else None
+
+
+async def _over(
+    pages: Sequence[PageText], asking: Asking, text_work: TextWork
+) -> Calculation | None:
+    """What can be calculated over pages, which are held in memory until it is known."""
+    run = asking.run
+    question = run.question
     asked = "\n".join([*(before.content for before in leant_on(question)), question.text])
-    prepared = await asyncio.to_thread(_prepared, pages, asked) if pages else None
-    if prepared is None or pages is None:
+    prepared = await text_work.run(_prepared, pages, asked)
+    if prepared is None:
         return None
     table, messages, grammar = prepared
     try:
@@ -68,7 +78,7 @@ async def calculation_for(
             raise
         _log.warning("a table's grammar was refused", columns=len(table.columns))
         return None
-    return await asyncio.to_thread(_worked_out, written, table, asked, pages, run.texts)
+    return await text_work.run(_worked_out, written, table, asked, pages, run.texts)
 
 
 def texts_of(calculation: Calculation) -> list[str]:

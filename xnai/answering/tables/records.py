@@ -161,11 +161,11 @@ class _Forms:
             for label in form.cells:
                 counts[label] = counts.get(label, 0) + 1
         most = max(counts.values(), default=0)
-        columns = tuple(label for label, count in counts.items() if 2 * count >= most)
+        columns = {label: None for label, count in counts.items() if 2 * count >= most}
         kept = [
             Row(form.cells, form.page, form.start, form.end)
             for form in self._forms
-            if len(form.cells.keys() & set(columns)) >= _LEAST_COLUMNS
+            if sum(label in columns for label in form.cells) >= _LEAST_COLUMNS
         ]
         if most >= LEAST_ROWS and len(kept) >= LEAST_ROWS and len(columns) >= _LEAST_COLUMNS:
-            yield columns, tuple(kept)
+            yield tuple(columns), tuple(kept)

@@ -17,7 +17,8 @@ from xnai.errors import HISTORY_DOWN, SHUTTING_DOWN, XnaiError
 from xnai.observability import metrics
 from xnai.ui.actor import actor, session_served
 from xnai.ui.history.protocol import History, ThreadQuery
-from xnai.ui.history.rows import Row, now
+from xnai.ui.history.rows import Row, cursor_of, now, position_of
+from xnai.ui.history.sqlite.searching import ThreadSearch
 from xnai.ui.history.sqlite.store import HistoryStore, explained
 
 log = structlog.get_logger(__name__)
@@ -65,6 +66,7 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
         self._recover = recover
         self._store: History | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
+        self._search = ThreadSearch(self._path)
         self._held: WeakKeyDictionary[Any, list[Job[None]]] = WeakKeyDictionary()
         self.problem = ""
 
@@ -168,17 +170,21 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
         query = ThreadQuery(
             user_id=filters.userId or "",
             limit=limit + 1,
-            after=_position(pagination.cursor),
+            after=position_of(pagination.cursor),
             words=(filters.search or "")[:200] or None,
             feedback=filters.feedback,
         )
-        rows = await self._run(lambda store: store.threads.page(who, query))
+        if query.words:
+            await self._run(lambda store: store.check())  # the file is there, with what was said
+            rows = await self._result_of(asyncio.ensure_future(self._search.page(who, query)))
+        else:
+            rows = await self._run(lambda store: store.threads.page(who, query))
         page = rows[:limit]
         return PaginatedResponse(
             pageInfo=PageInfo(
                 hasNextPage=len(rows) > limit,
-                startCursor=_cursor(page[0]) if page else None,
-                endCursor=_cursor(page[-1]) if page else None,
+                startCursor=cursor_of(page[0]) if page else None,
+                endCursor=cursor_of(page[-1]) if page else None,
             ),
             data=page,
         )
@@ -230,6 +236,7 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
 
     async def close(self) -> None:
         """Finish the pending work and close the file."""
+        await self._search.close()
         if self._store is not None:
             await self._run(lambda store: store.close())
             self._store = None
@@ -288,12 +295,3 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
             raise error from exc
         self.problem = ""
         return result
-
-
-def _cursor(row: dict[str, Any]) -> str:
-    return f"{row['createdAt']}~{row['id']}"
-
-
-def _position(cursor: str | None) -> tuple[str, str] | None:
-    moment, _, thread_id = (cursor or "").partition("~")
-    return (moment, thread_id) if thread_id else None

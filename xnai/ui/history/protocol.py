@@ -14,7 +14,7 @@ class ThreadQuery:
     """A page of a user's threads.
 
     ``after`` is (time, id) of the last thread that is known already; ``words`` are looked for as
-    they are in names and messages (ASCII letters in any case); ``feedback`` (0 or 1) asks for
+    they are in names and messages (letters in any case); ``feedback`` (0 or 1) asks for
     threads that have such a feedback.
     """
 
@@ -135,11 +135,15 @@ class StepStore(Protocol):
         ...
 
     def steps(self, thread_id: str) -> list[Row]:
-        """A thread's steps with their feedback, oldest first."""
+        """A thread's newest steps with their feedback, oldest first."""
+        ...
+
+    def count(self, thread_id: str) -> int:
+        """How many steps a thread has."""
         ...
 
     def elements(self, thread_id: str, element_id: str | None = None) -> list[Row]:
-        """A thread's elements, or the one with the given id."""
+        """A thread's newest elements, or the one with the given id."""
         ...
 
 
@@ -186,7 +190,7 @@ class History(Protocol):
         ...
 
     def whole_thread(self, actor: Principal, thread_id: str) -> Row | None:
-        """A thread with its steps and elements, in their order."""
+        """A thread with its newest steps and elements, and whether it is ``shortened``."""
         ...
 
     def check(self) -> str:

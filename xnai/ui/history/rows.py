@@ -133,3 +133,14 @@ def element_row(element: Mapping[str, Any]) -> Row:
         "for": element.get("forId"),
         "body": json.dumps(body, default=str),
     }
+
+
+def cursor_of(row: Mapping[str, Any]) -> str:
+    """Return the cursor behind a thread in a list."""
+    return f"{row['createdAt']}~{row['id']}"
+
+
+def position_of(cursor: str | None) -> tuple[str, str] | None:
+    """Return the time and the id in a cursor; None if it is none."""
+    moment, _, thread_id = (cursor or "").partition("~")
+    return (moment, thread_id) if thread_id else None

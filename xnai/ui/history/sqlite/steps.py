@@ -1,7 +1,7 @@
 """Steps, elements and feedback in the history file; blocking calls, made from one thread."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apsw
@@ -14,6 +14,8 @@ from xnai.ui.history.rows import Row, clean, element_row, loads, now, step_row
 from xnai.ui.history.sqlite.threads import Threads
 from xnai.ui.markdown import MARKS, RUNNING
 
+MAX_SHOWN = 4_000_000  # characters of steps that are sent to a page at once: a tenth of a second
+MAX_STEPS = 4_000
 _BELOW = """
 WITH RECURSIVE gone(id) AS (
     SELECT :step UNION SELECT s.id FROM steps s JOIN gone g ON s.parent_id = g.id
@@ -102,7 +104,7 @@ class Steps:
             "AND json_extract(s.body, '$.metadata.favorite') ORDER BY s.created_at DESC"
         )
         rows = self._db.execute(query, {"person_id": actor.person_id})
-        return [_step(row) for row in rows]
+        return [_step(row) for row in _bounded(rows)]
 
     def put_element(self, actor: Principal, element: Mapping[str, Any]) -> None:
         """Insert or replace an element; its thread must exist."""
@@ -160,30 +162,51 @@ class Steps:
         return True
 
     def steps(self, thread_id: str) -> list[Row]:
-        """Return a thread's steps with their feedback, oldest first."""
+        """Return a thread's newest steps with their feedback, oldest first.
+
+        As many as a server can send to a page: the rest is kept, and found by a search.
+        """
         query = (
             "SELECT s.body, s.output, f.id, f.value, f.comment FROM steps s "
             "LEFT JOIN feedbacks f ON f.step_id = s.id WHERE s.thread_id = ? "
-            "ORDER BY s.created_at, s.rowid"
+            "ORDER BY s.created_at DESC, s.rowid DESC"
         )
-        return [_step(row) for row in self._db.execute(query, (thread_id,))]
+        return [_step(row) for row in reversed(_bounded(self._db.execute(query, (thread_id,))))]
+
+    def count(self, thread_id: str) -> int:
+        """Return how many steps a thread has."""
+        query = "SELECT count(*) FROM steps WHERE thread_id = ?"
+        row: Any = self._db.execute(query, (thread_id,)).fetchone()
+        return int(row[0])
 
     def elements(self, thread_id: str, element_id: str | None = None) -> list[Row]:
-        """Return a thread's elements, or the one with the given id."""
+        """Return a thread's newest elements, or the one with the given id."""
         query = (
-            "SELECT id, for_id, body FROM elements "
-            "WHERE thread_id = ? AND (? IS NULL OR id = ?) ORDER BY rowid"
+            "SELECT body, '', id, for_id FROM elements "
+            "WHERE thread_id = ? AND (? IS NULL OR id = ?) ORDER BY rowid DESC"
         )
-        rows = self._db.execute(query, (thread_id, element_id, element_id))
+        rows = _bounded(self._db.execute(query, (thread_id, element_id, element_id)))
         return [
             {**loads(body), "id": found, "threadId": thread_id, "forId": for_id}
-            for found, for_id, body in rows
+            for body, _, found, for_id in reversed(rows)
         ]
 
     def _thread_of_step(self, step_id: str) -> str | None:
         query = "SELECT thread_id FROM steps WHERE id = ?"
         row = self._db.execute(query, (clean(step_id),)).fetchone()
         return str(row[0]) if row else None
+
+
+def _bounded(rows: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """The first rows that together are no longer than may be sent to a page; one at least."""
+    kept: list[tuple[Any, ...]] = []
+    room = MAX_SHOWN
+    for row in rows:
+        room -= len(row[0]) + len(row[1])
+        if kept and (room < 0 or len(kept) >= MAX_STEPS):
+            break
+        kept.append(row)
+    return kept
 
 
 def _step(row: tuple[Any, ...]) -> Row:

@@ -44,7 +44,9 @@ class HistoryStore:
         self.choices = ChoiceTable(self._db)
 
     def whole_thread(self, actor: Principal, thread_id: str) -> Row | None:
-        """Return a thread with its steps and elements, in their order.
+        """Return a thread with its newest steps and elements, in their order.
+
+        ``shortened`` says whether there are more steps than a page can be sent.
 
         Raises:
             XnaiError: NOT_FOUND, it is somebody else's.
@@ -54,6 +56,7 @@ class HistoryStore:
         if thread is not None:
             thread["steps"] = self.steps.steps(thread_id)
             thread["elements"] = self.steps.elements(thread_id)
+            thread["shortened"] = len(thread["steps"]) < self.steps.count(thread_id)
         return thread
 
     def check(self) -> str:

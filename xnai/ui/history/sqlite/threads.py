@@ -1,7 +1,7 @@
 """Users and their threads in the history file; blocking calls, made from one thread."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import apsw
@@ -15,19 +15,23 @@ from xnai.ui.history.rows import Row, bounded_json, clean, loads, now, title
 
 MAX_METADATA = 2_000_000  # characters of JSON; Chainlit redacts a session's at 1 MiB
 
-_LIST = rf"""
+_LIST = f"""
 SELECT t.id, t.name, t.updated_at, t.tags, u.id, u.identifier
 FROM threads t JOIN users u ON u.id = t.user_id
 WHERE t.user_id = :user AND {seen_by("u.identifier")}
   AND (:at IS NULL OR (t.updated_at, t.id) < (:at, :id))
-  AND (:words IS NULL OR t.name LIKE :words ESCAPE '\' OR EXISTS (
-       SELECT 1 FROM steps s WHERE s.thread_id = t.id
-         AND s.type IN ('user_message', 'assistant_message') AND s.output LIKE :words ESCAPE '\'))
   AND (:value IS NULL OR EXISTS (
        SELECT 1 FROM feedbacks f JOIN steps s ON s.id = f.step_id
        WHERE s.thread_id = t.id AND f.value = :value))
+  {{further}}
 ORDER BY t.updated_at DESC, t.id DESC LIMIT :limit
 """  # noqa: S608 - our own text
+# ``contains`` is the function of the connection that searches.
+_WITH_WORDS = """
+  AND (contains(t.name, :words) OR EXISTS (
+       SELECT 1 FROM steps s WHERE s.thread_id = t.id
+         AND s.type IN ('user_message', 'assistant_message') AND contains(s.output, :words)))
+"""
 
 
 class Threads:
@@ -141,21 +145,25 @@ class Threads:
 
     def page(self, actor: Principal, query: ThreadQuery) -> list[Row]:
         """Return a user's threads without their steps, the most recently used first."""
-        escaped = (query.words or "").translate({ord(c): rf"\{c}" for c in r"\%_"})
+        return list(self.found(actor, query))
+
+    def found(self, actor: Principal, query: ThreadQuery) -> Iterator[Row]:
+        """Yield them as they are found; one with words needs a connection that searches."""
+        words = clean(query.words or "").casefold()
         rows = self._db.execute(
-            _LIST,
+            _LIST.format(further=_WITH_WORDS if words else ""),
             {
                 "user": query.user_id,
                 "person_id": actor.person_id,
                 "at": query.after[0] if query.after else None,
                 "id": query.after[1] if query.after else None,
-                "words": f"%{clean(escaped)}%" if escaped else None,
                 "value": query.feedback,
                 "limit": query.limit,
+                **({"words": words} if words else {}),
             },
         )
-        return [
-            {
+        for row in rows:
+            yield {
                 "id": row[0],
                 "name": row[1],
                 # The sidebar sorts and groups by this name, and moves a thread up when it is
@@ -168,8 +176,6 @@ class Threads:
                 "steps": [],
                 "elements": [],
             }
-            for row in rows
-        ]
 
     def names(self, actor: Principal) -> dict[str, str]:
         """Return the names of the actor's threads by their ids."""

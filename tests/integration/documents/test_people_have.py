@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from io import BytesIO
 from types import SimpleNamespace
 
+import openpyxl
 import psutil
 import pypdfium2
 import pytest
@@ -103,6 +104,23 @@ async def test_each_row_of_a_sheet_says_what_its_cells_are(read):
     (page,) = await read(xlsx({"Prices": rows}), "p.xlsx")
 
     assert page.split("\n")[2:] == [f"item: Article {n}; price: {n}." for n in range(100)]
+
+
+async def test_shares_and_codes_of_a_sheet_are_read_as_they_are_shown(read):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (("Product", "Rate", "Code"), ("Loan", 0.068, 42), ("Savings", 0.0275, 7)):
+        sheet.append(row)
+    for number, form in ((2, "0.0%"), (3, "0.00%")):
+        sheet.cell(number, 2).number_format = form
+        sheet.cell(number, 3).number_format = "00000"
+    content = BytesIO()
+    book.save(content)
+
+    (page,) = await read(content.getvalue(), "rates.xlsx")
+
+    assert "Product: Loan; Rate: 6.8%; Code: 00042." in page
+    assert "Product: Savings; Rate: 2.75%; Code: 00007." in page
 
 
 async def test_of_two_columns_the_first_may_name_what_is_in_the_second(read):

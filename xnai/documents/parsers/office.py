@@ -20,6 +20,9 @@ _SLIDE = re.compile(r"^<!-- Slide number: (\d+) -->$", re.MULTILINE)
 # No part of it can hold the beginning of another, so that none is read more than twice.
 _PICTURE = re.compile(r"!\[([^\[\]\n]*(?:(?<!!)\[[^\[\]\n]*)*)\]\((?:data:[^()\[\]\n]*|\w*\.jpg)\)")
 _NAMELESS = re.compile(r"(?:Picture|Grafik|Image|Content Placeholder|Google Shape;)\W*+[\d;\w]*+")
+# Formats of numbers that change what is read: 0.068 is 6.8 %, and 42 is 00042.
+_PER_CENT = re.compile(r"#?,?#{0,3}0(?:\.(0{1,10}))? ?%")
+_ZEROS = re.compile(r"0{2,30}")
 _BLANKS = re.compile(r"\n{3,}")
 
 
@@ -104,6 +107,19 @@ def _cell(value: object) -> str:
     return str(value)
 
 
+def _shown(cell: Any) -> str:
+    """What a cell says; shares in per cent and codes with their zeros, as they are shown."""
+    value = cell.value
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return _cell(value)
+    form = cell.number_format or ""
+    if match := _PER_CENT.fullmatch(form):
+        return f"{100 * value:.{len(match[1] or '')}f}%"
+    if _ZEROS.fullmatch(form) and value == int(value) >= 0:
+        return str(int(value)).zfill(len(form))
+    return _cell(value)
+
+
 def xlsx_pages(path: Path, limit: int, seen: Seen) -> Iterator[Page]:
     """Read a workbook row by row, one page for each sheet.
 
@@ -151,8 +167,8 @@ def _rows(sheet: Any, marks: sheet_marks.SheetMarks) -> Iterator[list[str]]:
     """The rows of a sheet; what reaches down stands in each of its rows."""
     reaching: dict[int, tuple[int, str]] = {}  # by column: last row and text
     is_marked = bool(marks.down or marks.formulas or marks.hidden)
-    for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-        cells = [_cell(value) for value in row]
+    for number, row in enumerate(sheet.iter_rows(), start=1):
+        cells = [_shown(cell) for cell in row]
         if is_marked:
             _complete(cells, number, marks, reaching)
         yield cells

@@ -118,7 +118,7 @@ class Additions:
         return whole._replace(text=text, words=tuple(words), pictures=tuple(spans))
 
     def _with_fields(self, page: Any, layout: pdf_layout.Layout, whole: Whole) -> Whole:
-        found = forms.fields(self._document, page, layout.words)
+        found = forms.fields(self._document, page, layout.words, layout.frame)
         if not found:
             return whole
         self._seen.forms += 1

@@ -9,18 +9,22 @@ from bisect import bisect, bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
+from xnai.documents.pdf import column_heads
+from xnai.documents.pdf.aligned_rows import (
+    LEAST_ROWS,
+    NARROWEST,
+    Visual,
+    runs,
+    visual_rows,
+)
 from xnai.documents.pdf.grid import Band, Cell, Row, Table
 from xnai.documents.pdf.rules import Edge
 from xnai.documents.pdf.words import TextLine, Word, lines
 from xnai.documents.pdf.wrapped_rows import unwrapped
 
 _GAP = 0.55  # of a word's height; a wider one may part two cells
-_LEAST_ROWS = 3
-_APART = 2.6  # heights between the lines of two rows; more is another table
 _CROSSED = 0.1  # of the rows may have words where columns are parted
 _ONE_MAY_CROSS = 4  # rows of which one may, as headings are wide
-_NEAR = 2.0  # points
-_NARROWEST = 0.4  # heights between two columns
 _FILLED = 0.5  # of the cells
 _SEVERAL = 0.6  # of the rows have more than one cell filled
 _PROSE_WORDS = 5  # in a line of a column, on average
@@ -29,7 +33,6 @@ _FULL_LINES = 0.6  # of the lines of prose are full
 _ZONE_LINES = 5  # of prose in a column of the page at least
 _ZONE_CROSSED = 0.25  # of them may be as wide as the page
 _WORDY = 8  # words in a cell on average; in two columns that is no table
-_CAPTION_WORDS = 5
 _NUMERIC = 0.5  # of the cells under the headings
 _MARKER = re.compile(
     r"[•▪◦‣●○*\-\u2013\u2014]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxlcIVXLC]{1,4})[.)]|\[\d+\]"
@@ -38,7 +41,6 @@ _FIGURE = re.compile(r"[\d€$£¥(+\-\u2212\u2013\u2014.%]")  # what a cell of 
 _DIGIT = re.compile(r"\d")
 
 Font = Callable[[Word], str]
-Visual = list[TextLine]
 
 
 def aligned(words: Sequence[Word], rules: Sequence[Edge], font: Font) -> list[Table]:
@@ -61,7 +63,7 @@ def aligned(words: Sequence[Word], rules: Sequence[Edge], font: Font) -> list[Ta
 
 
 def _tables(found: Sequence[TextLine], rules: Sequence[Edge], font: Font) -> Iterator[Table]:
-    for run in _runs(_visual_rows(found)):
+    for run in runs(visual_rows(found)):
         bands = _bands(run)
         if len(bands) > 1 and not _has_prose(run, bands):
             table = _table(run, bands, rules, font)
@@ -86,66 +88,6 @@ def _zones(found: Sequence[TextLine]) -> list[list[TextLine]]:
     return [zone for side in sides for zone in _zones(side)]
 
 
-def _visual_rows(found: Sequence[TextLine]) -> list[Visual]:
-    rows: list[Visual] = []
-    top = 0.0  # of the row, that of its first line
-    for y, line in sorted(((line.y, line) for line in found), key=lambda one: -one[0]):
-        if rows and top - y < line.height / 2:
-            rows[-1].append(line)
-        else:
-            rows.append([line])
-            top = y
-    return [sorted(row, key=lambda line: line.left) for row in rows]
-
-
-def _runs(rows: Sequence[Visual]) -> Iterator[list[Visual]]:
-    """Rows of several lines below each other; between them one may have a single short line."""
-    run: list[Visual] = []
-    for row in rows:
-        apart = run and run[-1][0].y - row[0].y > _APART * row[0].height
-        single = len(row) == 1
-        ends = single and not (run and _may_belong(run[-1], row[0]))
-        if apart or ends:
-            yield from _whole(run)
-            run = []
-        if not ends and not (single and not run):
-            run.append(row)
-    yield from _whole(run)
-
-
-def _may_belong(row: Visual, line: TextLine) -> bool:
-    """Whether a line without a wide gap may go on with the table that a row is of.
-
-    It is a label, or goes on with a cell that is not the first, or has a word where one begins or
-    ends.
-    """
-    if len(row) > 1 and len(line.words) < _CAPTION_WORDS:
-        return True
-    for cell, following in zip(row[1:], [*row[2:], None], strict=False):
-        if cell.left - _NEAR <= line.left and (not following or line.right < following.left):
-            return True
-    lefts = sorted(cell.left for cell in row[1:])
-    rights = sorted(cell.right for cell in row[1:])
-    return any(
-        word.left - before.right > _NARROWEST * word.height
-        and (_has_near(lefts, word.left) or _has_near(rights, word.right))
-        for before, word in pairwise(line.words)
-    )
-
-
-def _has_near(places: Sequence[float], x: float) -> bool:
-    """Whether one of the places, which are in order, is near."""
-    at = bisect(places, x - _NEAR)
-    return at < len(places) and places[at] < x + _NEAR
-
-
-def _whole(run: list[Visual]) -> Iterator[list[Visual]]:
-    while run and len(run[-1]) == 1:
-        run.pop()
-    if sum(len(row) > 1 for row in run) >= _LEAST_ROWS:
-        yield run
-
-
 def _bands(run: Sequence[Visual]) -> list[Band]:
     """The columns: where more than a few rows have words."""
     ends = sorted(
@@ -165,7 +107,7 @@ def _bands(run: Sequence[Visual]) -> list[Band]:
         if before <= allowed < depth:
             start = x
         elif depth <= allowed < before:
-            if bands and start - bands[-1][1] < _NARROWEST * height:
+            if bands and start - bands[-1][1] < NARROWEST * height:
                 start = bands.pop()[0]
             bands.append((start, x))
     return bands
@@ -193,23 +135,59 @@ def _table(
     run: Sequence[Visual], bands: Sequence[Band], rules: Sequence[Edge], font: Font
 ) -> Table | None:
     borders = [(before[1] + after[0]) / 2 for before, after in pairwise(bands)]
-    rows = [_row(visual, borders) for visual in run]
+    above = 0
+    while above < len(run) - LEAST_ROWS and _is_of_no_column(run[above], borders):
+        above += 1
+    run = run[above:]
+    rows = [_row(visual, borders, bands) for visual in run]
     if not _is_table(rows):
         return None
+    pairs = _pairs(rows, font)
+    if pairs:
+        return Table(tuple(bands[:2]), (), (), pairs, is_headed=False)
     heads = _heads(run, rows, rules) or int(_is_set_otherwise(rows, font))
-    head = tuple(
-        tuple(word for row in rows[:heads] for word in row[column]) for column in range(len(bands))
-    )
+    head = column_heads.joined(run[:heads], rows[:heads], bands, rules)
     body = tuple(unwrapped(rows[heads:]))
     return Table(tuple(bands), (), head if heads else (), body, is_headed=bool(heads))
 
 
-def _row(visual: Visual, borders: Sequence[float]) -> Row:
+def _is_of_no_column(visual: Visual, borders: Sequence[float]) -> bool:
+    """Whether a row above a table says things of its own, such as whose it is, across columns."""
+    return any(
+        ":" in line.text and any(line.words[0].x < border < line.words[-1].x for border in borders)
+        for line in visual
+    )
+
+
+def _pairs(rows: Sequence[Row], font: Font) -> tuple[Row, ...]:
+    """Labels and values, where each row has several of them; none if it is another table.
+
+    All labels are set in one type, and all values in another.
+    """
+    columns = len(rows[0])
+    if columns < 4 or columns % 2:  # noqa: PLR2004 - two pairs
+        return ()
+    labels, values = (
+        {font(word) for row in rows for cell in row[side::2] for word in cell} for side in (0, 1)
+    )
+    if len(labels) != 1 or labels & values:
+        return ()
+    pairs = [row[at : at + 2] for row in rows for at in range(0, columns, 2)]
+    return tuple(pair for pair in pairs if any(pair))
+
+
+def _row(visual: Visual, borders: Sequence[float], bands: Sequence[Band]) -> Row:
+    if len(visual) == len(bands) and all(map(_overlap, visual, bands)):
+        return tuple(line.words for line in visual)
     cells: list[list[Word]] = [[] for _ in range(len(borders) + 1)]
     for line in visual:
         for word in line.words:
             cells[bisect_left(borders, word.x)].append(word)
     return tuple(map(tuple, cells))
+
+
+def _overlap(line: TextLine, band: Band) -> bool:
+    return line.left < band[1] and band[0] < line.right
 
 
 def _is_table(rows: Sequence[Row]) -> bool:
@@ -256,6 +234,8 @@ def _text(cell: Cell) -> str:
 
 def _heads(run: Sequence[Visual], rows: Sequence[Row], rules: Sequence[Edge]) -> int:
     """How many rows are headings: what a line sets apart, or the first above figures."""
+    if column_heads.has_upper(rows):
+        return 2
     left, right = run[0][0].left, max(row[-1].right for row in run)
     for count in (1, 2):
         above, below = run[count - 1][0].y, run[count][0].y

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium
 
+from xnai.documents.pdf.frame import Box, Frame
 from xnai.documents.pdf.words import TextLine, Word, lines
 
 _WIDGET = pdfium.FPDF_ANNOT_WIDGET
@@ -27,8 +28,6 @@ _BESIDE = 30.0  # points from a box to tick to what it says
 _ABOVE = 24.0  # points from a field to its label above it
 _NEAR = 2.0  # points
 _OFF = "Off"  # the value of what is not ticked
-
-Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 class Field(NamedTuple):
@@ -55,14 +54,14 @@ class _Widget(NamedTuple):
     box: Box
 
 
-def fields(document: Any, page: Any, words: Sequence[Word]) -> list[Field]:
+def fields(document: Any, page: Any, words: Sequence[Word], frame: Frame) -> list[Field]:
     """The fields of a page that are filled in, or can be ticked, with what stands beside them."""
     if document.formenv is None:
         return []
     widgets = list(_widgets(document.formenv.raw, page.raw))
     if not widgets:
         return []
-    labels = _Labels(lines(words, _GAP), widgets)
+    labels = _Labels(lines(words, _GAP), widgets, frame)
     found, groups = [], set[str]()
     for widget in widgets:
         if widget.kind in _WRITTEN and widget.value.strip():
@@ -91,20 +90,23 @@ def _chosen(group: Sequence[_Widget], labels: "_Labels") -> list[Field]:
 class _Labels:
     """What stands beside fields."""
 
-    def __init__(self, found: Sequence[TextLine], widgets: Sequence[_Widget]) -> None:
+    def __init__(self, found: Sequence[TextLine], widgets: Sequence[_Widget], frame: Frame) -> None:
         self._lines = found
-        self._boxes = [widget.box for widget in widgets]
+        self._frame = frame
+        self._boxes = [frame.seen(widget.box) for widget in widgets]
 
     def of_text(self, box: Box) -> str:
         """What stands before a field, or above it."""
-        return self._left_of(box) or self._above(box)
+        seen = self._frame.seen(box)
+        return self._left_of(seen) or self._above(seen)
 
     def of_tick(self, box: Box) -> str:
         """What stands behind a box to tick, or before it."""
-        return self.right_of(box) or self._left_of(box) or self._above(box)
+        return self.right_of(box) or self.of_text(box)
 
     def right_of(self, box: Box) -> str:
         """What stands close behind a box."""
+        box = self._frame.seen(box)
         beside = [
             line
             for line in self._lines

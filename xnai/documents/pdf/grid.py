@@ -17,6 +17,8 @@ Band = tuple[float, float]  # left and right end
 _NEAR = 3.0  # points
 _LEAST_FILLED = 0.4  # of the cells; fewer are those of a chart
 _LONGEST = 40  # words in a cell on average; more is a page laid out with boxes
+_SMALLER = 0.85  # of the height of what is filled in, that of the label above it
+_LEAST_BOXES, _BOXES = 3, 0.6  # with such a label, of those of a form
 _FEW_RULES = 4  # lines between rows, beside which each line of text may be a row
 _LEAST_LINES = 3  # of text in such a row
 _IN_EACH = 0.8  # of its lines have a cell in the first column
@@ -59,6 +61,10 @@ def ruled(grid: Grid, words: Sequence[Word]) -> Table | None:
     regions: dict[Square, list[Word]] = {}
     for square, inside in squares.items():
         regions.setdefault(owners[square], []).extend(inside)
+    if form := _form(regions):
+        return Table(
+            ((grid.xs[0], grid.xs[1]), (grid.xs[1], grid.xs[-1])), (), (), form, is_headed=False
+        )
     height, width = range(len(grid.ys) - 1), range(len(grid.xs) - 1)
     # What stands once for several rows or columns is said in each of them.
     cells = [
@@ -80,6 +86,33 @@ def ruled(grid: Grid, words: Sequence[Word]) -> Table | None:
     if not is_headed and not has_headings([texts(row) for row in (head, *rows) if any(row)]):
         table = table._replace(head=(), rows=(table.head, *rows))
     return _checked(table)
+
+
+def _form(regions: dict[Square, list[Word]]) -> tuple[Row, ...]:
+    """Labels and values, where each box has its label in small print above; none if it is no form.
+
+    Boxes to fill in have been drawn so for as long as there have been forms.
+    """
+    filled = [(square, _text_lines(inside)) for square, inside in sorted(regions.items())]
+    labelled = [
+        len(found) > 1 and found[0][0].height <= _SMALLER * found[1][0].height
+        for _, found in filled
+    ]
+    if sum(labelled) < max(_LEAST_BOXES, _BOXES * len(filled)):
+        return ()
+    return tuple(
+        (tuple(found[0]), tuple(word for line in found[1:] for word in line)) for _, found in filled
+    )
+
+
+def _text_lines(words: Sequence[Word]) -> list[list[Word]]:
+    found: list[list[Word]] = []
+    for word in sorted(words, key=lambda word: -word.y):
+        if found and abs(found[-1][0].y - word.y) < word.height / 2:
+            found[-1].append(word)
+        else:
+            found.append([word])
+    return [sorted(line, key=lambda word: word.left) for line in found]
 
 
 def _heads(spans: Sequence[Sequence[int]]) -> int:

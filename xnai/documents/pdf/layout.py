@@ -3,7 +3,7 @@
 Every character keeps the index that pdfium gives it; what is put in between has none.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -13,12 +13,13 @@ import pypdfium2.raw as pdfium
 from xnai.documents.parsers import row_log
 from xnai.documents.parsers.table import are_above_figures, between, labels, stop
 from xnai.documents.pdf import columns as pdf_columns
-from xnai.documents.pdf import footnotes, reading_order
+from xnai.documents.pdf import footnotes, reading_order, right_to_left
 from xnai.documents.pdf import grid as pdf_grid
 from xnai.documents.pdf import rules as pdf_rules
 from xnai.documents.pdf import words as pdf_words
 from xnai.documents.pdf.characters import CharacterText, clean
 from xnai.documents.pdf.footnotes import Note
+from xnai.documents.pdf.frame import Frame
 from xnai.documents.pdf.grid import Band, Cell, Row, Table, texts
 from xnai.documents.pdf.words import Word
 
@@ -37,7 +38,9 @@ class Layout(NamedTuple):
         words: with their places; none where these are not known.
         tables: made of words.
         notes: at the foot of the page.
-        bounds: left, bottom, right and top of the page.
+        bounds: left, bottom, right and top of the page in its frame.
+        frame: how the page is looked at; all places are those in it.
+        indices: pdfium's of the characters, where it has these in another order.
 
     """
 
@@ -46,6 +49,14 @@ class Layout(NamedTuple):
     tables: list[Table]
     notes: list[Note]
     bounds: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    frame: Frame = Frame()
+    indices: Sequence[int] | None = None
+
+    def of_pdfium(self, indices: Sequence[int]) -> list[int]:
+        """The indices of characters as pdfium has them."""
+        if self.indices is None:
+            return list(indices)
+        return [index if index == PUT_IN else self.indices[index] for index in indices]
 
 
 class Continued(NamedTuple):
@@ -59,17 +70,24 @@ class Continued(NamedTuple):
 def read(page: Any, textpage: Any) -> Layout:
     """Read a page of pdfium and its text page."""
     raw, code_at = textpage.raw, pdfium.FPDFText_GetUnicode
-    codes = [code_at(raw, index) for index in range(textpage.count_chars())]
-    words = pdf_words.words(textpage, codes)
-    rules = pdf_rules.rules(page) if words else pdf_rules.RuledLines()
-    inside = [pdf_grid.ruled(grid, words) for grid in pdf_rules.grids(rules)]
+    codes: Sequence[int] = [code_at(raw, index) for index in range(textpage.count_chars())]
+    indices = None
+    mirrored = right_to_left.is_main(codes)
+    frame = Frame(pdf_words.turns_of(textpage, codes), mirrored, page.get_bbox())
+    if right_to_left.has_any(codes) and not frame.turns:
+        codes, indices = right_to_left.ordered(codes, pdf_words.places(textpage))
+    words = pdf_words.words(textpage, codes, frame, indices)
+    upright = [word for word in words if word.runs != pdf_words.SLANTED]
+    rules = pdf_rules.rules(page, frame) if words else pdf_rules.RuledLines()
+    inside = [pdf_grid.ruled(grid, upright) for grid in pdf_rules.grids(rules)]
     tables = [table for table in inside if table is not None]
-    font = partial(pdf_words.font, textpage)
-    tables += pdf_columns.aligned(_outside(words, tables), rules.across, font)
-    outside = _outside(words, tables)
+    along = [word for word in upright if word.runs == pdf_words.ALONG]
+    font = partial(pdf_words.font, textpage, indices)
+    tables += pdf_columns.aligned(_outside(along, tables), rules.across, font)
+    outside = _outside(along, tables)
     notes = footnotes.notes(outside)
     ordered = reading_order.ordered(words, {word.first for word in outside})
-    return Layout(codes, ordered, tables, notes, page.get_bbox())
+    return Layout(codes, ordered, tables, notes, frame.size, frame, indices)
 
 
 def _outside(words: Sequence[Word], tables: Iterable[Table]) -> list[Word]:
@@ -137,7 +155,7 @@ class _Running:
         while left and left[-1].first not in tables and left[-1].top <= lowest:
             footer.append(left.pop())
         self.footer = self._indices(reversed(footer))
-        self.before_notes = self._parts(_from_the_top(left, tables), tables)
+        self.before_notes = self._parts(reading_order.from_the_top(left, tables), tables)
         places = [place for place, word in enumerate(left) if word.first in tables]
         # A title may be drawn last: where words stand counts, not when they were written.
         running = [word for word in left if word.first not in tables]
@@ -178,26 +196,6 @@ class _Running:
                 written.add(id(table))
                 parts.append(table)
         return parts
-
-
-def _from_the_top(words: Sequence[Word], tables: Mapping[int, Table]) -> list[Word]:
-    """Words with those last that stand above all tables, and were drawn after them, first."""
-    places = [place for place, word in enumerate(words) if word.first in tables]
-    if not places:
-        return list(words)
-    inside = [words[place] for place in places]
-    highest = max(word.top for word in inside)
-    left, right = min(word.left for word in inside), max(word.right for word in inside)
-
-    def is_title(word: Word) -> bool:
-        return word.bottom >= highest and word.left < right and left < word.right
-
-    after = words[places[-1] + 1 :]
-    titles = [word for word in after if is_title(word)]
-    before = words[: places[-1] + 1]
-    if not titles or any(not is_title(word) for word in before if word.first not in tables):
-        return list(words)
-    return [*titles, *before, *(word for word in after if not is_title(word))]
 
 
 class _Writer:

@@ -57,10 +57,11 @@ def _indices(document: Any, index: int, characters: int) -> Sequence[int]:
             before = pdf_layout.written(one, before)[1] if one else None
     indices = pdf_layout.written(layout, before)[0].indices
     if characters in {0, len(indices)}:
-        return indices
+        return layout.of_pdfium(indices)
     far = pdf_layout.written(layout, pdf_layout.far_down(layout))[0].indices
     plain = clean(layout.codes).indices
-    return next((found for found in (far, plain) if len(found) == characters), ())
+    found = next((found for found in (far, plain) if len(found) == characters), ())
+    return layout.of_pdfium(found)
 
 
 def _line_boxes(textpage: Any, indices: Sequence[int]) -> Iterator[tuple[float, ...]]:

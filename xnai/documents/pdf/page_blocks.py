@@ -10,7 +10,7 @@ from xnai.documents.parsers import row_log
 from xnai.documents.pdf import page_pictures
 from xnai.documents.pdf.additions import Whole
 from xnai.documents.pdf.layout import PUT_IN, Layout
-from xnai.documents.pdf.words import TextLine, Word, body_height, lines
+from xnai.documents.pdf.words import SLANTED, TextLine, Word, body_height, lines
 from xnai.text.raw_lines import raw_lines
 from xnai.types import Block
 
@@ -80,7 +80,11 @@ def _headings(layout: Layout, at: dict[int, int]) -> Iterator[Block | None]:
     """Lines of larger type than most of the page has."""
     of_tables = {word.first for table in layout.tables for word in table.words}
     of_notes = {word.first for note in layout.notes for line in note for word in line.words}
-    running = [w for w in layout.words if w.first not in of_tables and w.first not in of_notes]
+    running = [
+        word
+        for word in layout.words
+        if word.first not in of_tables and word.first not in of_notes and word.runs != SLANTED
+    ]
     least = _LARGER * body_height(layout.words)
     rows = lines(running, _GAP)
     large = [_is_heading(row, least) for row in rows]
@@ -141,4 +145,4 @@ def _placed(
         max(word.right for word in boxes),
         max(word.top for word in boxes),
     )
-    return block._replace(box=page_pictures.in_units(page, box))
+    return block._replace(box=page_pictures.in_units(page, layout.frame.on_page(box)))

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium
 
+from xnai.documents.pdf.frame import Box, Frame
+
 _MOST_OBJECTS = 5_000  # of a page; beyond, it is a drawing
 _MOST_SEGMENTS = 20_000
 _MOST_EDGES = 1_500
@@ -46,8 +48,8 @@ class RuledLines(NamedTuple):
     down: tuple[Edge, ...] = ()
 
 
-def rules(page: Any) -> RuledLines:
-    """Read the lines of a page; none if it has so many that it is a drawing."""
+def rules(page: Any, frame: Frame) -> RuledLines:
+    """Read the lines of a page as they lie in its frame; none if they are those of a drawing."""
     raw = page.raw
     count = pdfium.FPDFPage_CountObjects(raw)
     if count > _MOST_OBJECTS:
@@ -62,8 +64,9 @@ def rules(page: Any) -> RuledLines:
         room -= pdfium.FPDFPath_CountSegments(item)
         if room < 0:
             return RuledLines()
-        for one, other in _strokes(item):
-            _add(one, other, across, down)
+        for (x0, y0), (x1, y1) in _strokes(item):
+            box = frame.seen((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
+            _add(box, across, down)
     return bounded(RuledLines(merged(across), merged(down)))
 
 
@@ -117,12 +120,12 @@ def _placed(item: Any) -> Place:
     return lambda x, y: (m.a * x + m.c * y + m.e, m.b * x + m.d * y + m.f)
 
 
-def _add(one: Point, other: Point, across: list[Edge], down: list[Edge]) -> None:
-    (x0, y0), (x1, y1) = one, other
-    if abs(y1 - y0) <= _STRAIGHT and abs(x1 - x0) >= _SHORTEST:
-        across.append(Edge((y0 + y1) / 2, min(x0, x1), max(x0, x1)))
-    elif abs(x1 - x0) <= _STRAIGHT and abs(y1 - y0) >= _SHORTEST:
-        down.append(Edge((x0 + x1) / 2, min(y0, y1), max(y0, y1)))
+def _add(box: Box, across: list[Edge], down: list[Edge]) -> None:
+    x0, y0, x1, y1 = box
+    if y1 - y0 <= _STRAIGHT and x1 - x0 >= _SHORTEST:
+        across.append(Edge((y0 + y1) / 2, x0, x1))
+    elif x1 - x0 <= _STRAIGHT and y1 - y0 >= _SHORTEST:
+        down.append(Edge((x0 + x1) / 2, y0, y1))
 
 
 def merged(edges: Iterable[Edge]) -> tuple[Edge, ...]:

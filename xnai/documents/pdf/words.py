@@ -4,17 +4,19 @@ Coordinates are points from the lower left corner of the page.
 """
 
 import ctypes
+import math
 import re
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium
 
+from xnai.documents.pdf import right_to_left
 from xnai.documents.pdf.characters import clean
+from xnai.documents.pdf.frame import Box, Frame
 
 _SPACES = frozenset((0x00, 0x02, 0x09, 0x0A, 0x0D, 0x20, 0xA0, 0xFFFE))
-_RIGHT_TO_LEFT = range(0x0590, 0x0900)
 _UNKNOWN = "\ufffd"
 _FONT_NAME = 128  # bytes
 _SAME_LINE = 0.5  # of the lower word's height
@@ -26,6 +28,12 @@ _NOTE_NUMBER = re.compile(
 _RAISED = 0.33  # of a word's height: the number of a note; the base line is at about 0.2
 _SPACE = 1.5  # of a character's width: what is wider is no space even where all have one width
 _LEANING = 0.1  # share of words that run in another direction, from which on a page is left alone
+_SLANTED = 10  # degrees from upright or sideways
+_QUARTER = 90
+ALONG, ACROSS, SLANTED = range(3)  # how a word runs: with the page's text, square to it, or askew
+
+
+Place = Callable[[int], Box]
 
 
 class Word(NamedTuple):
@@ -40,6 +48,7 @@ class Word(NamedTuple):
     top: float
     height: float  # of the larger of the first and the last character
     cuts: tuple[int, ...] = ()  # characters before which a note's number begins or has ended
+    runs: int = 0  # ALONG, ACROSS or SLANTED
 
     @property
     def x(self) -> float:
@@ -88,32 +97,75 @@ class TextLine(NamedTuple):
         return " ".join(word.text for word in self.words)
 
 
-def words(textpage: Any, codes: Sequence[int]) -> list[Word]:
-    """The words of a page in pdfium's order; none if its text does not run from left to right."""
-    if any(code in _RIGHT_TO_LEFT for code in codes):
-        return []
+def places(textpage: Any, indices: Sequence[int] | None = None) -> Place:
+    """What tells the box of a character, of those in the order given."""
     raw, box = textpage.raw, pdfium.FS_RECTF()
     where = ctypes.byref(box)
 
-    def place(index: int) -> tuple[float, float, float, float]:
-        pdfium.FPDFText_GetLooseCharBox(raw, index, where)
+    def place(index: int) -> Box:
+        own = index if indices is None else indices[index]
+        pdfium.FPDFText_GetLooseCharBox(raw, own, where)
         return box.left, box.bottom, box.right, box.top
 
+    return place
+
+
+def turns_of(textpage: Any, codes: Sequence[int]) -> int:
+    """How many quarters against the clock most of a page's text is turned by."""
+    counts = [0, 0, 0, 0]
+    for first, last in _spans(codes):
+        turns = _turns(textpage, first)
+        if turns is not None:
+            counts[turns] += last - first + 1
+    return counts.index(max(counts))
+
+
+def _turns(textpage: Any, index: int) -> int | None:
+    """Quarters of a turn against the clock of a character; None: it is slanted."""
+    degrees = -math.degrees(pdfium.FPDFText_GetCharAngle(textpage.raw, index)) % 360
+    quarters, beyond = divmod(degrees + _QUARTER / 2, _QUARTER)
+    return int(quarters) % 4 if abs(beyond - _QUARTER / 2) <= _SLANTED else None
+
+
+def words(
+    textpage: Any, codes: Sequence[int], frame: Frame, indices: Sequence[int] | None = None
+) -> list[Word]:
+    """The words of a page in the order of its characters; none if these run askew.
+
+    Args:
+        textpage: of pdfium.
+        codes: its characters in the order of reading.
+        frame: how the page is looked at.
+        indices: those of pdfium, where ``codes`` are in another order.
+
+    """
+    place = places(textpage, indices)
     found = []
     leaning = 0
     for first, last in _spans(codes):
-        left, bottom, right, top = place(first)
-        height = top - bottom
-        if last > first:
-            last_left, low, right, high = place(last)
-            height = max(height, high - low)
-            leaning += last_left < left or abs(low - bottom) > height
-            bottom, top = min(low, bottom), max(high, top)
         text = "".join(map(chr, codes[first : last + 1]))
-        cuts = _cuts(raw, text, first, (bottom, height)) if _NOTE_NUMBER.search(text) else ()
+        own = first if indices is None else indices[first]
+        turns = _turns(textpage, own)
+        runs = SLANTED if turns is None else ALONG if turns == frame.turns else ACROSS
+        if runs == ALONG:
+            # The ends of a word are not its first and last characters where figures run on.
+            inside = range(first, last + 1) if frame.mirrored else (first, last)
+            boxes = [frame.seen(place(index)) for index in inside]
+            height = max(top - bottom for _, bottom, _, top in boxes)
+            back = boxes[-1][0] < boxes[0][0] and not frame.mirrored
+            back = back and not right_to_left.has_any(codes[first : last + 1])
+            leaning += back or abs(boxes[-1][1] - boxes[0][1]) > height
+        else:
+            boxes = [frame.seen(place(index)) for index in range(first, last + 1)]
+            height = max(right - left for left, _, right, _ in boxes)
+        left, bottom = min(box[0] for box in boxes), min(box[1] for box in boxes)
+        right, top = max(box[2] for box in boxes), max(box[3] for box in boxes)
+        cuts: tuple[int, ...] = ()
+        if frame.is_plain and indices is None and _NOTE_NUMBER.search(text):
+            cuts = _cuts(textpage.raw, text, first, (bottom, height))
         if not text.isprintable():  # pdfium gives some characters in two halves
             text = clean(codes[first : last + 1]).text or _UNKNOWN
-        found.append(Word(first, last, text, left, bottom, right, top, height, cuts))
+        found.append(Word(first, last, text, left, bottom, right, top, height, cuts, runs))
     return found if leaning <= _LEANING * len(found) else []
 
 
@@ -145,10 +197,11 @@ def _spans(codes: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield first, len(codes) - 1
 
 
-def font(textpage: Any, word: Word) -> str:
+def font(textpage: Any, indices: Sequence[int] | None, word: Word) -> str:
     """The name of a word's font."""
     buffer = ctypes.create_string_buffer(_FONT_NAME)
-    pdfium.FPDFText_GetFontInfo(textpage.raw, word.first, buffer, _FONT_NAME, ctypes.c_int())
+    own = word.first if indices is None else indices[word.first]
+    pdfium.FPDFText_GetFontInfo(textpage.raw, own, buffer, _FONT_NAME, ctypes.c_int())
     return buffer.value.decode(errors="replace")
 
 

@@ -8,11 +8,16 @@ from itertools import pairwise
 from xnai.documents.pdf.grid import Cell, Row
 
 _CLOSER = 0.9  # of the distance between rows, that of two lines of one cell
+_FURTHER = 1.25  # than the lines of a cell are apart: another row begins
+_LEAST_LINES = 3
 _FIGURE = re.compile(r"[\d€$£¥(+\-\u2212\u2013\u2014.%]")  # what a cell of figures begins with
 
 
 def unwrapped(rows: Sequence[Row]) -> list[Row]:
     """Rows with what was broken into several lines put together again."""
+    blocks = _blocks(rows)
+    if blocks:
+        return [_together(block) for block in blocks]
     heights = [max(word.y for cell in row for word in cell) for row in rows if any(row)]
     pitch = statistics.median([a - b for a, b in pairwise(heights)] or [0.0])
     result: list[Row] = []
@@ -22,6 +27,39 @@ def unwrapped(rows: Sequence[Row]) -> list[Row]:
         else:
             result.append(row)
     return result
+
+
+def _blocks(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows with the lines that their cells go on in; none if these are not set closer.
+
+    Lines that follow closely may begin with a word of the first cell, but have fewer cells than the
+    first line of their row, and no figure.
+    """
+    if len(rows) < _LEAST_LINES or not all(map(any, rows)):
+        return []
+    places = [max(word.y for cell in row for word in cell) for row in rows]
+    steps = [above - below for above, below in pairwise(places)]
+    closest = min(steps)
+    if closest <= 0 or max(steps) < _FURTHER * closest:
+        return []
+    blocks: list[list[Row]] = [[rows[0]]]
+    for step, row in zip(steps, rows[1:], strict=True):
+        if step >= _FURTHER * closest:
+            blocks.append([row])
+            continue
+        first = blocks[-1][0]
+        if sum(map(bool, row)) >= sum(map(bool, first)) or any(map(_is_figure, row)):
+            return []
+        blocks[-1].append(row)
+    return blocks if all(block[0][0] for block in blocks) else []
+
+
+def _is_figure(cell: Cell) -> bool:
+    return bool(_FIGURE.match(_text(cell)))
+
+
+def _together(block: Sequence[Row]) -> Row:
+    return tuple(tuple(w for row in block for w in row[at]) for at in range(len(block[0])))
 
 
 def _goes_on(row: Row, following: Row, pitch: float) -> bool:

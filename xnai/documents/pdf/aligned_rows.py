@@ -1,0 +1,107 @@
+"""Rows of words that stand below each other with wide gaps: what may be a table without rules."""
+
+from bisect import bisect
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from xnai.documents.pdf.words import TextLine
+
+LEAST_ROWS = 3
+NEAR = 2.0  # points
+NARROWEST = 0.4  # heights between two columns
+_APART = 2.6  # heights between the lines of two rows; more is another table
+_HEAD_ABOVE = 2.0  # heights from a heading to the row below it at most
+_LINE = 1.5  # heights from one line of a cell to the next at most
+_CAPTION_WORDS = 5
+
+Visual = list[TextLine]
+
+
+def visual_rows(found: Sequence[TextLine]) -> list[Visual]:
+    """Lines that stand beside each other, from the top of the page."""
+    rows: list[Visual] = []
+    top = 0.0  # of the row, that of its first line
+    for y, line in sorted(((line.y, line) for line in found), key=lambda one: -one[0]):
+        if rows and top - y < line.height / 2:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+            top = y
+    return [sorted(row, key=lambda line: line.left) for row in rows]
+
+
+def runs(rows: Sequence[Visual]) -> Iterator[list[Visual]]:
+    """Rows of several lines below each other; between them one may have a single short line."""
+    run: list[Visual] = []
+    before: Visual | None = None
+    for row in rows:
+        apart = run and run[-1][0].y - row[0].y > _APART * row[0].height
+        single = len(row) == 1
+        ends = single and not (run and _may_belong(run[-1], row[0]))
+        if apart or ends:
+            yield from _whole(run)
+            run = []
+        if not ends and not (single and not run):
+            run += _head_above(before[0], row) if before and not run else []
+            run.append(row)
+        before = row if single else None
+    yield from _whole(run)
+
+
+def _head_above(line: TextLine, row: Visual) -> list[Visual]:
+    """The headings in a line without wide gaps above a row; none if it has none.
+
+    Headings may be as wide as their columns: then each begins, or ends, where a cell below does.
+    """
+    words = line.words
+    if not 0 < line.y - row[0].y <= _HEAD_ABOVE * line.height or len(words) < len(row):
+        return []
+    lefts, rights = sorted(cell.left for cell in row), sorted(cell.right for cell in row)
+    begins = [at for at, word in enumerate(words) if _has_near(lefts, word.left)]
+    ends = [at + 1 for at, word in enumerate(words) if _has_near(rights, word.right)]
+    if len(begins) == len(row) and not begins[0]:
+        cuts = [*begins, len(words)]
+    elif len(ends) == len(row) and ends[-1] == len(words):
+        cuts = [0, *ends]
+    else:
+        return []
+    return [[TextLine(words[start:end]) for start, end in pairwise(cuts)]]
+
+
+def _may_belong(row: Visual, line: TextLine) -> bool:
+    """Whether a line without a wide gap may go on with the table that a row is of.
+
+    It is a label, or goes on with a cell that is not the first, or has a word where one begins or
+    ends.
+    """
+    if len(row) > 1 and len(line.words) < _CAPTION_WORDS:
+        return True
+    for cell, following in zip(row[1:], [*row[2:], None], strict=False):
+        if cell.left - NEAR <= line.left and (not following or line.right < following.left):
+            return True
+    lefts = sorted(cell.left for cell in row[1:])
+    rights = sorted(cell.right for cell in row[1:])
+    return any(
+        word.left - before.right > NARROWEST * word.height
+        and (_has_near(lefts, word.left) or _has_near(rights, word.right))
+        for before, word in pairwise(line.words)
+    )
+
+
+def _has_near(places: Sequence[float], x: float) -> bool:
+    """Whether one of the places, which are in order, is near."""
+    at = bisect(places, x - NEAR)
+    return at < len(places) and places[at] < x + NEAR
+
+
+def _whole(run: list[Visual]) -> Iterator[list[Visual]]:
+    while run and len(run[-1]) == 1 and not (len(run) > 1 and _ends_cell(run[-1][0], run[-2])):
+        run.pop()
+    if sum(len(row) > 1 for row in run) >= LEAST_ROWS:
+        yield run
+
+
+def _ends_cell(line: TextLine, row: Visual) -> bool:
+    """Whether a line is the rest of a cell right above, which is not the first of its row."""
+    close = 0 < row[0].y - line.y <= _LINE * line.height
+    return close and any(abs(cell.left - line.left) <= NEAR for cell in row[1:])

@@ -82,12 +82,15 @@ class WorkerOptions:
     """How workers are started and watched.
 
     ``hang_seconds`` without a sign of life, or a step of llama.cpp that takes ``step_seconds``, are
-    a hang; ``command`` is the program, its configuration follows as one argument.
+    a hang; ``command`` is the program, its configuration follows as one argument. The first sign
+    may take ``start_seconds``: Python and the libraries need 1.5 s of processor time, which on a
+    machine with ten other busy processes are more than 10 s.
     """
 
     hang_seconds: float = 10.0
     step_seconds: float = 120.0
     command: tuple[str, ...] = WORKER
+    start_seconds: float = 60.0
 
 
 async def start(config: WorkerConfig, command: Sequence[str] = WORKER) -> child.Child:

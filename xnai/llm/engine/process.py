@@ -70,13 +70,13 @@ class WorkerProcess:
         self._on_figures = on_figures
         self._oom_kills = oom_kills()
         self._silent_ticks = 0
+        self._patience = max(options.hang_seconds, options.start_seconds)  # for the first frame
         self._killed_because: Death | None = None
         self._unresponsive: Request | None = None
         self._last_line = ""
         self._ids = itertools.count(1)
         self._requests: dict[int, Request] = {}
-        self._used_at = time.monotonic()
-        self._retired = False
+        self._used_at, self._retired = time.monotonic(), False
         loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[Ready | Failed] = loop.create_future()
         self.context = 0  # tokens of one request
@@ -210,6 +210,7 @@ class WorkerProcess:
         try:
             while frame := await ipc.read_async(self._process.stdout):
                 self._silent_ticks = 0
+                self._patience = self._options.hang_seconds
                 self._dispatch(frame)
         except FrameError as exc:
             self.kill(f"it sent something unintelligible ({type(exc).__name__})", "exit")
@@ -257,8 +258,8 @@ class WorkerProcess:
         while True:
             await asyncio.sleep(limit / TICKS)
             self._silent_ticks += 1
-            if self._silent_ticks > TICKS:
-                self.kill(f"it gave no sign of life for {limit:g} seconds")
+            if self._silent_ticks > TICKS * self._patience / limit:
+                self.kill(f"it gave no sign of life for {self._patience:g} seconds")
             # One text is counted after the other: who waits for that has no time limit yet.
             busy = any(request.timed and request.tokenising for request in self._requests.values())
             for request in self._requests.values():

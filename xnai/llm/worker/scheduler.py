@@ -176,7 +176,7 @@ class Scheduler:
             slot = chunk.sequence.slot
             assert slot is not None
             is_whole = len(step.chunks) == 1 and len(chunk.tokens) == self._chunk_size
-            if is_whole and chunk.start == slot.fixed:
+            if is_whole and chunk.start == slot.fixed and not chunk.start % self._chunk_size:
                 slot.fixed += len(chunk.tokens)
             slot.length += len(chunk.tokens)
 

@@ -79,9 +79,7 @@ class WorkerProcess:
         self._used_at, self._retired = time.monotonic(), False
         loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[Ready | Failed] = loop.create_future()
-        self.context = 0  # tokens of one request
-        self.parameters = 0
-        self.slots = 1
+        self.about = Ready(context=0, parameters=0, slots=1)
         self.dead: asyncio.Future[Death] = loop.create_future()
         self._task = asyncio.create_task(self._run(), name=f"worker-{process.pid}")
 
@@ -91,11 +89,13 @@ class WorkerProcess:
         config: WorkerConfig,
         options: WorkerOptions,
         *,
+        spin: int = 0,
         on_progress: Callable[[float], None] = lambda _: None,
         on_figures: Callable[[Request, Figures], None] = lambda _, __: None,
     ) -> "WorkerProcess":
-        """Start a worker; it loads its model on its own."""
-        return cls(await start(config, options.command), options, on_progress, on_figures)
+        """Start a worker; it loads its model on its own. ``spin`` is as for ``launch.start``."""
+        process = await start(config, options.command, spin)
+        return cls(process, options, on_progress, on_figures)
 
     @property
     def pid(self) -> int:
@@ -118,7 +118,7 @@ class WorkerProcess:
         frame = await asyncio.shield(self._ready)
         if isinstance(frame, Failed):
             raise XnaiError(MODEL_UNSUPPORTED, name=name, reason=frame.reason)
-        self.context, self.parameters, self.slots = frame.context, frame.parameters, frame.slots
+        self.about = frame
 
     def request(self, make: Callable[[int], ToWorker], *, timed: bool) -> Request:
         """Send what ``make`` makes of a new id.

@@ -1,6 +1,7 @@
 """What a server costs while nobody uses it: `python bench/idle.py [--seconds 60] [--pages 20]`.
 
-Pages are open and idle; `--no-model` leaves the model out. Prints the share of a core that each
+Pages are open and idle; `--no-model` leaves the model out. First waits until the model was
+measured, which is done while nobody asks (minutes, once). Prints the share of a core that each
 process takes, from its own count of processor time, so a busy neighbour does not count. The aim is
 0.3 % in all, and 0.5 % for the server with 20 pages.
 """
@@ -13,8 +14,13 @@ from pathlib import Path
 import psutil
 
 from rig.page import Page
+from rig.waiting import wait_until
 from rig.whole_server import Server
+from xnai.llm.calibration.choice import known_findings
+from xnai.llm.gguf.catalogue import ModelFiles
+from xnai.settings import Settings
 
+MEASURE_SECONDS = 900.0
 SETTLE_SECONDS = 15.0  # first looks at all parts, pages of weights
 
 
@@ -46,11 +52,16 @@ def main() -> None:
     parser.add_argument("--no-model", action="store_true")
     chosen = parser.parse_args()
     without = {"XNAI_LLM_URL": "http://127.0.0.1:9"} if chosen.no_model else {}
+    environment = {"XNAI_CALIBRATION": "true", **without}  # as a server of one's own has it
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder), without)
+        server = Server(Path(folder), environment)
         server.start()
         try:
             server.wait(**({"status": "ready"} if chosen.no_model else {"model": "ready"}))
+            if not chosen.no_model:
+                files = ModelFiles(Settings(_env_file=None, data_dir=Path(folder) / "data"))
+                path = files.configured().path
+                wait_until(lambda: known_findings(files, path).done, "measured", MEASURE_SECONDS)
             asyncio.run(measure(server, chosen.seconds, chosen.pages))
         finally:
             server.stop()

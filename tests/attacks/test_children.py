@@ -235,6 +235,29 @@ async def test_a_worker_that_floods_with_nonsense_is_dead_and_gone(tmp_path, num
     await eventually(lambda: gone(worker.pid))
 
 
+@pytest.mark.parametrize("begins", [True, False])
+async def test_a_worker_may_take_long_for_its_first_sign_of_life_but_not_for_ever(tmp_path, begins):
+    """Its libraries take seconds to load where other processes want the cores."""
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    script = (
+        "import os, sys\nfrom xnai.llm import ipc\n"
+        f"open({str(go)!r}).read()\n"
+        "os.write(1, ipc.encode(ipc.Ready(512, 1, 1)))\n"
+        "sys.stdin.read()\n"
+    )
+    options = WorkerOptions(0.05, 5.0, worker_script(tmp_path, script), 60.0 if begins else 0.5)
+    worker = await WorkerProcess.spawn(config(), options)
+    async with asyncio.timeout(PATIENCE):
+        if begins:
+            await eventually(lambda: worker._silent_ticks > 20)  # twice what is a hang later on
+            go.write_text("")
+            await worker.wait_ready("none")
+        death = await worker.dead
+
+    assert f"no sign of life for {0.05 if begins else 0.5:g} seconds" in death.words
+
+
 async def test_a_worker_whose_pipes_outlive_it_is_dead(tmp_path):
     script = (
         "import subprocess as s, sys\n"

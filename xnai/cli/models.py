@@ -53,10 +53,8 @@ def _line(row: "ModelRow") -> str:
     room = f"{row.context:,} of {row.trained:,} tokens, {row.memory / 1e9:.1f} GB: fits"
     if not row.read:
         return f"{start} {room}{about}"
-    copy = f" as {row.copy}" if row.copy else ""
-    return (
-        f"{start} {room}; reads {row.read:.0f}, writes {row.write:.0f} tokens/s here{copy}{about}"
-    )
+    run = f", {row.run}" if row.run != "as it came" else ""
+    return f"{start} {room}; reads {row.read:.0f}, writes {row.write:.0f} tokens/s here{run}{about}"
 
 
 def _catalogued(row: "ModelRow") -> str:

@@ -50,8 +50,10 @@ def _speed(files: ModelFiles, file: ModelFile) -> Finding:
     speed = findings.speed(findings.copy)
     if speed is None:
         return ok("speed", "not measured yet: a server does that while nobody asks it")
-    copy = f"as its {findings.copy} copy" if findings.copy else "as it came"
-    text = f"reads {speed.read:.0f} and writes {speed.write:.0f} tokens a second here, {copy}"
+    text = f"reads {speed.read:.0f} and writes {speed.write:.0f} tokens a second here"
+    text += f", {findings.told}"
+    if not findings.done:
+        text += "; measuring goes on while nobody asks"
     out = "; ".join(f"a copy in {kind} {reason}" for kind, reason in findings.out.items())
     return ok("speed", f"{text}; {out}" if out else text)
 

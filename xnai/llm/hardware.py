@@ -26,6 +26,11 @@ def usable_cores() -> int:
     return max(1, cores)
 
 
+def silicon_cores() -> int:
+    """Cores of the processor; where two threads share one, fewer than ``usable_cores`` may be."""
+    return int(psutil.cpu_count(logical=False) or usable_cores())
+
+
 def cpu_flags() -> frozenset[str]:
     """What the processor can do, as Linux names it; empty where it does not say."""
     try:

@@ -26,6 +26,7 @@ from xnai.types import Message, Sampling, TokenLogprob, Usage
 
 MAX_FRAME = 64 * 1024 * 1024  # bytes
 BEAT_SECONDS = 0.5
+CHUNK = 512  # most tokens of prompts in one step, unless another number was measured to be faster
 
 _LENGTH = struct.Struct("<I")
 
@@ -86,11 +87,16 @@ class LoadProgress:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The model is loaded: tokens of one request, number of weights, requests at once."""
+    """The model is loaded: tokens of one request, number of weights, requests at once.
+
+    ``gpu_layers`` of its ``layers`` are computed by a GPU.
+    """
 
     context: int
     parameters: int
     slots: int
+    gpu_layers: int = 0
+    layers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +272,7 @@ class WorkerConfig:
     memory_limit: int  # bytes that may be allocated; mapped files do not count
     slots: int = 1  # requests that are answered at the same time
     store_bytes: int = 0  # for what is kept of past ones
+    chunk: int = CHUNK  # most tokens of prompts in one step
     gpu_layers: int = -1  # layers on a GPU where the engine can use one; negative: what fits
     drafting: bool = True  # whether tokens may be guessed where that is faster
     requantise_to: str = ""  # only write this copy of the model and exit

@@ -19,7 +19,8 @@ class ModelRow:
     ``licence``, ``languages`` and ``kind``. ``needs_hub``: no package of the registry carries it.
     ``trained`` is the context the model knows, ``context`` the one it would have here; ``fits`` is
     about the memory that is free now, and ``problem`` why it cannot be loaded. ``read`` and
-    ``write`` are tokens a second, measured here, of the ``copy`` that runs (empty: as it came).
+    ``write`` are tokens a second, measured here, of the ``copy`` that runs (empty: as it came);
+    ``run`` says how it is run, in words.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ModelRow:
     fits: bool = False
     problem: str = ""
     copy: str = ""
+    run: str = ""
     read: float = 0.0
     write: float = 0.0
     here: bool = True
@@ -125,4 +127,5 @@ def _measured(files: ModelFiles, file: ModelFile, row: ModelRow) -> ModelRow:
     speed = findings.speed(findings.copy)
     if speed is None:
         return row
-    return replace(row, copy=findings.copy, read=round(speed.read, 1), write=round(speed.write, 1))
+    read, write = round(speed.read, 1), round(speed.write, 1)
+    return replace(row, copy=findings.copy, run=findings.told, read=read, write=write)

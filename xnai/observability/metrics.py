@@ -92,6 +92,14 @@ class Metrics:
         )
         for direction in ("read", "write"):
             self.model_speed.labels(direction).set(0)
+        self.model_run = make.gauge(
+            "xnai.model.run",
+            "1 for how the model is run: copy, threads, tokens of a chunk, spin count.",
+            "copy",
+            "threads",
+            "chunk",
+            "spin",
+        )
         self.queue_depth = make.gauge("xnai.queue.depth", "Questions waiting for the model.")
         self.requests_running = make.gauge(
             "xnai.requests.running", "Answers that the model works on."

@@ -66,7 +66,8 @@ class ModelSettings(BaseModel):
     calibration: bool = Field(
         default=True,
         description="Measure, while nobody asks, which copy of the model is the fastest here, and "
-        "run that one. Once for each model and machine; a question stops it at once.",
+        "with how many threads it runs best, and run it so. Once for each model and machine; a "
+        "question stops it at once.",
     )
     idle_unload: float = Field(
         0.0,

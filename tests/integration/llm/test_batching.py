@@ -122,6 +122,19 @@ async def test_the_same_seed_gives_the_same_text_whatever_the_cache_holds(engine
     assert first == text_of(await collect(engine.complete(wish)))
 
 
+async def test_seeded_questions_over_one_document_read_it_once_and_get_the_same_numbers(engine):
+    document = f"{random.random()} {NOTES} {NOTES}"
+    questions = [f"{document}\n\nWhat came on day {day}?" for day in (3, 7, 3)]
+    fresh, other, again = [
+        await collect(engine.complete(ask(text, seed=3, temperature=0.8, logprobs=0)))
+        for text in questions
+    ]
+    reused = [events[-1].usage.reused_tokens for events in (fresh, other, again)]
+    assert [0, 512, 512] == [tokens - tokens % 512 for tokens in reused] == reused
+    assert (text_of(fresh), logprobs(fresh)) == (text_of(again), logprobs(again))
+    assert text_of(other) != text_of(again)
+
+
 async def test_answers_that_repeat_are_the_same_with_drafts_as_without(engine):
     verse = "The cat sat on the mat. The dog lay on the rug. The bird sang in the tree. " * 4
     wish = ask(f"Copy this text: {verse}", max_tokens=30)  # where it ends is a close call

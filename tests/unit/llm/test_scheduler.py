@@ -14,34 +14,48 @@ DOCUMENT = list(range(1000, 1300))
 
 
 class Memory:
-    """What llama.cpp would hold: a list of tokens for each slot and each saved sequence."""
+    """What llama.cpp would hold: a list of tokens for each slot and each saved sequence.
+
+    ``whole`` and ``store_whole`` say of each token whether it and all before it were computed in
+    whole chunks, alone in their steps.
+    """
 
     def __init__(self, slots) -> None:
         self.slots = {number: [] for number in range(slots)}
+        self.whole = {number: [] for number in range(slots)}
         self.store = {}
+        self.store_whole = {}
 
     def move(self, moves):
         for move in moves:
             match move:
                 case Trim():
                     assert move.length <= len(self.slots[move.slot])
-                    del self.slots[move.slot][move.length :]
+                    self.cut(move.slot, move.length)
                 case Copy():
                     assert move.source != move.slot
                     self.slots[move.slot] = self.slots[move.source][: move.length]
+                    self.whole[move.slot] = self.whole[move.source][: move.length]
                 case Save():
                     self.store[move.key] = list(self.slots[move.slot])
+                    self.store_whole[move.key] = list(self.whole[move.slot])
                 case Restore():
                     self.slots[move.slot] = self.store[move.key][: move.length]
+                    self.whole[move.slot] = self.store_whole[move.key][: move.length]
                 case Drop():
                     del self.store[move.key]
 
-    def read(self, chunk):
-        assert len(self.slots[chunk.slot]) == chunk.start
-        self.slots[chunk.slot] += chunk.tokens
+    def read(self, step):
+        for chunk in step.chunks:
+            assert len(self.slots[chunk.slot]) == chunk.start
+            is_whole = len(step.chunks) == 1 and len(chunk.tokens) == CHUNK
+            is_whole = is_whole and not chunk.start % CHUNK and all(self.whole[chunk.slot])
+            self.slots[chunk.slot] += chunk.tokens
+            self.whole[chunk.slot] += [is_whole] * len(chunk.tokens)
 
     def cut(self, slot, length):
         del self.slots[slot][length:]
+        del self.whole[slot][length:]
 
 
 def scheduler(slots=4, **options):
@@ -52,8 +66,7 @@ def scheduler(slots=4, **options):
 def make_step(sched, memory, budget=CHUNK, *, draft=False):
     step = sched.schedule(budget, lambda _: draft)
     memory.move(step.moves)
-    for chunk in step.chunks:
-        memory.read(chunk)
+    memory.read(step)
     sched.commit(step)
     return step
 
@@ -149,12 +162,41 @@ def test_the_same_prompt_again_reads_its_last_token_for_the_logits():
     assert [49] == step.chunks[0].tokens
 
 
-def test_a_reproducible_request_reuses_nothing_and_waits_for_nobody():
+def test_a_reproducible_request_waits_for_nobody_and_reuses_no_part_of_a_chunk():
     sched, _, memory = scheduler()
     sched.add(Sequence(1, [*DOCUMENT, 1]))
-    sched.add(Sequence(2, [*DOCUMENT, 2], reproducible=True))
+    sched.add(Sequence(2, [*DOCUMENT[:270], 2], reproducible=True))
     placed = [sequence for _ in range(4) for sequence in make_step(sched, memory).placed]
-    assert {1: 0, 2: 0} == {sequence.id: sequence.reused for sequence in placed}
+    assert {1: 0, 2: 200} == {sequence.id: sequence.reused for sequence in placed}
+
+
+def test_a_reproducible_request_reuses_whole_chunks_that_were_computed_alone():
+    sched, _, memory = scheduler()
+    first = Sequence(1, [*DOCUMENT, 1], reproducible=True)
+    sched.add(first)
+    while first.uncomputed:
+        make_step(sched, memory)
+    sched.remove(first)
+    again = Sequence(2, [*DOCUMENT[:250], 7, 8], reproducible=True)
+    sched.add(again)
+    assert [*DOCUMENT[200:250], 7, 8] == make_step(sched, memory).chunks[0].tokens
+
+
+def test_a_reproducible_request_reuses_nothing_that_was_computed_beside_an_answer():
+    sched, _, memory = scheduler()
+    writing, other = Sequence(1, [1, 2]), Sequence(2, [*DOCUMENT, 1])
+    sched.add(writing)
+    make_step(sched, memory)
+    sched.add(other)
+    while other.uncomputed:
+        writing.tokens.append(3)
+        make_step(sched, memory)
+    sched.remove(writing)
+    sched.remove(other)
+    again = Sequence(3, [*DOCUMENT, 2], reproducible=True)
+    sched.add(again)
+    make_step(sched, memory)
+    assert 0 == again.reused
 
 
 def test_a_prompt_that_a_step_has_no_room_for_shares_what_that_step_reads():
@@ -366,6 +408,10 @@ class SchedulerMachine(RuleBasedStateMachine):
             )
             return
         self.memory.move(step.moves)
+        for sequence in step.placed:
+            if sequence.reproducible:
+                assert not sequence.reused % CHUNK
+                assert all(self.memory.whole[sequence.slot.number][: sequence.reused])
         order = [sequence.id for sequence in step.placed]
         assert order == [sequence_id for sequence_id in waiting if sequence_id in order]
         if aborted:
@@ -373,8 +419,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             return
         prefill = sum(len(chunk.tokens) for chunk in step.prefills if len(chunk.tokens) > 2)
         assert prefill <= CHUNK
-        for chunk in step.chunks:
-            self.memory.read(chunk)
+        self.memory.read(step)
         self.sched.commit(step)
         for chunk in step.chunks:
             if chunk.logits:
@@ -404,8 +449,7 @@ class SchedulerMachine(RuleBasedStateMachine):
                 return
             step = self.sched.schedule(50)
             self.memory.move(step.moves)
-            for chunk in step.chunks:
-                self.memory.read(chunk)
+            self.memory.read(step)
             self.sched.commit(step)
             for chunk in step.chunks:
                 if chunk.logits:
@@ -416,6 +460,8 @@ class SchedulerMachine(RuleBasedStateMachine):
     def memory_holds_what_the_books_say(self):
         for slot in self.cache.slots:
             assert self.memory.slots[slot.number] == slot.tokens[: slot.length]
+            assert all(self.memory.whole[slot.number][: slot.fixed])
+            assert slot.fixed <= slot.length
         assert {key: saved.tokens for key, saved in self.cache.saved.items()} == self.memory.store
 
     @invariant()

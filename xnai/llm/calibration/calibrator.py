@@ -1,58 +1,53 @@
-"""Measures, while nobody asks, which copy of a model is the fastest that answers as well.
+"""Measures, while nobody asks, how a model is best run here, one measurement after the other.
 
-    idle ──► make a copy ──► compare with the original ──differs──► delete it, note why
-     ▲            │                     │ as good
-     │            ▼                     ▼
-     └── a question: stop at once    rounds of speed, original and copy in turn
-         and take it up later           │
-                                        ▼
-                              faster? run it from now on, else delete it
+    idle ──► the next measurement (``plan``) ──► note it ──► all known? ──► run the model so
+     ▲                │                                            │ no
+     │                ▼                                            ▼
+     └── a question: stop at once, take it up later          until the slice is over
 
-One process at a time measures, beside the worker that has the model loaded; where there is no
-memory for both, nothing is measured and the file is run as it came.
+One process at a time measures, beside the worker that has the model loaded, and only while the
+memory holds both. What is known is kept after each, so that a stop costs one measurement at most.
 """
 
 import asyncio
 import contextlib
-import shutil
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 
 import structlog
 
-from xnai.llm.build.record import read_installed
-from xnai.llm.calibration.choice import ORIGINAL, Findings, copy_path, findings_file, key
+from xnai.llm.build.record import installed_path, read_installed
+from xnai.llm.calibration import plan
+from xnai.llm.calibration.choice import (
+    Findings,
+    Tuning,
+    findings_file,
+    key,
+    model_part,
+    notes_path,
+)
 from xnai.llm.calibration.measurements import Measurements, UnmeasurableError
+from xnai.llm.calibration.plan import Measurement
+from xnai.llm.calibration.subject import Loaded, Subject
 from xnai.llm.engine.launch import WorkerOptions
 from xnai.llm.gguf.catalogue import ModelFile, ModelFiles
-from xnai.llm.gguf.header import Header
-from xnai.llm.hardware import available_memory, usable_cores
+from xnai.llm.hardware import silicon_cores, usable_cores
 from xnai.settings import Settings
 
-# Bits that a weight takes in each kind of copy, its share of the block's scale included.
-COPIES: Mapping[str, float] = {"Q8_0": 8.5, "Q4_0": 4.5}
 IDLE_SECONDS = 5.0  # without a question before measuring begins
 SLICE_SECONDS = 20.0  # of measuring, after which it rests
 REST_SECONDS = 10.0
-MOST_SECONDS = 600.0  # of measuring in all; a model that takes longer is run as it came
-ROUNDS = 3
-SPARE_BYTES = 500_000_000  # of memory and disk that stay free beside a copy
 
 _log = structlog.get_logger(__name__)
 
 
+# A model's file and the engine, as they were when they were looked at.
+Stamp = tuple[ModelFile, int, int, int]
+
+
 class DisturbedError(Exception):
     """A question came, and the measurement was stopped."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The model that is measured: its file, its header, and the key of its findings."""
-
-    file: ModelFile
-    header: Header
-    key: str
 
 
 class Calibrator:
@@ -73,16 +68,20 @@ class Calibrator:
         settings: Settings,
         files: ModelFiles,
         options: WorkerOptions,
-        current: Callable[[], ModelFile | None],
+        current: Callable[[], Loaded | None],
         apply: Callable[[ModelFile, Findings], Awaitable[None]],
     ) -> None:
-        self._measurements = Measurements(settings.threads or usable_cores(), options)
+        threads = settings.threads or usable_cores()
+        self._measurements = Measurements(threads, options, self._gpu_layers)
+        fixed = bool(settings.threads)
+        self._ways = plan.ways_to_run(usable_cores(), silicon_cores(), fixed=fixed)
         self._files = files
         self._current = current
         self._apply = apply
         self._findings = findings_file(files)
         self._step: asyncio.Task[Findings] | None = None
         self._disturbed_at = time.monotonic()
+        self._finished: Stamp | None = None  # of what is known
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -103,45 +102,52 @@ class Calibrator:
             await asyncio.wait({self._task})
 
     async def _run(self) -> None:
-        finished: set[str] = set()
         while True:
             await asyncio.sleep(IDLE_SECONDS)
             try:
-                await self._look(finished)
+                await self._look()
             except DisturbedError:
                 continue
             except Exception:  # noqa: BLE001 - the model answers as well without
                 _log.exception("calibration_failed")
                 return
 
-    async def _look(self, finished: set[str]) -> None:
+    async def _look(self) -> None:
         """Measure the loaded model for one slice, unless it is known already."""
         if not self._is_idle():
             return
-        file = self._current()
-        subject = None if file is None else await asyncio.to_thread(self._subject, file)
-        if subject is None or subject.key in finished:
+        loaded = self._current()
+        if loaded is None:
+            return
+        stamp = await asyncio.to_thread(_stamp, loaded.file)
+        if stamp is None or stamp == self._finished:
+            return  # a look at the header each time would cost more than all else that is idle
+        subject = await asyncio.to_thread(self._subject, loaded.file)
+        if subject is None:
             return
         findings = await asyncio.to_thread(self._findings.read, subject.key)
         if findings.done:
-            finished.add(subject.key)
+            self._finished = stamp
             return
         findings = await self._measure(subject, findings)
         if not findings.done:
             await asyncio.sleep(REST_SECONDS)
             return
-        finished.add(subject.key)
+        self._finished = stamp
         speed = findings.speed(findings.copy)
         _log.info(
             "model_measured",
             model=subject.file.name,
-            copy=findings.copy or "as it came",
+            run=findings.told,
             read=None if speed is None else round(speed.read, 1),
             write=None if speed is None else round(speed.write, 1),
             out=dict(findings.out),
         )
-        await asyncio.to_thread(self._delete_losers, subject, findings)
         await self._apply(subject.file, findings)
+
+    def _gpu_layers(self) -> int:
+        loaded = self._current()
+        return 0 if loaded is None else loaded.gpu_layers
 
     def _is_idle(self) -> bool:
         return time.monotonic() - self._disturbed_at >= IDLE_SECONDS
@@ -152,7 +158,7 @@ class Calibrator:
             return None
         with contextlib.suppress(OSError):
             header = self._files.inspect(file)
-            return Subject(file, header, key(file.path, known.build + known.variant))
+            return Subject(file, header, key(file.path, known))
         return None
 
     async def _measure(self, subject: Subject, findings: Findings) -> Findings:
@@ -161,14 +167,29 @@ class Calibrator:
         while not findings.done and time.monotonic() - began < SLICE_SECONDS:
             if not self._is_idle() or self._current() is None:
                 raise DisturbedError
-            step_began = time.monotonic()
-            findings = await self._undisturbed(self._next(subject, findings))
-            seconds = findings.seconds + time.monotonic() - step_began
-            if seconds > MOST_SECONDS:
-                findings = replace(findings, speeds={}, done=True)
-            findings = replace(findings, seconds=seconds)
-            await asyncio.to_thread(self._findings.write, subject.key, findings)
+            copies, measurement = await asyncio.to_thread(self._next, subject, findings)
+            most = plan.most_seconds(findings, subject.header.parameters)
+            if measurement is None or findings.seconds > most:
+                findings = plan.ended(findings, copies)
+            elif not subject.has_room(measurement):
+                return findings
+            else:
+                findings = await self._take(subject, findings, measurement)
+            await asyncio.to_thread(self._keep, subject, findings)
         return findings
+
+    async def _take(
+        self, subject: Subject, findings: Findings, measurement: Measurement
+    ) -> Findings:
+        """Take one measurement; one that is stopped counts in the time that all may take."""
+        began = time.monotonic()
+        try:
+            taken = await self._undisturbed(self._taken(subject, findings, measurement))
+        except DisturbedError:
+            spent = replace(findings, seconds=findings.seconds + time.monotonic() - began)
+            await asyncio.to_thread(self._findings.write, subject.key, spent)
+            raise
+        return replace(taken, seconds=findings.seconds + time.monotonic() - began)
 
     async def _undisturbed(self, work: Coroutine[None, None, Findings]) -> Findings:
         """Wait for a measurement.
@@ -189,43 +210,58 @@ class Calibrator:
                 step.cancel()
                 await asyncio.wait({step})
 
-    async def _next(self, subject: Subject, findings: Findings) -> Findings:
-        """Take the next measurement that is missing; findings that are done lack none."""
-        paths = {ORIGINAL: subject.file.path}
-        for copy in await asyncio.to_thread(self._candidates, subject, findings):
-            path = paths[copy] = copy_path(self._files, subject.key, copy)
-            if not await asyncio.to_thread(path.exists):
-                reason = await self._measurements.make_copy(subject.file.path, copy, path)
-                out = {**findings.out, copy: reason} if reason else findings.out
-                return replace(findings, out=out)
-        copy = min(paths, key=lambda one: len(findings.speeds.get(one, ())))
-        taken = findings.speeds.get(copy, ())
-        if len(taken) >= (ROUNDS if len(paths) > 1 else 1):
-            return replace(findings, done=True)
+    async def _taken(
+        self, subject: Subject, findings: Findings, measurement: Measurement
+    ) -> Findings:
+        copy, original = measurement.copy, subject.file.path
+        path = subject.path(self._files, copy)
+        notes = notes_path(self._files, subject.key)
         try:
-            taken = (*taken, await self._measurements.speed(paths[copy]))
+            match measurement.kind:
+                case "make":
+                    await self._measurements.make_copy(original, copy, path)
+                case "keep":
+                    await self._measurements.keep(original, notes)
+                case "compare":
+                    if reason := await self._measurements.compare(path, notes):
+                        return plan.without(findings, copy, reason)
+                    return replace(findings, good=(*findings.good, copy))
+                case "speed" | "way":
+                    tuning = Tuning.parse(measurement.way) if measurement.way else Tuning()
+                    speed = await self._measurements.speed(path, tuning)
+                    return plan.with_speed(findings, measurement, speed)
         except UnmeasurableError as exc:
-            if copy == ORIGINAL:
-                return replace(findings, speeds={}, done=True)
-            return replace(findings, out={**findings.out, copy: str(exc)})
-        return replace(findings, speeds={**findings.speeds, copy: taken})
+            _log.warning("model_unmeasurable", model=subject.file.name, reason=str(exc), copy=copy)
+            return plan.failed(findings, measurement, str(exc))
+        return findings
 
-    def _candidates(self, subject: Subject, findings: Findings) -> list[str]:
-        """The kinds of copies that are neither out, nor the file's own, nor too large."""
-        if "-of-" in subject.file.name:  # a file in parts is not copied
-            return []
-        self._files.cache_dir.mkdir(parents=True, exist_ok=True)
-        disk = shutil.disk_usage(self._files.cache_dir).free
-        room = min(available_memory(), disk) - SPARE_BYTES
-        return [
-            kind
-            for kind, bits in COPIES.items()
-            if kind not in findings.out
-            and not subject.header.quantisation.startswith(kind)
-            and subject.header.parameters * bits / 8 < room
-        ]
+    def _next(self, subject: Subject, findings: Findings) -> tuple[list[str], Measurement | None]:
+        """The kinds of copies that may be made, and the next measurement; blocks."""
+        copies = subject.copies(self._files)
+        there = [copy for copy in copies if subject.path(self._files, copy).exists()]
+        has_notes = notes_path(self._files, subject.key).exists()
+        return copies, plan.next_measurement(
+            findings, copies, self._ways, there, has_notes=has_notes
+        )
 
-    def _delete_losers(self, subject: Subject, findings: Findings) -> None:
-        for copy in COPIES:
-            if copy != findings.copy:
-                copy_path(self._files, subject.key, copy).unlink(missing_ok=True)
+    def _keep(self, subject: Subject, findings: Findings) -> None:
+        """Write what is known, and delete what is of no use any more; blocks."""
+        self._findings.write(subject.key, findings)
+        for copy in findings.out:
+            subject.path(self._files, copy).unlink(missing_ok=True)
+        if not findings.done:
+            return
+        # Also what was measured with former engines, and what a process left that was killed.
+        chosen = subject.path(self._files, findings.copy)
+        for path in self._files.cache_dir.glob(f"{model_part(subject.file.path)}-*"):
+            if path != chosen:
+                path.unlink(missing_ok=True)
+
+
+def _stamp(file: ModelFile) -> Stamp | None:
+    """What changes with a model's file or the engine; None where one is not there; blocks."""
+    try:
+        model, engine = file.path.stat(), installed_path().stat()
+    except OSError:
+        return None
+    return file, model.st_size, model.st_mtime_ns, engine.st_mtime_ns

@@ -21,6 +21,11 @@ class EarlyCrashes:
         """Whether the engine is to be tested again."""
         return self._count >= MOST
 
+    @property
+    def awaited(self) -> bool:
+        """Whether the worker has not finished an answer yet."""
+        return not self._has_answered
+
     def forget(self) -> None:
         """Begin to count anew: the engine was tested, or replaced."""
         self._count = 0

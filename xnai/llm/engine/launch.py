@@ -21,10 +21,11 @@ from xnai.processes import child
 from xnai.processes.sandbox import trial
 
 LOG_LINE = 2_000  # characters
+SPIN_COUNT = "GOMP_SPINCOUNT"
 NATIVE_ENVIRONMENT = {
-    # OpenMP threads that wait spin this many times before they sleep. The default spins for so
-    # long that a busy neighbour process slows decoding tenfold; 0 wakes them too late when idle.
-    "GOMP_SPINCOUNT": "1000",
+    # OpenMP threads that wait spin this many times before they sleep, until another count was
+    # measured to be faster; beside busy neighbours ``xnai.llm.worker.spinning`` has them spin less.
+    SPIN_COUNT: "1000",
     # The states of sequences that are kept and dropped, megabytes each, get pages of their own and
     # give them back. By default glibc puts all below 32 MB on its heaps, which such sizes riddle
     # with holes: a quarter more memory than is kept, and it grows for hours.
@@ -82,32 +83,49 @@ class WorkerOptions:
     """How workers are started and watched.
 
     ``hang_seconds`` without a sign of life, or a step of llama.cpp that takes ``step_seconds``, are
-    a hang; ``command`` is the program, its configuration follows as one argument.
+    a hang; ``command`` is the program, its configuration follows as one argument. The first sign
+    may take ``start_seconds``: Python and the libraries need 1.5 s of processor time, which on a
+    machine with ten other busy processes are more than 10 s.
     """
 
     hang_seconds: float = 10.0
     step_seconds: float = 120.0
     command: tuple[str, ...] = WORKER
+    start_seconds: float = 60.0
 
 
-async def start(config: WorkerConfig, command: Sequence[str] = WORKER) -> child.Child:
-    """Start the worker's program in a session of its own; whoever calls this ends it."""
-    return await child.start(await _program(config, command))
+async def start(
+    config: WorkerConfig, command: Sequence[str] = WORKER, spin: int = 0
+) -> child.Child:
+    """Start the worker's program in a session of its own; whoever calls this ends it.
+
+    Args:
+        config: its argument.
+        command: the program.
+        spin: how often threads that wait for each other look before they sleep; 0: the usual.
+
+    """
+    return await child.start(await _program(config, command, spin))
 
 
-async def _program(config: WorkerConfig, command: Sequence[str]) -> child.Program:
-    environment = await asyncio.to_thread(process_environment)
+async def _program(config: WorkerConfig, command: Sequence[str], spin: int = 0) -> child.Program:
+    environment = await asyncio.to_thread(process_environment, spin)
     return child.Program((*command, config.to_json()), environment)
 
 
-def process_environment() -> dict[str, str]:
+def process_environment(spin: int = 0) -> dict[str, str]:
     """The variables of a process that runs the engine.
 
     It reads hostile files, so it gets none of the server's settings, keys among them.
+
+    Args:
+        spin: as for ``start``.
+
     """
     known = read_installed()
     build = {} if known is None else known.environment
-    return child.environment(_NATIVE_FAMILIES, {**build, **NATIVE_ENVIRONMENT})
+    measured = {SPIN_COUNT: str(spin)} if spin else {}
+    return child.environment(_NATIVE_FAMILIES, {**build, **NATIVE_ENVIRONMENT, **measured})
 
 
 async def requantise(config: WorkerConfig, command: Sequence[str] = WORKER) -> bool:

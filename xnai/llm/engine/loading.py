@@ -8,14 +8,21 @@ from typing import Protocol
 
 from xnai.errors import XnaiError
 from xnai.llm.build.record import read_installed
-from xnai.llm.calibration.choice import ORIGINAL, Speed, copy_path, key, known_findings
-from xnai.llm.engine.launch import WorkerOptions
+from xnai.llm.calibration.choice import (
+    ORIGINAL,
+    Speed,
+    Tuning,
+    copy_path,
+    key,
+    known_findings,
+)
+from xnai.llm.engine.launch import NATIVE_ENVIRONMENT, SPIN_COUNT, WorkerOptions
 from xnai.llm.engine.process import WorkerProcess
 from xnai.llm.engine.request import Request
 from xnai.llm.gguf.catalogue import CheckedModel, ModelFile, ModelFiles
 from xnai.llm.gguf.header import NotGgufError, TruncatedError, read_header
 from xnai.llm.hardware import usable_cores
-from xnai.llm.ipc import Figures, WorkerConfig
+from xnai.llm.ipc import CHUNK, Figures, WorkerConfig
 from xnai.llm.protocol import EngineStatus
 from xnai.settings import Settings
 
@@ -79,6 +86,8 @@ class Loader:
         self._files = files
         self._options = options
         self.speed: Speed | None = None  # of the copy that was loaded last
+        self.run: tuple[str, ...] = ()  # labels of ``metrics.model_run`` for it
+        self._gpu_layers = gpu_layers(settings.gpu_layers)
 
     async def load(
         self,
@@ -95,9 +104,15 @@ class Loader:
 
         """
         checked = await asyncio.to_thread(self._files.check, file)
+        path, self.speed, tuning = await asyncio.to_thread(self._best_copy, checked.file)
+        config = self._configure(checked, path, tuning)
+        copy = "original" if path == checked.file.path else path.suffixes[-2].removeprefix(".")
+        spin = str(tuning.spin or NATIVE_ENVIRONMENT[SPIN_COUNT])
+        self.run = (copy, str(config.threads), str(config.chunk), spin)
         worker = await WorkerProcess.spawn(
-            await self._configure(checked),
+            config,
             self._options,
+            spin=tuning.spin,
             on_progress=on_progress,
             on_figures=on_figures,
         )
@@ -108,32 +123,38 @@ class Loader:
             raise
         return worker
 
-    async def _configure(self, checked: CheckedModel) -> WorkerConfig:
+    def lessen_gpu_layers(self, used: int) -> int:
+        """Have half as many layers computed by a GPU from now on, since a worker died there."""
+        self._gpu_layers = used // 2
+        return self._gpu_layers
+
+    def _configure(self, checked: CheckedModel, path: Path, tuning: Tuning) -> WorkerConfig:
         """How the worker is to run, as measurements have shown it to be best."""
-        path, self.speed = await asyncio.to_thread(self._best_copy, checked.file)
         return WorkerConfig(
             parent=os.getpid(),
             model=str(path),
             context=checked.context,
-            threads=self._settings.threads or usable_cores(),
+            threads=self._settings.threads or tuning.threads or usable_cores(),
             memory_limit=2 * checked.needed_bytes + SPARE_MEMORY,
             slots=checked.capacity.slots,
             store_bytes=checked.capacity.store_bytes,
             drafting=self._settings.drafting,
-            gpu_layers=gpu_layers(self._settings.gpu_layers),
+            chunk=tuning.chunk or CHUNK,
+            gpu_layers=self._gpu_layers,
         )
 
-    def _best_copy(self, file: ModelFile) -> tuple[Path, Speed | None]:
-        """The copy of a model to load, and how fast it was measured to be; blocks."""
+    def _best_copy(self, file: ModelFile) -> tuple[Path, Speed | None, Tuning]:
+        """The copy of a model to load, how fast it was measured to be, and run how; blocks."""
         known = read_installed()
         if known is None:
-            return file.path, None
+            return file.path, None, Tuning()
         findings = known_findings(self._files, file.path)
-        name = key(file.path, known.build + known.variant)
-        path = copy_path(self._files, name, findings.copy)
-        if findings.copy != ORIGINAL and is_whole(path):
-            return path, findings.speed(findings.copy)
-        return file.path, findings.speed(ORIGINAL)
+        path = copy_path(self._files, key(file.path, known), findings.copy)
+        if findings.copy == ORIGINAL:
+            return file.path, findings.speed(ORIGINAL), findings.tuning
+        if is_whole(path):
+            return path, findings.speed(findings.copy), findings.tuning
+        return file.path, findings.speed(ORIGINAL), Tuning()
 
 
 def gpu_layers(wanted: str) -> int:

@@ -11,7 +11,8 @@ from xnai.errors import (
     XnaiError,
 )
 from xnai.llm.calibration.calibrator import Calibrator
-from xnai.llm.calibration.choice import ORIGINAL, Findings, Speed
+from xnai.llm.calibration.choice import ORIGINAL, Findings, Speed, Tuning
+from xnai.llm.calibration.subject import Loaded
 from xnai.llm.deadline import AnswerDeadline
 from xnai.llm.delivery import Delivery
 from xnai.llm.engine.admission import Admission
@@ -69,6 +70,7 @@ class LocalEngine:
         )
         self._shared = Shared(self._admission, self._rates, self._supervisor)
         self._switching = asyncio.Lock()
+        self._run: tuple[str, ...] = ()  # how the model is run, as the figures have it
 
     @property
     def status(self) -> ModelStatus:
@@ -78,12 +80,12 @@ class LocalEngine:
     @property
     def context_tokens(self) -> int:
         """Prompt and answer together may have this many tokens; 0 while unknown."""
-        return self._supervisor.context
+        return self._supervisor.about.context
 
     @property
     def parameters(self) -> int:
         """Number of weights of the model in use; 0 while unknown."""
-        return self._supervisor.parameters
+        return self._supervisor.about.parameters
 
     @property
     def capabilities(self) -> Capabilities:
@@ -117,6 +119,10 @@ class LocalEngine:
 
     def _loaded(self, slots: int) -> None:
         self._expect(self._loader.speed)
+        if self._run:
+            metrics.model_run.labels(*self._run).set(0)
+        self._run = self._loader.run
+        metrics.model_run.labels(*self._run).set(1)
         self._admission.resize(slots)
 
     def _expect(self, speed: Speed | None) -> None:
@@ -125,16 +131,17 @@ class LocalEngine:
             metrics.model_speed.labels("read").set(speed.read)
             metrics.model_speed.labels("write").set(speed.write)
 
-    def _unused_model(self) -> ModelFile | None:
+    def _unused_model(self) -> Loaded | None:
         """The model that is loaded and that nobody asks."""
         status = self._supervisor.status
         is_unused = status.state == "ready" and not (status.idle or self.running or self.waiting)
-        return self._supervisor.file if is_unused else None
+        file = self._supervisor.file
+        return Loaded(file, self._supervisor.about.gpu_layers) if file and is_unused else None
 
     async def _measured(self, file: ModelFile, findings: Findings) -> None:
         self._expect(findings.speed(findings.copy))
-        if findings.copy == ORIGINAL:
-            return
+        if findings.copy == ORIGINAL and findings.tuning == Tuning():
+            return  # it runs so already
         async with self._switching, self._admission.hold():
             if self._uses(file):
                 await self._supervisor.switch(file)

@@ -69,18 +69,16 @@ class WorkerProcess:
         self._on_figures = on_figures
         self._oom_kills = oom_kills()
         self._silent_ticks = 0
+        self._patience = max(options.hang_seconds, options.start_seconds)  # for the first frame
         self._killed_because: Death | None = None
         self._unresponsive: Request | None = None
         self._last_line = ""
         self._ids = itertools.count(1)
         self._requests: dict[int, Request] = {}
-        self._used_at = time.monotonic()
-        self._retired = False
+        self._used_at, self._retired = time.monotonic(), False
         loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[Ready | Failed] = loop.create_future()
-        self.context = 0  # tokens of one request
-        self.parameters = 0
-        self.slots = 1
+        self.about = Ready(context=0, parameters=0, slots=1)
         self.dead: asyncio.Future[Death] = loop.create_future()
         self._task = asyncio.create_task(self._run(), name=f"worker-{process.pid}")
 
@@ -90,11 +88,13 @@ class WorkerProcess:
         config: WorkerConfig,
         options: WorkerOptions,
         *,
+        spin: int = 0,
         on_progress: Callable[[float], None] = lambda _: None,
         on_figures: Callable[[Request, Figures], None] = lambda _, __: None,
     ) -> "WorkerProcess":
-        """Start a worker; it loads its model on its own."""
-        return cls(await start(config, options.command), options, on_progress, on_figures)
+        """Start a worker; it loads its model on its own. ``spin`` is as for ``launch.start``."""
+        process = await start(config, options.command, spin)
+        return cls(process, options, on_progress, on_figures)
 
     @property
     def pid(self) -> int:
@@ -117,7 +117,7 @@ class WorkerProcess:
         frame = await asyncio.shield(self._ready)
         if isinstance(frame, Failed):
             raise XnaiError(MODEL_UNSUPPORTED, name=name, reason=frame.reason)
-        self.context, self.parameters, self.slots = frame.context, frame.parameters, frame.slots
+        self.about = frame
 
     def request(self, make: Callable[[int], ToWorker], *, timed: bool) -> Request:
         """Send what ``make`` makes of a new id.
@@ -209,6 +209,7 @@ class WorkerProcess:
         try:
             while frame := await ipc.read_async(self._process.stdout):
                 self._silent_ticks = 0
+                self._patience = self._options.hang_seconds
                 self._dispatch(frame)
         except FrameError as exc:
             self.kill(f"it sent something unintelligible ({type(exc).__name__})", "exit")
@@ -256,8 +257,8 @@ class WorkerProcess:
         while True:
             await asyncio.sleep(limit / TICKS)
             self._silent_ticks += 1
-            if self._silent_ticks > TICKS:
-                self.kill(f"it gave no sign of life for {limit:g} seconds")
+            if self._silent_ticks > TICKS * self._patience / limit:
+                self.kill(f"it gave no sign of life for {self._patience:g} seconds")
             # One text is counted after the other: who waits for that has no time limit yet.
             busy = any(request.timed and request.tokenising for request in self._requests.values())
             for request in self._requests.values():

@@ -16,12 +16,13 @@ A row of deaths ends with an answer, or with a long life (backoff.py).
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xnai.errors import XnaiError
 from xnai.llm.engine.backoff import Restart
 from xnai.llm.engine.loading import BuildSource
 from xnai.llm.gguf.catalogue import ModelFile
+from xnai.llm.ipc import Ready
 from xnai.llm.protocol import ModelState, ModelStatus
 
 
@@ -104,6 +105,16 @@ class EngineState:
             last_error_at=self.last_error_at,
             engine=build.status,
         )
+
+
+def with_gpu(status: ModelStatus, about: Ready) -> ModelStatus:
+    """A status that says how much of the model a GPU computes, where there is one."""
+    if not about.gpu_layers or status.engine is None:
+        return status
+    words = f"a GPU computes {about.gpu_layers} of {about.layers} layers"
+    if about.gpu_layers < about.layers:
+        words += ", for more it has no memory or XNAI_GPU_LAYERS allows none"
+    return replace(status, engine=replace(status.engine, detail=f"{status.engine.detail}; {words}"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ from xnai.llm.engine.preparation import Preparation
 from xnai.llm.engine.process import WorkerProcess
 from xnai.llm.engine.request import WorkerDiedError, words_of
 from xnai.llm.engine.single_flight import SingleFlight
-from xnai.llm.engine.status import EngineState, Switch
+from xnai.llm.engine.status import EngineState, Switch, with_gpu
 from xnai.llm.gguf.catalogue import BUNDLED_ALIAS, BUNDLED_NAME, ModelFile, ModelFiles
+from xnai.llm.ipc import Ready
 from xnai.llm.protocol import ModelStatus
 from xnai.settings import Settings
 
@@ -60,8 +61,7 @@ class Supervisor:
         self._counters = counters
         self.on_load: Callable[[], None] = lambda: None
         self.on_ready: Callable[[int], None] = lambda _: None
-        self.context = 0
-        self.parameters = 0
+        self.about = Ready(context=0, parameters=0, slots=1)  # the model that was loaded last
         self.file: ModelFile | None = None
         self._state = EngineState("loading" if build.installed else "preparing")
         self._restarts = Restarts()
@@ -75,7 +75,7 @@ class Supervisor:
     @property
     def status(self) -> ModelStatus:
         """How the model is doing."""
-        return self._state.status(self._name, self._build)
+        return with_gpu(self._state.status(self._name, self._build), self.about)
 
     @property
     def _name(self) -> str:
@@ -200,10 +200,10 @@ class Supervisor:
     async def _serve(self, worker: WorkerProcess) -> float | None:
         self._worker = worker
         self._preparation.early.started()
-        self.context, self.parameters = worker.context, worker.parameters
+        self.about = worker.about
         self._restarts.started()
         self._state.become("ready")
-        self.on_ready(worker.slots)
+        self.on_ready(worker.about.slots)
         self._flight.landed(worker)
         idle = False
         try:
@@ -220,10 +220,21 @@ class Supervisor:
         if self._switch is not None:
             return 0
         death = worker.dead.result()
-        if death.cause == "stopped":
-            return 0
-        self._counters.died(death.cause)
-        return self._crashed(death)
+        if death.cause != "stopped":
+            self._counters.died(death.cause)
+            self._spare_gpu(death)
+        return 0 if death.cause == "stopped" else self._crashed(death)
+
+    def _spare_gpu(self, death: Death) -> None:
+        """Have fewer layers on a GPU where a worker died of its first answer, for lack of room."""
+        used = self.about.gpu_layers
+        if (
+            used
+            and death.cause in {"exit", "abort", "segfault"}
+            and self._preparation.early.awaited
+        ):
+            fewer = self._loader.lessen_gpu_layers(used)
+            _log.warning("gpu_layers_lessened", layers=used, now=fewer, reason=death.words)
 
     async def _watch(self, worker: WorkerProcess) -> bool:
         """Wait until the worker dies or is to stop; True if that is because nobody asks it."""
@@ -250,7 +261,7 @@ class Supervisor:
         self._counters.loads += 1
         self.on_load()
         seconds = round(time.monotonic() - begun, 2)
-        _log.info("model_loaded", model=self.file.name, seconds=seconds, slots=worker.slots)
+        _log.info("model_loaded", model=self.file.name, seconds=seconds, slots=worker.about.slots)
         return worker
 
     def _not_loaded(self, exc: XnaiError | WorkerDiedError | OSError) -> float | None:

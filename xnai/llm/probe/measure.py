@@ -1,10 +1,10 @@
 """``python -m xnai.llm.probe.measure JSON``: one measurement of one copy of a model.
 
-The argument is a ``MeasureTask``: ``speed`` reads 512 tokens in one batch and writes 128 (tokens a
-second of each); ``keep`` stores what the model expects after each of 512 given tokens in the file
-``notes``; ``compare`` tells how far another copy is from that: the mean Kullback-Leibler divergence
-in nats, and the share of tokens of which both find the same one likeliest. The outcome is a line of
-JSON on standard output.
+The argument is a ``MeasureTask``: ``speed`` reads 512 tokens, of a slow model fewer, and writes 64,
+or what five seconds give (tokens a second of each); ``keep`` stores what the model expects after
+each of 512 given tokens in the file ``notes``; ``compare`` tells how far another copy is from that:
+mean Kullback-Leibler divergence in nats, and the share of tokens of which both find the same one
+likeliest. The outcome is a line of JSON on standard output.
 """
 
 import json
@@ -21,12 +21,16 @@ from numpy.typing import NDArray
 from xnai.llm.probe.reading import LogitReading, Logits
 from xnai.llm.probe.task import MeasureTask
 from xnai.llm.worker.lifetime import die_with_parent
-from xnai.llm.worker.llama import load_backends
+from xnai.llm.worker.llama import has_gpu_part, load_backends
 from xnai.llm.worker.tokenizer import NativeError
 from xnai.processes.sandbox import profiles
 from xnai.processes.sandbox.confine import confine
 
-READ, WRITTEN = 512, 128
+READ = 512
+WARM_UP = 64  # tokens that bring the weights into memory, and tell how fast the model is
+READ_SECONDS = 10.0  # a model that would take longer for all tokens reads ``WARM_UP`` of them
+WRITTEN, FEWEST_WRITTEN = 64, 4
+WRITE_SECONDS = 5.0
 PASSAGE = Path(__file__).with_name("passage.txt")
 SLICE = 64  # tokens whose logits are in memory at once
 KEPT = np.float16  # of a log probability; its rounding is a hundredth of the divergence that counts
@@ -38,13 +42,19 @@ def main() -> int:
     die_with_parent(task.parent)
     model, notes = task.model, Path(task.notes)
     # The model may be hostile; only what is kept for the comparison is written.
-    writes = task.what != "speed"
-    confine(profiles.requantise(model, str(notes.parent)) if writes else profiles.model(model))
+    folders = (str(notes.parent),) if task.what != "speed" else ()
+    confine(profiles.model(model, gpu=has_gpu_part(), write=folders))
     log = lib.llama_log_callback(lambda *_: None)
     lib.llama_log_set(log, None)
     try:
         load_backends()
-        with LogitReading(Path(model), READ + WRITTEN, task.threads) as reading:
+        with LogitReading(
+            Path(model),
+            READ + WRITTEN,
+            task.threads,
+            chunk=task.chunk,
+            gpu_layers=task.gpu_layers,
+        ) as reading:
             found = _measure(reading, task, notes)
     except (NativeError, OSError, ValueError) as exc:
         found = {"failed": str(exc) or type(exc).__name__}
@@ -67,15 +77,21 @@ def _measure(reading: LogitReading, task: MeasureTask, notes: Path) -> dict[str,
 
 
 def _speed(reading: LogitReading, tokens: list[int]) -> dict[str, object]:
-    reading.read(tokens[:2], [1])  # brings the weights into memory
+    reading.read(tokens[:2], [1])
     reading.forget()
     began = time.perf_counter()
-    (last,) = reading.read(tokens, [READ - 1])
-    read = time.perf_counter()
-    for _ in range(WRITTEN):
+    reading.read(tokens[:WARM_UP], [WARM_UP - 1])
+    slow = (time.perf_counter() - began) * READ / WARM_UP > READ_SECONDS
+    given = tokens[: WARM_UP if slow else READ]
+    reading.forget()
+    began = time.perf_counter()
+    (last,) = reading.read(given, [len(given) - 1])
+    read = written = time.perf_counter()
+    count = 0
+    while count < FEWEST_WRITTEN or (count < WRITTEN and written - read < WRITE_SECONDS):
         (last,) = reading.read([int(last.argmax())], [0])
-    written = time.perf_counter()
-    return {"read": READ / (read - began), "write": WRITTEN / (written - read)}
+        count, written = count + 1, time.perf_counter()
+    return {"read": len(given) / (read - began), "write": count / (written - read)}
 
 
 def _expected(reading: LogitReading, tokens: list[int]) -> Iterator[NDArray[KEPT]]:

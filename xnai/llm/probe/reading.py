@@ -20,24 +20,29 @@ class LogitReading:
 
     Args:
         path: the GGUF.
-        tokens: how many the context holds, and how many are read at once at the most.
+        tokens: how many the context holds, and how many are read in one batch at the most.
         threads: CPU threads.
+        chunk: how many of a batch are computed at once; 0: all of them.
+        gpu_layers: how many layers a GPU computes where there is one; negative: all.
 
     Raises:
         NativeError: llama.cpp refuses the file or a step.
 
     """
 
-    def __init__(self, path: Path, tokens: int, threads: int) -> None:
-        self._model = lib.llama_model_load_from_file(
-            os.fsencode(path), lib.llama_model_default_params()
-        )
+    def __init__(
+        self, path: Path, tokens: int, threads: int, *, chunk: int = 0, gpu_layers: int = -1
+    ) -> None:
+        model_params = lib.llama_model_default_params()
+        model_params.n_gpu_layers = gpu_layers
+        self._model = lib.llama_model_load_from_file(os.fsencode(path), model_params)
         if not self._model:
             raise NativeError("llama.cpp does not accept the file")
         # The tiny models have no words, so no ``Vocabulary`` can be made of them.
         self._size = int(lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(self._model)))
         params = lib.llama_context_default_params()
-        params.n_ctx = params.n_batch = params.n_ubatch = tokens
+        params.n_ctx = params.n_batch = tokens
+        params.n_ubatch = chunk or tokens
         params.n_threads = params.n_threads_batch = threads
         self._context = lib.llama_init_from_model(self._model, params)
         if not self._context:

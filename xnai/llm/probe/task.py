@@ -5,6 +5,8 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Literal, Self
 
+from xnai.llm.ipc import CHUNK
+
 
 @dataclass(frozen=True, slots=True)
 class _Task:
@@ -45,6 +47,8 @@ class MeasureTask(_Task):
         model: the file of the copy.
         threads: CPU threads.
         notes: the file of the notes.
+        chunk: tokens that are read at once.
+        gpu_layers: layers on a GPU; negative: all.
 
     """
 
@@ -53,3 +57,5 @@ class MeasureTask(_Task):
     model: str
     threads: int
     notes: str = os.devnull
+    chunk: int = CHUNK
+    gpu_layers: int = 0

@@ -14,13 +14,13 @@ import llama_cpp.llama_cpp as lib
 import numpy as np
 from numpy.typing import NDArray
 
+from xnai.llm.ipc import WorkerConfig
 from xnai.llm.worker.llama import AbortFlag, Model
 from xnai.llm.worker.prefix_cache import Copy, Drop, Move, Restore, Save, Trim
 from xnai.llm.worker.scheduler import ScheduledStep
 from xnai.llm.worker.tokenizer import NativeError
 
 MOST_ROWS = 2  # tokens of one sequence that logits are wanted of
-UBATCH = 512  # most tokens that are computed at once
 DECODE_ABORTED = 2
 
 SavedState = NDArray[np.uint8]
@@ -35,9 +35,7 @@ class Context:
 
     Args:
         model: the loaded weights.
-        slots: how many sequences.
-        context: most tokens of each.
-        threads: CPU threads of a step.
+        config: how many sequences, most tokens of each and of a step, threads.
         abort: what gives up the step under way when it is set.
 
     Raises:
@@ -45,17 +43,16 @@ class Context:
 
     """
 
-    def __init__(
-        self, model: Model, slots: int, context: int, threads: int, abort: AbortFlag
-    ) -> None:
+    def __init__(self, model: Model, config: WorkerConfig, abort: AbortFlag) -> None:
+        slots, context = config.slots, config.context
         params = lib.llama_context_default_params()
         params.n_ctx = context * slots
         params.n_seq_max = slots
         params.kv_unified = False
-        params.n_ubatch = min(UBATCH, context)
+        params.n_ubatch = min(config.chunk, context)
         params.n_batch = params.n_ubatch + MOST_ROWS * slots
         params.n_outputs_max = MOST_ROWS * slots  # saves the room for the logits of a whole batch
-        params.n_threads = params.n_threads_batch = threads
+        params.n_threads = params.n_threads_batch = config.threads
         params.swa_full = True  # keeps a window's older cells, without which no prefix is reused
         params.no_perf = True
         params.abort_callback = abort.callback
@@ -64,6 +61,7 @@ class Context:
         if not self._context:
             raise NativeError(f"there is no memory for {slots} contexts of {context} tokens")
         self.slots = slots
+        self.threads = config.threads
         self.context = int(lib.llama_n_ctx_seq(self._context))
         self.chunk_size = int(params.n_ubatch)
         self._memory = lib.llama_get_memory(self._context)

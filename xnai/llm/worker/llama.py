@@ -25,6 +25,7 @@ QUANTISATIONS = {
 # llama_cpp's own handle of libggml is of a second copy of it, which libllama does not know.
 _FOLDER = Path(lib.__file__).with_name("lib")
 _PARTS = "libggml-cpu-*.so"
+GPU_KINDS = (1, 2)  # of enum ggml_backend_dev_type: with memory of its own, or the processor's
 
 
 def variants() -> dict[str, int]:
@@ -61,6 +62,35 @@ def load_backends() -> None:
             load(os.fsencode(path))
 
 
+def has_gpu_part() -> bool:
+    """Whether the engine was built for a GPU; loads nothing."""
+    cpu = ("libggml-cpu", "libggml-base")
+    parts = (path.name for path in _FOLDER.glob("libggml-*.so"))
+    return bool(lib.llama_supports_gpu_offload()) or any(not name.startswith(cpu) for name in parts)
+
+
+def free_gpu_memory() -> int:
+    """Bytes that all GPUs have free; 0 where there is none, or it does not say.
+
+    llama_cpp has no functions for devices, so they are called as ggml-backend.h has them.
+    """
+    find = lib._lib  # noqa: SLF001
+    get, memory = find.ggml_backend_dev_get, find.ggml_backend_dev_memory
+    find.ggml_backend_dev_count.restype = ctypes.c_size_t
+    get.argtypes, get.restype = [ctypes.c_size_t], ctypes.c_void_p
+    find.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
+    memory.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(ctypes.c_size_t)] * 2]
+    memory.restype = None
+    total = 0
+    for index in range(find.ggml_backend_dev_count()):
+        device = get(index)
+        if find.ggml_backend_dev_type(device) in GPU_KINDS:
+            free, whole = ctypes.c_size_t(), ctypes.c_size_t()
+            memory(device, ctypes.byref(free), ctypes.byref(whole))
+            total += free.value
+    return total
+
+
 class AbortFlag:
     """A flag that llama.cpp polls between the operations of a step without entering Python.
 
@@ -94,7 +124,7 @@ class Model:
     Args:
         path: the GGUF.
         on_progress: called with 0 to 1 while the file is read.
-        gpu_layers: how many layers go to a GPU; negative: all.
+        gpu_layers: how many layers go to a GPU.
 
     Raises:
         NativeError: the file is no model that generates.
@@ -104,7 +134,6 @@ class Model:
     def __init__(
         self, path: Path, on_progress: Callable[[float], None], gpu_layers: int = 0
     ) -> None:
-        load_backends()
         lib.llama_backend_init()
         params = lib.llama_model_default_params()
 

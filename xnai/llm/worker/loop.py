@@ -25,6 +25,7 @@ from xnai.llm.worker.llama import AbortFlag
 from xnai.llm.worker.prefix_cache import PrefixCache
 from xnai.llm.worker.scheduler import ScheduledChunk, ScheduledStep, Scheduler
 from xnai.llm.worker.sequence import Generated
+from xnai.llm.worker.spinning import Crowd, Spinning
 from xnai.types import TokenLogprob
 
 STEP_SECONDS = 0.25  # what a step may take for others' prompts while answers grow
@@ -61,6 +62,7 @@ class Serving:
         self._context = context
         self._scheduler = Scheduler(cache, context.chunk_size)
         self._drafting = Drafting(enabled=drafting)
+        self._spinning = Spinning(Crowd(context.threads))
         self._partial = cache.partial
         self._abort = abort
         self._send = send
@@ -157,6 +159,7 @@ class Serving:
         if not tokens:
             drafted = bool(step.chunks[0].drafted)
             self._drafting.measured(len(step.chunks), seconds, drafted=drafted)
+            self._spinning.measured((len(step.chunks), drafted), seconds)
         elif tokens >= LEAST_BUDGET:
             self._token_seconds = moving_average(self._token_seconds or None, seconds / tokens)
 

@@ -18,13 +18,23 @@ from typing import IO
 import llama_cpp.llama_cpp as lib
 
 from xnai.llm import ipc
+from xnai.llm.gguf.catalogue import kv_bytes
+from xnai.llm.gguf.header import read_header
+from xnai.llm.gguf.layers import layers_that_fit, tries
 from xnai.llm.ipc import BEAT_SECONDS, Beat, Failed, Ready, WorkerConfig
 from xnai.llm.worker.chat_template import TemplateRefusedError
 from xnai.llm.worker.context import Context
 from xnai.llm.worker.hidden_state import HiddenStates
 from xnai.llm.worker.incoming import Requests, count, prepare
 from xnai.llm.worker.lifetime import die_with_parent
-from xnai.llm.worker.llama import AbortFlag, Model, requantise
+from xnai.llm.worker.llama import (
+    AbortFlag,
+    Model,
+    free_gpu_memory,
+    has_gpu_part,
+    load_backends,
+    requantise,
+)
 from xnai.llm.worker.loop import Serving
 from xnai.llm.worker.outbox import NativeLog, Outbox, ReadProgress, log_line
 from xnai.llm.worker.prefix_cache import PrefixCache
@@ -49,7 +59,7 @@ def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
     pulse = _Pulse(outbox)
     _thread(pulse.run)
     try:
-        model, context = _load(config, outbox, abort)
+        model, context, layers = _load(config, outbox, abort)
         with _template_limit(outbox):
             prompter = Prompter(model)
     except NativeError as exc:
@@ -66,36 +76,46 @@ def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
     pulse.serving = requests.serving = serving
     _thread(prepare, requests, model, prompter, serving, outbox)
     _thread(count, requests, prompter, context.context, outbox)
-    outbox.send(Ready(context.context, model.parameters, context.slots))
+    about = Ready(context.context, model.parameters, context.slots, layers, model.layers + 1)
+    outbox.send(about)
     serving.run()
 
 
-def _load(config: WorkerConfig, outbox: Outbox, abort: AbortFlag) -> tuple[Model, Context]:
-    """Load the model, of its layers as many on a GPU as fit.
+def _load(config: WorkerConfig, outbox: Outbox, abort: AbortFlag) -> tuple[Model, Context, int]:
+    """Load the model, of its layers as many on a GPU as fit; returns how many these are.
 
     Raises:
         NativeError: it cannot be loaded at all.
 
     """
-    layers = config.gpu_layers if lib.llama_supports_gpu_offload() else 0
-    while True:
+    load_backends()
+    path = Path(config.model)
+    first = _gpu_layers(config) if lib.llama_supports_gpu_offload() else 0
+    for layers in tries(first):
         model = None
         try:
-            model = Model(Path(config.model), ReadProgress(outbox), layers)
-            context = Context(model, config.slots, config.context, config.threads, abort)
+            model = Model(path, ReadProgress(outbox), layers)
+            context = Context(model, config, abort)
             context.warm_up(max(model.vocabulary.bos, 0))
         except NativeError as exc:
-            if layers == 0:
+            if not layers:
                 raise
-            # Weights that find no room at all leave no count of layers to halve.
-            most = 0 if model is None else model.layers
-            fewer = (most if layers < 0 else min(layers, most)) // 2
-            log_line("warning", f"{exc}, with {layers} layers on the GPU; trying {fewer}")
-            layers = fewer
+            log_line("warning", f"{exc}, with {layers} layers on the GPU; trying fewer")
             if model is not None:
                 model.free()
         else:
-            return model, context
+            return model, context, layers
+    raise AssertionError("the last try is without a GPU")
+
+
+def _gpu_layers(config: WorkerConfig) -> int:
+    """How many layers to begin with: those that are wanted, or what fits into the GPU's memory."""
+    header = read_header(Path(config.model))
+    layers = header.integer("block_count") + 1  # what makes logits counts as one
+    if config.gpu_layers >= 0:
+        return min(layers, config.gpu_layers)
+    size = header.tensor_bytes + kv_bytes(header, config.slots * config.context)
+    return layers_that_fit(free_gpu_memory(), layers, size)
 
 
 @contextlib.contextmanager
@@ -170,10 +190,10 @@ def _limit_memory(limit: int) -> None:
 def _confine(config: WorkerConfig) -> bool:
     """Give up all that is not needed for the model; says whether there was one thread yet."""
     if not config.requantise_to:
-        return confine(profiles.model(config.model, gpu=lib.llama_supports_gpu_offload()))
+        return confine(profiles.model(config.model, gpu=has_gpu_part()))
     folder = Path(config.requantise_to).parent
     folder.mkdir(parents=True, exist_ok=True)
-    return confine(profiles.requantise(config.model, str(folder)))
+    return confine(profiles.model(config.model, write=(str(folder),)))
 
 
 def main() -> None:

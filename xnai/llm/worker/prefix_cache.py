@@ -65,11 +65,16 @@ Move = Trim | Copy | Save | Restore | Drop
 
 @dataclass(slots=True)
 class Slot:
-    """A sequence of the context; the first ``length`` of ``tokens`` are in its cache."""
+    """A sequence of the context; the first ``length`` of ``tokens`` are in its cache.
+
+    The first ``fixed`` of these were computed in whole chunks of one size, each alone in its step,
+    so that whoever computes them again gets the very same numbers.
+    """
 
     number: int
     tokens: list[int] = field(default_factory=list)
     length: int = 0
+    fixed: int = 0
     busy: bool = False
     used: float = 0.0
 
@@ -81,6 +86,12 @@ class Saved:
     key: int
     tokens: list[int]
     used: float
+    fixed: int = 0  # as of a ``Slot``
+
+    @property
+    def length(self) -> int:
+        """How many tokens it has, all of them computed."""
+        return len(self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +132,26 @@ class PrefixCache:
 
     def available(self, prompt: Sequence[int]) -> int:
         """Return how many tokens of a prompt need not be computed."""
-        lengths = [self._usable(prompt, slot.tokens, slot.length) for slot in self.slots]
-        lengths += [self._usable(prompt, s.tokens, len(s.tokens)) for s in self.saved.values()]
-        return max(lengths, default=0)
+        kept: list[Slot | Saved] = [*self.slots, *self.saved.values()]
+        return max((self._usable(prompt, one) for one in kept), default=0)
 
-    def place(self, prompt: list[int], *, reuse: bool = True) -> Placement | None:
+    def place(self, prompt: list[int], *, chunk: int = 0) -> Placement | None:
         """Take a free slot for a prompt; None if there is none.
 
         ``prompt`` becomes the slot's list of tokens; whoever computes them raises its ``length``.
+
+        Args:
+            prompt: the tokens.
+            chunk: reuse nothing but whole chunks of so many tokens that were themselves computed
+                in such chunks; 0: whatever there is.
+
         """
         free = [slot for slot in self.slots if not slot.busy]
         if not free:
             return None
-        source, length = self._best(prompt) if reuse else (None, 0)
+        source, length = self._best(prompt, chunk)
         target = min(free, key=lambda slot: self._loss(slot, source, prompt))
+        fixed = 0 if source is None else source.fixed
         moves = self._keep(target, prompt, source)
         if source is target:
             moves.append(Trim(target.number, length))
@@ -150,6 +167,7 @@ class PrefixCache:
             length = 0
             moves.append(Trim(target.number, 0))
         target.tokens, target.length, target.busy = prompt, length, True
+        target.fixed = min(fixed, length)
         return Placement(target, tuple(moves), length)
 
     def release(self, slot: Slot) -> None:
@@ -170,25 +188,26 @@ class PrefixCache:
         gap = min(gaps, key=lambda slot: self._worth(slot.length, slot.used))
         moves = [*self._keep(gap, last.tokens, None), Copy(last.number, gap.number, last.length)]
         gap.tokens, gap.length, gap.busy = last.tokens, last.length, True
+        gap.fixed = last.fixed
         self.release(last)
         return gap, tuple(moves)
 
-    def _best(self, prompt: Sequence[int]) -> tuple[Slot | Saved | None, int]:
+    def _best(self, prompt: Sequence[int], chunk: int) -> tuple[Slot | Saved | None, int]:
         """The longest usable prefix; in doubt from a free slot, where it need not be copied."""
         found: list[tuple[int, int, Slot | Saved]] = [
-            (self._usable(prompt, slot.tokens, slot.length), 2 - slot.busy, slot)
-            for slot in self.slots
+            (self._usable(prompt, slot, chunk), 2 - slot.busy, slot) for slot in self.slots
         ]
-        found += [
-            (self._usable(prompt, s.tokens, len(s.tokens)), 0, s) for s in self.saved.values()
-        ]
+        found += [(self._usable(prompt, saved, chunk), 0, saved) for saved in self.saved.values()]
         length, _, source = max(found, key=lambda item: item[:2])
         return (source, length) if length else (None, 0)
 
-    def _usable(self, prompt: Sequence[int], tokens: list[int], length: int) -> int:
+    def _usable(self, prompt: Sequence[int], kept: Slot | Saved, chunk: int = 0) -> int:
         # The last token is computed in any case: its logits begin the answer.
-        common = common_prefix(prompt, tokens, min(length, len(prompt) - 1))
-        return common if self.partial or common == length else 0
+        limit = min(kept.fixed if chunk else kept.length, len(prompt) - 1)
+        common = common_prefix(prompt, kept.tokens, limit)
+        if chunk:
+            common -= common % chunk
+        return common if self.partial or common == kept.length else 0
 
     def _loss(self, slot: Slot, source: Slot | Saved | None, prompt: Sequence[int]) -> float:
         """Return what it costs to place a prompt here, in tokens to be computed again.
@@ -244,7 +263,7 @@ class PrefixCache:
             if sum(len(kept.tokens) for kept in self.saved.values()) + size <= self._store_tokens:
                 break
             moves.append(self._drop(old))
-        saved = Saved(next(self._keys), tokens, slot.used)
+        saved = Saved(next(self._keys), tokens, slot.used, slot.fixed)
         self.saved[saved.key] = saved
         return [*moves, Save(slot.number, saved.key)]
 

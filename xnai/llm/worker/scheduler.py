@@ -31,8 +31,9 @@ class Sequence:
     """A request: its prompt, and the answer as it grows.
 
     ``tokens`` are prompt and answer, at most ``most_tokens``. A ``reproducible`` one gives the same
-    text each time: its prompt is computed from the first token, in chunks of one size, and nothing
-    is drafted, since sums in another order round otherwise and another token may be drawn.
+    text each time: its prompt is computed in chunks of one size, it reuses only what was computed
+    in these too, and nothing is drafted, since sums in another order round otherwise and another
+    token may be drawn.
     """
 
     id: int
@@ -172,8 +173,12 @@ class Scheduler:
     def commit(self, step: ScheduledStep) -> None:
         """Note that a step was made."""
         for chunk in step.chunks:
-            assert chunk.sequence.slot is not None
-            chunk.sequence.slot.length += len(chunk.tokens)
+            slot = chunk.sequence.slot
+            assert slot is not None
+            is_whole = len(step.chunks) == 1 and len(chunk.tokens) == self._chunk_size
+            if is_whole and chunk.start == slot.fixed and not chunk.start % self._chunk_size:
+                slot.fixed += len(chunk.tokens)
+            slot.length += len(chunk.tokens)
 
     def reject(self, chunk: ScheduledChunk) -> None:
         """Note that the guess of a step that was committed is wrong; it has to be cut off."""
@@ -184,7 +189,8 @@ class Scheduler:
         """Note that a step was given up and its tokens are not in the cache."""
         for chunk in step.chunks:
             if not self._cache.partial and chunk.sequence.slot is not None:
-                chunk.sequence.slot.length = 0  # what cannot be cut was cleared
+                # What cannot be cut was cleared.
+                chunk.sequence.slot.length = chunk.sequence.slot.fixed = 0
 
     def _room(self, budget: int) -> int:
         """Return how many prompt tokens the next step may have."""
@@ -217,7 +223,9 @@ class Scheduler:
                 break
             if self._is_worth_waiting(sequence):
                 continue  # those behind it may go first: they do not want what it waits for
-            placement = self._cache.place(sequence.tokens, reuse=not sequence.reproducible)
+            placement = self._cache.place(
+                sequence.tokens, chunk=self._chunk_size if sequence.reproducible else 0
+            )
             assert placement is not None
             sequence.slot, sequence.reused = placement.slot, placement.reused
             moves += placement.moves

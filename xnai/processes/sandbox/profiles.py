@@ -82,24 +82,20 @@ def parser(descriptors: Iterable[int]) -> Profile:
     return Profile(read=(*_SYSTEM, *_python()), descriptors=tuple(descriptors))
 
 
-def model(path: str, *, gpu: bool = False) -> Profile:
-    """For the process that has a model loaded: the model's files and Python.
+def model(path: str, *, gpu: bool = False, write: tuple[str, ...] = ()) -> Profile:
+    """For a process that runs a model, or writes a copy of one: the model's files and Python.
 
     Args:
         path: the model's file.
         gpu: whether the engine was built for a graphics card, which it may then control.
+        write: folders that it writes into.
 
     """
     read = (*_SYSTEM, *_python(), *_parts(path))
     if not gpu:
-        return Profile(read=read)
+        return Profile(read=read, write=write)
     cards = [str(card) for pattern in _CARDS for card in sorted(Path("/dev").glob(pattern))]
-    return Profile(read=(*read, *_GPU_LIBRARIES), devices=tuple(cards))
-
-
-def requantise(path: str, folder: str) -> Profile:
-    """For writing a copy of a model into a folder."""
-    return Profile(read=(*_SYSTEM, *_python(), *_parts(path)), write=(folder,))
+    return Profile(read=(*read, *_GPU_LIBRARIES), write=write, devices=tuple(cards))
 
 
 def converter(program: str, folder: str) -> Profile:

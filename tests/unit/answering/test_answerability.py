@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from xnai.answering.reading.answerability import AFTER, Probe, probe_of
+from xnai.answering.reading.answerability import AFTER, LinearProbe, probe_of
 from xnai.llm.protocol import StateRequest
 
 CAPABLE = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 
 
-def probe(*weights: float, bias: float = 0.0) -> Probe:
-    return Probe(StateRequest(3, AFTER), np.array(weights, np.float32), bias)
+def probe(*weights: float, bias: float = 0.0) -> LinearProbe:
+    return LinearProbe(StateRequest(3, AFTER), np.array(weights, np.float32), bias)
 
 
 def test_what_points_along_the_weights_is_likely_whatever_its_length():

@@ -11,7 +11,7 @@ from xnai.cli.main import _how_far
 from xnai.documents.progress import ReadingGauge, rest, seconds_left, verb_and_count
 from xnai.documents.protocol import IngestProgress
 from xnai.locale import IN_ENGLISH, texts_in
-from xnai.ui.documents import _words
+from xnai.ui.document_words import progress_words
 
 
 def test_pages_that_were_read_and_embedded_are_the_share():
@@ -106,10 +106,12 @@ def test_the_page_says_stage_share_and_time():
 
     event = IngestProgress("embedding", 8, 32, share=0.25, began=began)
 
-    told = _words("tea.pdf", event, IN_ENGLISH)
+    told = progress_words("tea.pdf", event, IN_ENGLISH)
 
     assert told.startswith("Indexing tea.pdf: 8 of 32 passages, 25%, about 3")
-    assert _words("tea.pdf", IngestProgress("parsing", 0, 0), IN_ENGLISH) == "Reading tea.pdf"
-    assert "25%, noch etwa 3" in _words("tea.pdf", event, texts_in("de"))
+    assert (
+        progress_words("tea.pdf", IngestProgress("parsing", 0, 0), IN_ENGLISH) == "Reading tea.pdf"
+    )
+    assert "25%, noch etwa 3" in progress_words("tea.pdf", event, texts_in("de"))
     slow = IngestProgress("parsing", 1, 9, share=0.05, began=began)
-    assert _words("tea.pdf", slow, IN_ENGLISH).endswith("5%, about 3 min left")
+    assert progress_words("tea.pdf", slow, IN_ENGLISH).endswith("5%, about 3 min left")

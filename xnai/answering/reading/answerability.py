@@ -25,8 +25,8 @@ _FOLDER = Path(__file__).with_name("probes")
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """The probe of one model.
+class LinearProbe:
+    """The linear probe of one model.
 
     Attributes:
         request: the hidden state that it looks at.
@@ -51,7 +51,7 @@ class Probe:
 
 
 @cache
-def probe_of(model: str) -> Probe | None:
+def probe_of(model: str) -> LinearProbe | None:
     """The probe of a model by its name; None if there is none."""
     known = {path.stem: path for path in _FOLDER.glob("*.json")}
     path = known.get(model.casefold())
@@ -60,4 +60,4 @@ def probe_of(model: str) -> Probe | None:
     content = json.loads(path.read_text("utf-8"))
     weights = np.frombuffer(base64.b64decode(content["weights"]), np.float16)
     request = StateRequest(content["layer"], AFTER)
-    return Probe(request, weights.astype(np.float32), content["bias"])
+    return LinearProbe(request, weights.astype(np.float32), content["bias"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from xnai.answering.about import as_asked
 from xnai.answering.events import Event, Reading, Token, Waiting
 from xnai.answering.reading import comparing, second_look
-from xnai.answering.reading.answerability import Probe, probe_of
+from xnai.answering.reading.answerability import LinearProbe, probe_of
 from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
 from xnai.answering.reading.prompt import reading_messages
 from xnai.answering.reading.reply import STOPS, ModelReply
@@ -79,7 +79,7 @@ class Asking:
         return replace(self._completion(messages, sampling), state=state), tokens
 
     @property
-    def probe(self) -> Probe | None:
+    def probe(self) -> LinearProbe | None:
         """What reads from the model whether a question is answered at all, if there is one."""
         model = self.run.model
         return probe_of(model.status.name) if model.capabilities.states else None

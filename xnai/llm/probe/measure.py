@@ -3,8 +3,8 @@
 The argument is a ``MeasureTask``: ``speed`` reads 512 tokens, of a slow model fewer, and writes 64,
 or what five seconds give (tokens a second of each); ``keep`` stores what the model expects after
 each of 512 given tokens in the file ``notes``; ``compare`` tells how far another copy is from that:
-mean Kullback-Leibler divergence in nats, and the share of tokens of which both find the same one
-likeliest. The outcome is a line of JSON on standard output.
+the mean Kullback-Leibler divergence in nats, and the share of tokens of which both find the same
+one likeliest. The outcome is a line of JSON on standard output.
 """
 
 import json

@@ -28,14 +28,19 @@ def settings(tmp_path):
     return Settings(data_dir=tmp_path / "data", **chosen)
 
 
-@pytest_asyncio.fixture
-async def engine(settings, monkeypatch):
-    """An engine that measures as soon as it is idle."""
+@pytest.fixture
+def briefly(monkeypatch):
+    """Measure as soon as an engine is idle, and each thing once."""
     monkeypatch.setattr(calibrator, "IDLE_SECONDS", 0.2)
     for module in (plan, choice):
         monkeypatch.setattr(module, "ROUNDS", 1)
     for ways in ("CHUNKS", "SPINS"):
         monkeypatch.setattr(plan, ways, ())
+
+
+@pytest_asyncio.fixture
+async def engine(settings, briefly):  # noqa: ARG001 - it changes what is measured
+    """An engine that measures as soon as it is idle."""
     made = LocalEngine(settings, EngineBuild(settings))
     yield made
     await made.close()
@@ -157,9 +162,9 @@ async def test_a_question_stops_the_measurement_at_once_and_it_is_taken_up_later
     await eventually(lambda: (found := findings(settings)) and found.done, seconds=PATIENCE)
 
 
+@pytest.mark.usefixtures("briefly")
 async def test_a_model_of_ones_own_is_measured_too(settings, tmp_path, monkeypatch):
     """Nothing has made the folder of copies for it yet."""
-    monkeypatch.setattr(calibrator, "IDLE_SECONDS", 0.2)
     monkeypatch.setattr(plan, "COPIES", {})
     own = tmp_path / "own.gguf"
     own.symlink_to(bundled_path())

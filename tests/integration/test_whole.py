@@ -277,7 +277,8 @@ async def test_stop_while_files_are_read_leaves_nothing_of_those_that_were_not(s
     chat = await Chat.open(server)
     folder = server.folder / "data"
     kept = sorted(p.name for p in (folder / "documents").rglob("*") if p.is_file())
-    start = await chat.send("Who?", ("long.txt", STORY.encode() * 4000), ("story.txt", b"Ann."))
+    long = [(name, f"{name} {STORY}".encode() * 4000) for name in ("long.txt", "other.txt")]
+    start = await chat.send("Who?", *long)
     await chat.told(start, "Indexing long.txt")
 
     await chat.stop(start)

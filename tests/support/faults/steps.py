@@ -47,7 +47,9 @@ class Judge:
         self.ends += 1
         what = f"{answer.request.method} {answer.request.url.path} -> {answer.status_code}"
         self.text(what, answer.text + str(answer.headers))
-        if answer.is_error:
+        if answer.is_error and answer.headers["content-type"].startswith("text/html"):
+            self.problem_page(what, answer)
+        elif answer.is_error:
             try:
                 error = answer.json()["error"]
             except (ValueError, LookupError, TypeError):
@@ -57,6 +59,17 @@ class Judge:
         elif answer.headers.get("content-type", "").startswith("text/event-stream"):
             self.stream(what, answer)
         return answer
+
+    def problem_page(self, what, answer):
+        """A page that says what is wrong, with the code of the catalogue folded away."""
+        code = re.search(r"<summary>Details</summary>(\w+)<", answer.text)
+        kind = CATALOGUE.get(code[1]) if code else None
+        if kind is None:
+            self.blame(f"{what} names no error of the catalogue: {answer.text[:200]}")
+            return
+        self.codes.add(kind.code)
+        if answer.status_code != kind.status:
+            self.blame(f"{what}: {kind.code} has status {kind.status}")
 
     def error(self, what, error, answer):
         kind = CATALOGUE.get(error["code"])
@@ -186,6 +199,8 @@ async def draw(v):
     yield
     width = 300 + int(time.monotonic() * 1000) % 1500
     await v.get(f"/v1/files/{v.picture}/pages/1.png?width={width}")
+    await v.get(f"/reader/{v.picture}/layer?page=1&start=0&end=20")
+    await v.get(f"/v1/files/{v.picture}/pages/1")
     yield
 
 

@@ -40,7 +40,7 @@ from xnai.types import PageText, Sampling
 
 Floats = NDArray[np.float64]
 PROBES = Path("xnai/answering/reading/probes")
-RIDGE = 300.0  # of 30, 100, 300, 1,000 and 3,000 the best on topics that were left out
+RIDGE = 300.0  # of 100, 300, 1,000 and 3,000 the best on topics that were left out
 PARTS = 5
 ANSWERED, UNANSWERED = 3, 2  # questions of a paragraph
 SECONDS = 120.0
@@ -130,7 +130,8 @@ async def _state(engine: LocalEngine, one: Example, layer: int) -> Floats:
                 found = np.array(event.values)
     if found is None:
         raise SystemExit(f"the model shows no state of layer {layer}; it has fewer, or no room")
-    return found / np.sqrt(np.mean(np.square(found)))
+    scaled: Floats = found / np.sqrt(np.mean(np.square(found)))
+    return scaled
 
 
 def fit(rows: Floats, answered: Floats, ridge: float = RIDGE) -> tuple[Floats, float]:

@@ -7,6 +7,7 @@ few tokens behind it, and gives up the step as soon as the layer is done.
 """
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
 
 import llama_cpp.llama_cpp as lib
@@ -41,13 +42,16 @@ class HiddenStates:
         self._tokens = context
         self._threads = threads
         self._context: object | None = None
+        self._tap: _Tap | None = None
         self._failed = False
-        self._tap = _Tap(model.dimensions)
 
-    def read(self, saved: SavedState, length: int, wanted: StateRequest) -> tuple[float, ...]:
-        """The hidden state that is wanted behind the first ``length`` tokens of a saved sequence.
+    def read(
+        self, saved: Callable[[], SavedState], length: int, wanted: StateRequest
+    ) -> tuple[float, ...]:
+        """The hidden state that is wanted behind the first ``length`` tokens of a sequence.
 
-        Empty where it cannot be had: the layer is not there, or no memory is.
+        Empty where it cannot be had: the layer is not there, or no memory is, or this build does
+        not show it. ``saved`` copies the sequence, and is called if it is needed only.
         """
         vocabulary = self._model.vocabulary
         tokens = vocabulary.tokens(wanted.after, special=False)
@@ -55,14 +59,18 @@ class HiddenStates:
         if self._failed or not fits or not 0 <= wanted.layer < self._model.layers - 1:
             return ()
         try:
-            self._context = self._context or self._open()
-            return self._computed(saved, length, tokens, wanted.layer)
-        except NativeError as exc:
+            if self._tap is None or self._context is None:
+                self._tap = _Tap(self._model.dimensions)
+                self._context = self._open(self._tap)
+            self._tap.listen(wanted.layer)
+            self._compute(_of_one_sequence(saved()), length, tokens)
+        except (NativeError, OSError) as exc:
             self._failed = True  # the answers go on without
             log_line("warning", f"no hidden states are read: {exc}")
             return ()
+        return self._tap.values
 
-    def _open(self) -> object:
+    def _open(self, tap: "_Tap") -> object:
         params = lib.llama_context_default_params()
         params.n_ctx = self._tokens
         params.n_seq_max = 1
@@ -70,17 +78,14 @@ class HiddenStates:
         params.n_threads = params.n_threads_batch = self._threads
         params.swa_full = True  # as in the context that states come from
         params.no_perf = True
-        params.cb_eval = self._tap.callback
+        params.cb_eval = tap.callback
         context = lib.llama_init_from_model(self._model.pointer, params)
         if not context:
             raise NativeError(f"there is no memory for a second context of {self._tokens} tokens")
         return context
 
-    def _computed(
-        self, saved: SavedState, length: int, tokens: list[int], layer: int
-    ) -> tuple[float, ...]:
+    def _compute(self, saved: SavedState, length: int, tokens: list[int]) -> None:
         memory = lib.llama_get_memory(self._context)
-        saved = _of_one_sequence(saved)
         if not lib.llama_state_seq_set_data(self._context, bytes_of(saved), saved.size, 0):
             raise NativeError("a sequence cannot be taken over")
         if not lib.llama_memory_seq_rm(memory, 0, length, -1):
@@ -92,17 +97,15 @@ class HiddenStates:
                 batch.n_seq_id[index], batch.seq_id[index][0] = 1, 0
                 batch.logits[index] = index == len(tokens) - 1
             batch.n_tokens = len(tokens)
-            self._tap.listen(layer)
             status = lib.llama_decode(self._context, batch)
         finally:
             lib.llama_batch_free(batch)
-        if status != 0 or not self._tap.values:
+        if status != 0:
             raise NativeError(f"llama_decode returned {status}")
-        return self._tap.values
 
 
 def _of_one_sequence(saved: SavedState) -> SavedState:
-    """The state of a sequence, as a context has it that holds no others.
+    """The state of a sequence, as a context has it that holds no others; changed in its place.
 
     llama.cpp writes two words of its own, how many sequences the cache has, and of each how many
     cells follow, none of the others; it takes back what a cache of as many has written.
@@ -120,8 +123,8 @@ def _of_one_sequence(saved: SavedState) -> SavedState:
     end = saved.size - (sequences - 1 - before) * _WORD
     if saved[end:].any():
         raise NativeError("a saved sequence has a form that is not known")
-    head = np.array([*words[:_COUNT], 1], np.uint32).view(np.uint8)
-    return np.concatenate([head, saved[(_COUNT + 1 + before) * _WORD : end]])
+    words[before : before + _COUNT + 1] = [*words[:_COUNT], 1]
+    return saved[before * _WORD : end]
 
 
 class _Tap:

@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from xnai.llm.averages import moving_average
 from xnai.llm.ipc import (
@@ -233,7 +234,7 @@ class Serving:
         wanted, answer.state = answer.state, None
         if self.states is not None and self._partial:
             length = answer.sequence.prompt_tokens
-            values = self.states.read(self._context.saved(slot), length, wanted)
+            values = self.states.read(partial(self._context.saved, slot), length, wanted)
             if values:
                 self._send(StateValues(answer.sequence.id, values))
 

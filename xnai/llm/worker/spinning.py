@@ -28,6 +28,7 @@ LONGEST_PAUSE = 2048
 GAIN = 0.97  # the other way has to take no more than this part of the time
 HOPELESS = 2.0  # a trial whose first steps take so many times as long ends at once
 HOPELESS_STEPS = 2
+START_SECONDS = 1.0  # that a step waits for the threads at most
 SHIFT = 1.3  # steps that become so much slower or faster are a reason to try again at once
 
 Kind = tuple[int, bool]  # of steps that can be compared: how many answers, with guesses or not
@@ -62,7 +63,7 @@ class Crowd:
         self._leave, there = threading.Event(), threading.Event()
         arguments = (self._leave, there)
         threading.Thread(target=self._stand, args=arguments, daemon=True).start()
-        there.wait()
+        there.wait(START_SECONDS)
 
     def disperse(self) -> None:
         """Have threads spin as long as the environment says; so it is a moment later."""

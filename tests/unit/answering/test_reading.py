@@ -6,7 +6,7 @@ from xnai.answering.evidence import HEDGE, NOT_FOUND
 from xnai.answering.reading import second_look
 from xnai.answering.reading.gather import in_order
 from xnai.answering.reading.length import UNBOUNDED, Bounds
-from xnai.answering.reading.lines import make_sheet, quoted_numbers
+from xnai.answering.reading.lines import make_sheet, quoted_lines, quoted_numbers
 from xnai.answering.reading.prompt import reading_messages
 from xnai.answering.reading.proof import Proof, figures_of
 from xnai.answering.reading.reply import ModelReply
@@ -392,3 +392,21 @@ def test_the_prompt_begins_the_same_for_every_question_and_document():
 
 def test_a_spanish_no_stays_one():
     assert second_look.corrected("No.", 0.9, "¿Se puede entrar con perros?") == "No."
+
+
+def test_a_quote_that_goes_on_over_the_end_of_a_line_names_the_next_one_too():
+    text = "(1) Die Miete beträgt 742,00 Euro.\n(2) Der Rest beträgt auf die übrigen\nKosten 118 Euro."
+    made = sheet(page(text))
+    both = quoted_lines("[2] (2) Der Rest beträgt auf die übrigen Kosten 118 Euro.", made)
+    assert [line.number for line in both] == [2, 3]
+    one = quoted_lines("[2] (2) Der Rest beträgt auf die übrigen", made)
+    assert [line.number for line in one] == [2]
+
+
+def test_a_figure_right_behind_a_quoted_line_is_proven_by_its_line_and_one_far_off_is_not():
+    text = "The rest is\nKosten 118 Euro.\nNothing else.\nOf 560 there is no word."
+    lines = sheet(page(text)).lines
+    near = Proof(lines[:1], ["How much?"], others=lines).prove("That makes 118.")
+    assert near.marks
+    assert 2 in [line.number for line in near.lines]
+    assert not Proof(lines[:1], ["How much?"], others=lines).prove("That makes 560.").marks

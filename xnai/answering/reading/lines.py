@@ -206,12 +206,21 @@ def quoted_lines(source: str, sheet: Sheet) -> list[NumberedLine]:
         if len(numbers) != 1 or len(words) < _LEAST_QUOTED:
             continue
         named = found.get(numbers[0])
-        if named is not None and _share(words, named) >= _SAME:
-            continue
-        best = max(sheet.lines, key=lambda line: _share(words, line), default=None)
-        if best is not None and _share(words, best) >= _SAME:
-            found[numbers[0]] = best
+        if named is None or _share(words, named) < _SAME:
+            best = max(sheet.lines, key=lambda line: _share(words, line), default=None)
+            if best is None or _share(words, best) < _SAME:
+                continue
+            named = found[numbers[0]] = best
+        behind = sheet.line(named.number + 1)
+        if behind is not None and _is_quoted_too(behind, words - words_of(named.text)):
+            found.setdefault(behind.number, behind)
     return list(dict.fromkeys(line for line in found.values() if line is not None))
+
+
+def _is_quoted_too(line: NumberedLine, words: frozenset[str]) -> bool:
+    """Whether a quote goes on over the end of its line, which a page's width has broken."""
+    own = words_of(line.text)
+    return bool(own) and len(own & words) >= _SAME * len(own)
 
 
 def _share(words: frozenset[str], line: NumberedLine) -> float:

@@ -5,6 +5,7 @@ over. So it decides by what was told, and takes no part in the stream itself.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from xnai.answering.events import Outcome, Token
 from xnai.answering.evidence import NOT_FOUND
@@ -70,13 +71,35 @@ def over_all(
     question: str, sheet: Sheet, told: Told, bounds: Bounds = UNBOUNDED
 ) -> Iterator[Telling]:
     """Read all lines at once; where many are quoted and no answer comes, read these."""
-    telling = Telling(question, sheet, bounds=bounds, texts=told.texts)
+    again = replace(bounds, once_more=True)
+    telling = Telling(question, sheet, bounds=again, texts=told.texts)
     yield telling
     if (less := telling.narrower()) is not None:
         telling = Telling(question, less, bounds=bounds, texts=told.texts)
         yield telling
     told.say(list(cited(telling, telling.finish())))
-    told.outcome, told.citations = telling.outcome, list(telling.citations)
+    if telling.is_unproven:
+        yield from _once_more(question, telling, told, bounds)
+    else:
+        told.outcome, told.citations = telling.outcome, list(telling.citations)
+
+
+def _once_more(question: str, first: Telling, told: Told, bounds: Bounds) -> Iterator[Telling]:
+    """Read the lines that were quoted for an answer that they do not prove; else show them."""
+    told.holds = True
+    less = first.quoted_alone()
+    if less is not None:
+        # That there is something to be told is not asked of so few lines.
+        calm = replace(bounds, doubts=False)
+        telling = Telling(question, less, bounds=calm, texts=told.texts)
+        yield telling
+        text = told.held() + "".join(telling.finish())
+        if telling.outcome == "answered" and telling.citations:
+            told.say([Token(text, citations=tuple(telling.citations))])
+            told.outcome, told.citations = "answered", list(telling.citations)
+            return
+    told.say(list(cited(first, first.quote())))
+    told.outcome, told.citations = first.outcome, list(first.citations)
 
 
 def over_each(

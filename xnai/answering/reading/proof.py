@@ -2,9 +2,10 @@
 
 A sentence is cited only where every figure in it stands on lines that are cited, in the question,
 or was worked out by the program from figures that do. A figure that stands on another line, beside
-words of the sentence, has that line cited too: a small model quotes the heading and answers from
-what is under it. That a figure stands there does not make the sentence true, but one that stands
-nowhere was invented.
+words of the sentence or right behind a quoted line, has that line cited too: a small model quotes
+the heading and answers from what is under it. That a figure stands there does not make the sentence
+true, but one that stands nowhere
+was invented.
 """
 
 import re
@@ -137,11 +138,17 @@ class Proof:
         for figure in sorted(figures):
             having = [line for line in self._others if figure in _figures_on(line)]
             best = max(having, key=lambda line: len(shared & words_of(line.text)), default=None)
-            if best is None or not shared & words_of(best.text):
+            if best is None or not (shared & words_of(best.text) or self._goes_on(best)):
                 return False
             if best not in self._lines:
                 self._add(best)
         return True
+
+    def _goes_on(self, line: NumberedLine) -> bool:
+        """Whether a line stands right behind a quoted one: it may have been cut in a sentence."""
+        return any(
+            one.number + 1 == line.number and one.source is line.source for one in self._lines
+        )
 
     def _add(self, line: NumberedLine) -> None:
         self._lines.append(line)

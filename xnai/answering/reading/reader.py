@@ -16,6 +16,7 @@ from xnai.answering.evidence import evidence
 from xnai.answering.reading.asking import SOURCE_TOKENS, Asking, Count, shown_of
 from xnai.answering.reading.files import Over, asked_over, by_file
 from xnai.answering.reading.gather import Gathered, Gatherer
+from xnai.answering.reading.grids import with_grid
 from xnai.answering.reading.length import bounds_of
 from xnai.answering.reading.lines import Sheet, of_lines
 from xnai.answering.reading.named import names_no_row, with_named
@@ -144,7 +145,7 @@ async def _plan(
     sheet = await _narrowed(asking, gathered.sheet, over)
     roomy = run.model.context_tokens >= _ROOMY
     if calculation is None and over == "all" and run.whole is None and roomy:
-        sheet = with_named(sheet, question)
+        sheet = with_grid(with_named(sheet, question), question, run.texts)
     asked = asking.text if is_about(question) else question  # "in two sentences" is ours there
     bounds = bounds_of(asked, sheet, summary=run.whole is not None)
     if sheet is not gathered.sheet and over == "compared":

@@ -16,19 +16,20 @@ second look may turn it round.
 import re
 from collections.abc import Iterator, Sequence
 
+from xnai.answering import small_talk
 from xnai.answering.events import Outcome
 from xnai.answering.evidence import HEDGE, NOT_FOUND
 from xnai.answering.reading import refusal, second_look, second_opinion
 from xnai.answering.reading.doubt import Doubt
 from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import NumberedLine, Sheet, carrying, of_lines, quoted_lines
+from xnai.answering.reading.pieces import end_of_first
 from xnai.answering.reading.proof import Proof, as_worked_out, figures_of
 from xnai.answering.reading.reply import ModelReply
 from xnai.answering.reading.structure import named_place
 from xnai.answering.reading.sums import worked_out
 from xnai.answering.tables.intent import counts
 from xnai.locale import IN_ENGLISH, Texts
-from xnai.text.sentences import STOPS
 from xnai.types import Citation, TokenLogprob
 
 _UNQUOTED_SHARE = 0.5  # of a sentence's words that lines must have which the model has not named
@@ -38,13 +39,7 @@ SHOWN = 3  # lines that are quoted in place of an answer
 _UNPROVEN = " [?]"
 # The numbers of lines, as a model may repeat them in an answer.
 _MARK = re.compile(r"[ \t]?(?<![\w\])])\[\d{1,5}(?:[,;\-\u2013] ?\d{1,5}){0,40}\]")
-_SENTENCE = re.compile(rf"\s*+[^\n]+?(?:[{STOPS}][\"')\]»”]*+(?=\s|$)|\n|$)\s*+")
 _FENCE = re.compile(r"\s*(?:```|~~~)")  # begins and ends a block of code
-# What does not end a sentence: "Art. 5", "3. March".
-_OPEN = re.compile(
-    r"(?:\b(?:[^\W\d]|[Nn]os?|[Nn]r|[Aa]rt|[Aa]bs|[Ss]ec|[Ff]ig|[Vv]ol|pp?|St|Dr|Mr|Mrs|Ms|vs|"
-    r"approx|e\.g|i\.e|z\.B)|(?<!\d)\d{1,2})\.[ \t]*$"
-)
 
 
 class Telling:
@@ -78,6 +73,7 @@ class Telling:
         self._proof: Proof | None = None
         self._held = ""
         self._shown = 0  # sentences
+        self.is_unproven = False  # the first sentence, and it is asked for once more
         self.doubt = Doubt()
         self._results: Sequence[NumberedLine] = ()  # of the program's, that it quotes
         self._is_sure = False  # whether it quotes what the program has worked out
@@ -90,13 +86,13 @@ class Telling:
     @property
     def citations(self) -> Sequence[Citation]:
         """What the sentences cite, by number."""
-        return self._proof.citations if self._proof else ()
+        return self._proof.citations if self._proof and self.outcome != "not_found" else ()
 
     @property
     def is_refused(self) -> bool:
         """Whether the model has said that no line answers; what it adds is not needed."""
-        found = self._bounds.always or not self._reply.quotes_nothing
-        return not found and bool(self._reply.source)
+        missing = self._reply.quotes_nothing and not self._bounds.always
+        return missing and bool(self._reply.source)
 
     @property
     def is_full(self) -> bool:
@@ -118,6 +114,13 @@ class Telling:
             return None
         lines = quoted_lines(self._reply.quoting, self.sheet)[:_LINES_AGAIN]
         return of_lines(lines) if 0 < len(lines) < len(self.sheet.lines) else None
+
+    def quoted_alone(self) -> Sheet | None:
+        """The quoted lines, to be asked once more: of few lines a small model mixes up less.
+
+        None if there are no others.
+        """
+        return of_lines(self.quoted) if len(self.quoted) < len(self.sheet.lines) else None
 
     def looked_at_again(self) -> Sequence[NumberedLine]:
         """The lines from which a yes or no is asked a second time; none if it is not.
@@ -143,8 +146,7 @@ class Telling:
         if not self._closest:
             self._held = second_look.corrected(self._held, yes, self._question)
         elif yes is not None and second_look.is_sure(yes, second_look.said(self._held)):
-            lines = second_opinion.decided_by(self._closest)
-            self.quoted, self._proof = lines, None
+            self._proof, lines = None, second_opinion.decided_by(self._closest)
             self._begin(lines)
             self._is_sure = self._is_corrected = True
             self._held = second_opinion.told(self._question, yes, lines)
@@ -161,7 +163,7 @@ class Telling:
             or (self.quoted and second_look.said(self._held) is not None)
         ):
             return
-        for sentence in self._complete(final=False):
+        for sentence in self._pieces(final=False):
             yield from self._show(sentence)
 
     def finish(self) -> Iterator[str]:
@@ -172,11 +174,12 @@ class Telling:
         answer = self._held.strip()
         refused = self.is_refused and not self._is_corrected
         if not self._shown and (refused or refusal.refuses(answer) or not answer):
-            self.outcome = "not_found"
+            chats = small_talk.is_small_talk(self._question)
+            self.outcome = "chat" if chats else "not_found"
             self._held = ""
-            yield self._texts.say(NOT_FOUND)
+            yield self._texts.say(small_talk.REPLY if chats else NOT_FOUND)
             return
-        for sentence in self._complete(final=True):
+        for sentence in self._pieces(final=True):
             yield from self._show(sentence)
 
     def _begin(self, named: Sequence[NumberedLine] | None = None) -> None:
@@ -191,31 +194,23 @@ class Telling:
         self.quoted = tuple(carrying(named, self.sheet))
         known = [self._question, self.sheet.headers]
         known += [line.text for line in self.sheet.lines if line.stands_on]
+        lines = self.sheet.lines
         if self.quoted:
-            others = self.sheet.lines
-            self._proof = Proof(self.quoted, known, first=self._first, others=others)
+            self._proof = Proof(self.quoted, known, first=self._first, others=lines)
         else:
-            lines, least = self.sheet.lines, _UNQUOTED_SHARE
             known.append(self.sheet.told)  # the names of files and the numbers of pages too
-            self._proof = Proof(lines, known, least=least, first=self._first)
+            self._proof = Proof(lines, known, least=_UNQUOTED_SHARE, first=self._first)
 
-    def _complete(self, *, final: bool) -> Iterator[str]:
+    def _pieces(self, *, final: bool) -> Iterator[str]:
         """Take the complete sentences out of what is held."""
-        end = 0
-        while match := _SENTENCE.match(self._held, end):
-            end = match.end()
-            if end == len(self._held) and not final:
-                return
-            if end < len(self._held) and _OPEN.search(match[0]):
-                continue  # it goes on behind the stop
-            sentence, self._held, end = self._held[:end], self._held[end:], 0
+        while (end := end_of_first(self._held, final=final)) is not None:
+            sentence, self._held = self._held[:end], self._held[end:]
             yield sentence
 
     def _show(self, sentence: str) -> Iterator[str]:
         """Show a sentence with its marks; the first may turn out to be no answer."""
         assert self._proof is not None
-        body = sentence.rstrip()
-        space = sentence[len(body) :]
+        body, space = (trimmed := sentence.rstrip()), sentence[len(trimmed) :]
         # The numbers of lines that a model adds are none of the citations that a reader sees.
         body, computed = worked_out(_MARK.sub("", body))
         computed |= self._counted()
@@ -227,17 +222,12 @@ class Telling:
         if not self.quoted:
             yield self._unquoted(body) + space
             return
-        doubts = not self._shown and self._bounds.doubts and not self._is_sure
-        if doubts and self.doubt.is_missing:
-            self.outcome = "not_found"
-            yield self._texts.say(NOT_FOUND)
-            return
         if not self._shown:
             body = as_worked_out(body, self._results, self._question)
         proven = self._proof.prove(body, computed)
         if not self._shown:
-            if (doubts and self.doubt.is_strong) or not proven.marks or _FENCE.match(sentence):
-                yield from self._quote()
+            if self._is_rejected(sentence, proven=bool(proven.marks)):
+                yield from self._instead()
                 return
             if place := named_place(self._question, body, proven.lines[0]):
                 body = f"{place}: {body}"
@@ -249,6 +239,26 @@ class Telling:
         marks = "".join(f" [{number}]" for number in cited) or _UNPROVEN
         yield f"{body}{marks}{space}" if body else space
 
+    def _is_rejected(self, first: str, *, proven: bool) -> bool:
+        """Whether the first sentence is not told; notes what becomes of the answer then."""
+        doubts = self._bounds.doubts and not self._is_sure
+        if doubts and self.doubt.is_missing:
+            self.outcome = "not_found"
+            return True
+        doubted = doubts and self.doubt.is_strong
+        if proven and not doubted and not _FENCE.match(first):
+            return False
+        self.is_unproven = self._bounds.once_more and not (proven or doubted)
+        self.outcome = "quoted"
+        return True
+
+    def _instead(self) -> Iterator[str]:
+        """What is told in place of a first sentence; nothing where it is asked for again."""
+        if self.outcome == "not_found":
+            yield self._texts.say(NOT_FOUND)
+        elif not self.is_unproven:
+            yield from self.quote()
+
     def _counted(self) -> frozenset[str]:
         """How many lines are quoted, where the question is how many there are."""
         several = len(self.quoted) > 1 and counts(self._question)
@@ -259,8 +269,7 @@ class Telling:
         assert self._proof is not None
         ends = bool(self._code) and _FENCE.match(line) is not None
         self._code += line
-        if not self._shown:
-            self.outcome = "chat"
+        self.outcome = self.outcome if self._shown else "chat"
         self._shown += 1
         if not ends:
             return ""
@@ -282,10 +291,9 @@ class Telling:
         shown = "".join(f" [{number}]" for number in marks)
         return f"{sentence}{shown or (_UNPROVEN if figures_of(sentence) else '')}"
 
-    def _quote(self) -> Iterator[str]:
+    def quote(self) -> Iterator[str]:
         """Show the quoted lines in place of an answer that nothing proves."""
         assert self._proof is not None
-        self.outcome = "quoted"
         self._held = ""
         cite = self._proof.cite
         quotes = [f"> {line.text} [{cite(line)}]" for line in self.quoted[:SHOWN]]

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from xnai.answering.reading.answerability import AFTER, LinearProbe, probe_of
+from xnai.answering.reading.lines import make_sheet
+from xnai.answering.reading.telling import Telling
 from xnai.llm.protocol import StateRequest
+from xnai.types import PageText
 
 CAPABLE = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 
@@ -41,3 +44,13 @@ def test_a_probe_belongs_to_one_model():
     assert probe_of(CAPABLE.upper()) is found or probe_of(CAPABLE.upper()) is not None
     assert probe_of("SmolLM2-135M-Instruct") is None
     assert probe_of("../" + CAPABLE) is None
+
+
+@pytest.mark.parametrize(("logit", "outcome"), [(2.0, "answered"), (-1.5, "quoted")])
+def test_a_statement_without_a_source_is_doubted_as_one_with_it(logit, outcome):
+    page = PageText("d1", "letter.pdf", 1, 1, "He comes back after 18 August.\nBring this letter.")
+    telling = Telling("When is he due?", make_sheet([page]))
+    telling.doubt.probed(logit)
+    shown = [*telling.feed("Source:\nAnswer: After 18 August he comes back."), *telling.finish()]
+    assert telling.outcome == outcome
+    assert ("> He comes back" in "".join(shown)) == (outcome == "quoted")

@@ -395,7 +395,9 @@ def test_a_spanish_no_stays_one():
 
 
 def test_a_quote_that_goes_on_over_the_end_of_a_line_names_the_next_one_too():
-    text = "(1) Die Miete beträgt 742,00 Euro.\n(2) Der Rest beträgt auf die übrigen\nKosten 118 Euro."
+    text = (
+        "(1) Die Miete beträgt 742,00 Euro.\n(2) Der Rest beträgt auf die übrigen\nKosten 118 Euro."
+    )
     made = sheet(page(text))
     both = quoted_lines("[2] (2) Der Rest beträgt auf die übrigen Kosten 118 Euro.", made)
     assert [line.number for line in both] == [2, 3]

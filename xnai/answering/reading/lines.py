@@ -104,8 +104,11 @@ def make_sheet(pages: Iterable[PageText]) -> Sheet:
     )
 
 
-def of_lines(chosen: Iterable[NumberedLine]) -> Sheet:
-    """Number lines anew, which come in the order of their documents and pages."""
+def of_lines(chosen: Iterable[NumberedLine], hidden: Iterable[NumberedLine] = ()) -> Sheet:
+    """Number lines anew, which come in the order of their documents and pages.
+
+    ``hidden`` ones are not told to the model, but what is told may stand on them.
+    """
     lines: list[NumberedLine] = []
     shown: list[str] = []
     document, page = "", None
@@ -120,7 +123,14 @@ def of_lines(chosen: Iterable[NumberedLine]) -> Sheet:
             shown.append(f"--- Page {page} ---")
         lines.append(replace(line, number=len(lines) + 1))
         shown.append(f"[{len(lines)}] {_plain(line.text)}")
+    lines += [replace(line, number=at) for at, line in enumerate(hidden, len(lines) + 1)]
     return Sheet(tuple(lines), "\n".join(shown))
+
+
+def results_alone(sheet: Sheet) -> Sheet | None:
+    """What the program has worked out, with all other lines hidden; None if it has nothing."""
+    results = [line for line in sheet.lines if line.stands_on]
+    return of_lines(results, [o for o in sheet.lines if not o.stands_on]) if results else None
 
 
 def carrying(lines: Iterable[NumberedLine], sheet: Sheet) -> list[NumberedLine]:

@@ -4,7 +4,7 @@ A plan is a generator: it yields what is to be told of the next reading, and goe
 over. So it decides by what was told, and takes no part in the stream itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
 from xnai.answering.events import Outcome, Token
@@ -61,6 +61,34 @@ def plan(
     return readings(question, sheet, told, bounds)
 
 
+def results_first(
+    question: str, results: Sheet, told: Told, otherwise: Iterator[Telling]
+) -> Iterator[Telling]:
+    """Read what the program has worked out, and go on with other readings if it does not answer.
+
+    With a whole document before it, a small model overlooks such lines.
+    """
+    found = yield from _from_few(question, results, told, Bounds(doubts=False))
+    if not found:
+        yield from otherwise
+
+
+def _from_few(
+    question: str, few: Sheet, told: Told, bounds: Bounds
+) -> Generator[Telling, None, bool]:
+    """Read a few lines; tell what they prove, if anything. Gives back whether they prove it."""
+    told.holds = True
+    telling = Telling(question, few, bounds=bounds, texts=told.texts)
+    yield telling
+    text = told.held() + "".join(telling.finish())
+    told.holds = False
+    if telling.outcome != "answered" or not telling.citations:
+        return False
+    told.say([Token(text, citations=tuple(telling.citations))])
+    told.outcome, told.citations = "answered", list(telling.citations)
+    return True
+
+
 def nothing(told: Told) -> Iterator[Telling]:
     """No reading at all, for what is asked for is certainly not there."""
     told.say([Token(told.texts.say(NOT_FOUND))])
@@ -86,17 +114,10 @@ def over_all(
 
 def _once_more(question: str, first: Telling, told: Told, bounds: Bounds) -> Iterator[Telling]:
     """Read the lines that were quoted for an answer that they do not prove; else show them."""
-    told.holds = True
-    less = first.quoted_alone()
-    if less is not None:
+    if (less := first.quoted_alone()) is not None:
         # That there is something to be told is not asked of so few lines.
-        calm = replace(bounds, doubts=False)
-        telling = Telling(question, less, bounds=calm, texts=told.texts)
-        yield telling
-        text = told.held() + "".join(telling.finish())
-        if telling.outcome == "answered" and telling.citations:
-            told.say([Token(text, citations=tuple(telling.citations))])
-            told.outcome, told.citations = "answered", list(telling.citations)
+        found = yield from _from_few(question, less, told, replace(bounds, doubts=False))
+        if found:
             return
     told.say(list(cited(first, first.quote())))
     told.outcome, told.citations = first.outcome, list(first.citations)

@@ -18,9 +18,9 @@ from xnai.answering.reading.files import Over, asked_over, by_file
 from xnai.answering.reading.gather import Gathered, Gatherer
 from xnai.answering.reading.grids import with_grid
 from xnai.answering.reading.length import bounds_of
-from xnai.answering.reading.lines import Sheet, of_lines
+from xnai.answering.reading.lines import Sheet, of_lines, results_alone
 from xnai.answering.reading.named import names_no_row, with_named
-from xnai.answering.reading.plans import Told, nothing, plan
+from xnai.answering.reading.plans import Told, nothing, plan, results_first
 from xnai.answering.reading.tabled import calculation_for, texts_of, with_calculation
 from xnai.answering.reading.telling import Telling
 from xnai.answering.run import AnswerRun
@@ -150,7 +150,9 @@ async def _plan(
     bounds = bounds_of(asked, sheet, summary=run.whole is not None)
     if sheet is not gathered.sheet and over == "compared":
         bounds = replace(bounds, doubts=False)  # each line was chosen for the question
-    return plan(over, question, sheet, told, bounds)
+    readings = plan(over, question, sheet, told, bounds)
+    results = results_alone(sheet) if calculation is None or calculation.is_grounded else None
+    return readings if results is None else results_first(question, results, told, readings)
 
 
 async def _narrowed(asking: Asking, sheet: Sheet, over: Over) -> Sheet:

@@ -19,6 +19,7 @@ from xnai.answering.run import AnswerRun
 from xnai.answering.tables import writing
 from xnai.answering.tables.calculation import Calculation, calculated, missing
 from xnai.answering.tables.columns import QueryTable
+from xnai.answering.tables.grounding import is_grounded
 from xnai.answering.tables.intent import asks_for_calculation, best_table
 from xnai.answering.tables.query import (
     counting_rows,
@@ -105,7 +106,9 @@ def _worked_out(
     query = with_superlative(read_query(written, table), asked, table)
     if query is None or not counts_what_is_asked(query, asked):
         return None
-    return calculated(counting_rows(with_all_named(query, asked), asked), written, texts)
+    query = counting_rows(with_all_named(query, asked), asked)
+    result = calculated(query, written, texts)
+    return replace(result, is_grounded=is_grounded(query, asked)) if result else None
 
 
 def _is_nowhere(name: str, pages: Sequence[PageText]) -> bool:

@@ -23,12 +23,12 @@ from xnai.answering.reading import refusal, second_look, second_opinion
 from xnai.answering.reading.doubt import Doubt
 from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import NumberedLine, Sheet, carrying, of_lines, quoted_lines
-from xnai.answering.reading.pieces import end_of_first
+from xnai.answering.reading.listing import as_counted, counted_lines
+from xnai.answering.reading.pieces import CodeBlock, end_of_first, is_fence
 from xnai.answering.reading.proof import Proof, as_worked_out, figures_of
 from xnai.answering.reading.reply import ModelReply
 from xnai.answering.reading.structure import named_place
 from xnai.answering.reading.sums import worked_out
-from xnai.answering.tables.intent import counts
 from xnai.locale import IN_ENGLISH, Texts
 from xnai.types import Citation, TokenLogprob
 
@@ -39,7 +39,6 @@ SHOWN = 3  # lines that are quoted in place of an answer
 _UNPROVEN = " [?]"
 # The numbers of lines, as a model may repeat them in an answer.
 _MARK = re.compile(r"[ \t]?(?<![\w\])])\[\d{1,5}(?:[,;\-\u2013] ?\d{1,5}){0,40}\]")
-_FENCE = re.compile(r"\s*(?:```|~~~)")  # begins and ends a block of code
 
 
 class Telling:
@@ -79,7 +78,7 @@ class Telling:
         self._is_sure = False  # whether it quotes what the program has worked out
         self._closest: Sequence[NumberedLine] = ()  # lines that a second look has taken besides
         self._is_corrected = False  # whether they decided it
-        self._code = ""  # the block of code that is being shown
+        self._code = CodeBlock()
         self.quoted: tuple[NumberedLine, ...] = ()
         self.outcome: Outcome = "answered"
 
@@ -213,10 +212,10 @@ class Telling:
         body, space = (trimmed := sentence.rstrip()), sentence[len(trimmed) :]
         # The numbers of lines that a model adds are none of the citations that a reader sees.
         body, computed = worked_out(_MARK.sub("", body))
-        computed |= self._counted()
+        computed |= counted_lines(self._question, self.quoted)
         if self.outcome in {"quoted", "not_found"} or self.is_full:
             return
-        if self._code or (_FENCE.match(sentence) and (self._shown or not self.quoted)):
+        if self._code.is_open or (is_fence(sentence) and (self._shown or not self.quoted)):
             yield sentence + self._of_code(sentence)
             return
         if not self.quoted:
@@ -225,6 +224,9 @@ class Telling:
         if not self._shown:
             body = as_worked_out(body, self._results, self._question)
         proven = self._proof.prove(body, computed)
+        if not (self._shown or proven.marks):
+            body, counted = as_counted(body, self._question, self.quoted, self.sheet)
+            proven = self._proof.prove(body, computed | counted)
         if not self._shown:
             if self._is_rejected(sentence, proven=bool(proven.marks)):
                 yield from self._instead()
@@ -246,7 +248,7 @@ class Telling:
             self.outcome = "not_found"
             return True
         doubted = doubts and self.doubt.is_strong
-        if proven and not doubted and not _FENCE.match(first):
+        if proven and not doubted and not is_fence(first):
             return False
         self.is_unproven = self._bounds.once_more and not (proven or doubted)
         self.outcome = "quoted"
@@ -259,21 +261,13 @@ class Telling:
         elif not self.is_unproven:
             yield from self.quote()
 
-    def _counted(self) -> frozenset[str]:
-        """How many lines are quoted, where the question is how many there are."""
-        several = len(self.quoted) > 1 and counts(self._question)
-        return frozenset([str(len(self.quoted))] if several else [])
-
     def _of_code(self, line: str) -> str:
         """Return the marks of a block of code behind its last line; inside, they would be code."""
         assert self._proof is not None
-        ends = bool(self._code) and _FENCE.match(line) is not None
-        self._code += line
         self.outcome = self.outcome if self._shown else "chat"
         self._shown += 1
-        if not ends:
+        if not (code := self._code.add(line)):
             return ""
-        code, self._code = self._code, ""
         marks = "".join(f" [{number}]" for number in self._proof.prove(code).marks)
         said = marks or (_UNPROVEN if self.quoted else "")
         return f"\n{said.strip()}\n\n" if said else ""
@@ -284,7 +278,10 @@ class Telling:
         Small talk needs none; a figure does.
         """
         assert self._proof is not None
-        marks = self._proof.prove(sentence).marks
+        marks = (proven := self._proof.prove(sentence)).marks
+        if marks and not self._shown and self._bounds.doubts and self.doubt.is_strong:
+            self.outcome, self.quoted = "quoted", proven.lines
+            return "".join(self.quote())
         if not self._shown or marks:
             self.outcome = "answered" if marks else "chat"
         self._shown += 1

@@ -43,6 +43,7 @@ class Calculation:
     says the same in the reader's language.
     ``is_missing``: it says that the table has no such row; ``rows`` has the first one then.
     ``is_certain``: nor does it stand anywhere else, so there is nothing to be answered.
+    ``is_grounded``: the question says itself of which rows it is asked.
     """
 
     text: str
@@ -51,6 +52,7 @@ class Calculation:
     rows: tuple[Row, ...]
     is_missing: bool = False
     is_certain: bool = False
+    is_grounded: bool = False
 
 
 def calculated(query: Query, written: str, texts: Texts = IN_ENGLISH) -> Calculation | None:

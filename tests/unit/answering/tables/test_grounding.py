@@ -1,0 +1,38 @@
+"""Which queries ask for what the question names."""
+
+import pytest
+
+from xnai.answering.tables.columns import query_table
+from xnai.answering.tables.grounding import is_grounded
+from xnai.answering.tables.query import read_query
+from xnai.answering.tables.records import tables_of
+from xnai.types import PageText
+
+TEXT = """Date: 1 May; Payee: Grove Market; Paid out: 12.00; Balance: 90.00.
+Date: 2 May; Payee: Velo Depot; Paid out: 46.28; Balance: 43.72.
+Date: 3 May; Payee: Grove Market; Paid out: 31.90; Balance: 11.82."""
+(TABLE,) = tables_of([PageText("d1", "a.csv", 1, None, TEXT)])
+
+
+@pytest.mark.parametrize(
+    ("written", "question", "grounded"),
+    [
+        ("SELECT SUM(paid_out) FROM t WHERE payee = 'Grove Market'", "Spent at Grove?", True),
+        ("SELECT SUM(paid_out) FROM t WHERE payee = 'Velo Depot'", "Spent at Grove?", False),
+        ("SELECT SUM(paid_out) FROM t", "How much was paid in all?", True),
+        ("SELECT SUM(paid_out) FROM t", "How much does he owe us?", False),
+        ("SELECT MAX(balance) FROM t", "What was the highest balance?", True),
+        ("SELECT payee FROM t ORDER BY balance DESC LIMIT 1", "Where was most paid?", False),
+        ("SELECT payee FROM t ORDER BY paid_out DESC LIMIT 1", "Where was most paid?", True),
+        ("SELECT COUNT(*) FROM t WHERE paid_out > 20", "How many above 20 were paid?", False),
+        ("SELECT SUM(paid_out) FROM t WHERE paid_out > 20", "What was paid above 20?", True),
+        ("SELECT SUM(paid_out) FROM t WHERE paid_out > 30", "What was paid above 20?", False),
+        ("SELECT COUNT(*) FROM t", "How many are there?", False),
+    ],
+)
+def test_a_query_is_grounded_where_the_question_names_its_rows_and_column(
+    written, question, grounded
+):
+    query = read_query(written, query_table(TABLE, 40))
+    assert query is not None
+    assert is_grounded(query, question) == grounded

@@ -1,0 +1,44 @@
+"""Whether a query is what a question asks for, by its words.
+
+A small model writes queries well where a question names its rows and columns, and invents some
+where it does not. The first are believed more than what the same model reads from the whole text.
+"""
+
+import re
+
+from xnai.answering.citations import words_of
+from xnai.answering.tables.columns import Column
+from xnai.answering.tables.query import Condition, Query
+
+_STEM = 5  # letters that "region" and "regional" share
+_FIGURES = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+def is_grounded(query: Query, question: str) -> bool:
+    """Whether a question names all that the rows of a query must be, and the column it looks at.
+
+    Of rows that are named by words the column may go by another word: "spent" for "Paid out".
+    """
+    asked = _stems(question)
+    if not all(_is_named(one, asked, question) for one in query.conditions):
+        return False
+    if any(one.words for one in query.conditions):
+        return query.order is None or _names(asked, query.order.column)
+    looked = [term.column for term in (*query.terms, query.order) if term is not None]
+    return any(_names(asked, column) for column in looked)
+
+
+def _is_named(condition: Condition, asked: frozenset[str], question: str) -> bool:
+    """Whether a question has the values of a condition."""
+    figures = {figure.replace(",", ".") for figure in _FIGURES.findall(question)}
+    if not condition.words:
+        return all(f"{number:f}" in figures for number in condition.numbers)
+    return any(_stems(word) & asked for word in condition.words)
+
+
+def _names(asked: frozenset[str], column: Column | None) -> bool:
+    return column is not None and bool(_stems(column.label) & asked)
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(word[:_STEM] for word in words_of(text))

@@ -11,7 +11,7 @@ FERRY = """Monday to Friday
 
 North Quay; 06:10; S: 07:02; 09:15; 17:05.
 Mill Bank; 06:18; S: 07:11; 09:23; 17:14.
-Otter Isle; 06:33; –; 09:38; 17:33.
+Otter Isle; 06:33; ~; 09:38; 17:33.
 South Pier; 06:52; S: 07:51; 09:57; 17:56.
 
 S = runs on schooldays only."""
@@ -37,7 +37,7 @@ def test_a_time_in_a_row_that_is_named_brings_its_column():
 
 def test_a_column_with_a_gap_has_no_duration():
     (line,) = added(FERRY, "When is the 7:11 from Mill Bank at South Pier?")
-    assert line.text.endswith("Otter Isle –; South Pier S: 07:51")
+    assert line.text.endswith("Otter Isle ~; South Pier S: 07:51")
 
 
 def test_a_name_that_stands_in_several_columns_is_counted_with_its_places():

@@ -125,11 +125,11 @@ POLICY = (
     ],
 )
 async def test_lines_that_are_named_stand_behind_the_others(text, asked, told):
-    model = ReplyModel(replies=[REFUSAL])
+    model = ReplyModel(replies=[REFUSAL] * 2)
 
     await answer(model, [passage(text)], question(asked))
 
-    lines = prompt(model.asked[0]).split("\n\nQuestion:")[0].splitlines()[2:]
+    lines = prompt(model.asked[-1]).split("\n\nQuestion:")[0].splitlines()[2:]
     assert [line.split("] ", 1)[1] for line in lines[len(lines) - len(told) :]] == told
     assert len({*lines}) == len(lines)
     assert sum(line.endswith(tuple(told or "-")) for line in lines) == 2 * len(told)
@@ -188,3 +188,71 @@ async def test_a_summary_without_a_source_is_told_by_the_lines_that_carry_it():
 
     assert text_of(events) == "The rent of the hall is 900 euros. [1] [2]"
     assert events[-1].outcome == "answered"
+
+
+RULES = """8.1 Boats are washed after use.
+8.2 Oars go back to their rack.
+8.3 Captains report damage on the same day.
+8.4 Juniors wear a buoyancy aid."""
+
+
+async def test_a_section_that_is_named_is_read_alone_first():
+    reply = "Source: [1] 8.3 Captains report damage on the same day.\nAnswer: Report damage."
+    model = ReplyModel(replies=[reply])
+
+    events = await answer(model, [passage(RULES)], question("What does paragraph 8.3 want?"))
+
+    lines = prompt(model.asked[0]).split("\n\nQuestion:")[0].splitlines()
+    assert lines[-1] == "[1] 8.3 Captains report damage on the same day."
+    assert "8.4" not in prompt(model.asked[0])
+    assert [c.quote for c in events[-1].citations] == [RULES.splitlines()[2]]
+
+
+OFFER = passage("The price is 900 euros.\nGuarantee: 25 years.", name="offer.pdf")
+BID = Passage(
+    "d2", "bid.pdf", 1, 0, 52, "We ask for 780 euros.\nWe guarantee the roof 15 years.", 0.9
+)
+QUOTES = ["What is the guarantee?", "Source: [2] Guarantee: 25", "Source: [2] We guarantee"]
+EACH = ["Source: [1] Guarantee\nAnswer: 25 years.", "Source: [1] We\nAnswer: 15 years."]
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    ["Source: [1] Guarantee: 25 years.\nAnswer: 25 years.", REFUSAL],
+)
+async def test_a_comparison_that_leaves_a_file_out_is_answered_for_each(verdict):
+    model = ReplyModel(replies=[*QUOTES, verdict, *EACH])
+    asked = question("What guarantee does each of them give?")
+
+    events = await answer(model, [OFFER, BID], asked)
+
+    assert text_of(events) == "offer.pdf: 25 years. [1]\n\nbid.pdf: 15 years. [2]\n\n"
+    assert [c.file_name for c in events[-1].citations] == ["offer.pdf", "bid.pdf"]
+    assert "Question: What is the guarantee?" in prompt(model.asked[-1])
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdict"),
+    [
+        ("Which of them gives more?", "Source: [1]\nAnswer: The first one, with 25 years."),
+        ("Are both the same?", "Source: [1] [2]\nAnswer: No, 25 and 15 years."),
+        ("What does each give?", "Source: [1] [2]\nAnswer: 25 years and 15 years."),
+    ],
+)
+async def test_a_comparison_that_is_decided_is_told_as_it_is(asked, verdict):
+    model = ReplyModel(replies=[*QUOTES, verdict])
+
+    events = await answer(model, [OFFER, BID], question(asked))
+
+    assert text_of(events).startswith(verdict.split("Answer: ")[1][:2])
+    assert events[-1].outcome == "answered"
+
+
+async def test_where_no_file_answers_alone_what_was_read_of_all_is_told():
+    verdict = "Source: [1] Guarantee: 25 years.\nAnswer: 40 years."
+    model = ReplyModel(replies=[*QUOTES, verdict, REFUSAL, REFUSAL])
+
+    events = await answer(model, [OFFER, BID], question("What guarantee does each give?"))
+
+    assert events[-1].outcome == "quoted"
+    assert "> Guarantee: 25 years. [1]" in text_of(events)

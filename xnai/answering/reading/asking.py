@@ -61,17 +61,20 @@ class Asking:
     history: tuple[Message, ...]
     count: Count
 
-    @property
-    def text(self) -> str:
-        """The question as the model gets it."""
+    def as_told(self, question: str) -> str:
+        """A question as the model gets it."""
         read = {passage.document_id for passage in self.run.passages}
         whole = self.run.whole == "summary" and len(read) == 1
-        return as_asked(self.run.question.text, self.run.language, whole=whole)
+        return as_asked(question, self.run.language, whole=whole)
 
     @spanned("prompt")
-    async def completion(self, sheet: Sheet) -> tuple[Completion, int]:
-        """Put the question over numbered lines; returns how many tokens that has, too."""
-        messages, sampling = self._messages(sheet), self._sampling()
+    async def completion(self, telling: Telling) -> tuple[Completion, int]:
+        """Put a question over numbered lines; returns how many tokens that has, too."""
+        asked = self.as_told(telling.question)
+        messages, sampling = (
+            reading_messages(telling.sheet.text, self.history, asked),
+            self._sampling(),
+        )
         tokens = await self.run.model.count_prompt(messages)
         room = max(1, self.run.model.context_tokens - tokens)
         sampling = replace(sampling, max_tokens=min(sampling.max_tokens, room))
@@ -107,9 +110,9 @@ class Asking:
         lines = telling.looked_at_again()
         if not lines:
             return
-        yes = by_figures(self.run.question.text, lines)
+        yes = by_figures(telling.question, lines)
         if yes is None and self.run.model.capabilities.logprobs:
-            yes = await self._second_look(lines)
+            yes = await self._second_look(telling.question, lines)
         telling.correct(yes)
 
     async def to_one(self) -> str:
@@ -156,11 +159,11 @@ class Asking:
                     self.count.add(event.usage)
         return written
 
-    async def _second_look(self, quoted: Sequence[NumberedLine]) -> float | None:
+    async def _second_look(self, asked: str, quoted: Sequence[NumberedLine]) -> float | None:
         """How likely "Yes" is from the quoted lines alone; None if that cannot be told."""
-        question = self.run.question
-        messages = second_look.messages([line.text for line in quoted], question.text)
-        completion = self._completion(messages, second_look.sampling(question.sampling))
+        messages = second_look.messages([line.text for line in quoted], asked)
+        sampling = second_look.sampling(self.run.question.sampling)
+        completion = self._completion(messages, sampling)
         first = None
         async with aclosing(self.run.model.complete(completion)) as stream:
             async for event in stream:
@@ -169,9 +172,6 @@ class Asking:
                 elif isinstance(event, Finished):
                     self.count.add(event.usage)
         return first
-
-    def _messages(self, sheet: Sheet) -> tuple[Message, ...]:
-        return reading_messages(sheet.text, self.history, self.text)
 
     def _sampling(self) -> Sampling:
         sampling = self.run.question.sampling

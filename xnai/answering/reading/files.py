@@ -6,10 +6,13 @@ has for it.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from xnai.answering.reading import second_look
 from xnai.answering.reading.lines import NumberedLine, Sheet, of_lines
+from xnai.types import Citation
 
 MOST_FILES = 6  # that are asked one by one
 Over = Literal["all", "each", "compared"]
@@ -19,6 +22,11 @@ _COMPARES = re.compile(
     r"unterschied\w*|vergleich\w*|beide\w*|gleich\w*|höher|niedriger|mehr|weniger|welche\w*|"
     r"zusammen|insgesamt|alle\w*|différen\w*|compar\w*|deux|mêmes?|plus|moins|quels?|quelles?|"
     r"ensemble|tous|diferen\w*|ambos|ambas|mism[oa]s?|más|menos|cuál\w*|juntos|todos)\b",
+    re.IGNORECASE,
+)
+_WHICH = re.compile(
+    r"\b(?:which|who|whose|where|welche\w*|wer|wo|quel(?:le)?s?|lequel|laquelle|qui|où|cuál\w*|"
+    r"quién\w*|dónde)\b|哪|谁|どちら|どの|誰|أي|من",
     re.IGNORECASE,
 )
 _ENDING = re.compile(r"\.\w{1,5}$")
@@ -36,6 +44,17 @@ def asked_over(sheet: Sheet, question: str, *, summary: bool) -> Over:
     if named > 1 or _COMPARES.search(question):
         return "compared"
     return "all" if summary else "each"
+
+
+def leaves_out(question: str, answer: str, citations: Sequence[Citation], sheet: Sheet) -> bool:
+    """Whether an answer to a question about several files says nothing of one of them.
+
+    A yes or no, and which one it is, may stand on one file.
+    """
+    if second_look.said(answer) is not None or _WHICH.search(question):
+        return False
+    cited = {citation.document_id for citation in citations}
+    return any(line.source.document_id not in cited for line in sheet.lines)
 
 
 @dataclass(frozen=True, slots=True)

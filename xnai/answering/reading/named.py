@@ -38,6 +38,17 @@ def with_named(sheet: Sheet, question: str) -> Sheet:
     return of_lines([*kept, *sections, *rows])
 
 
+def sections_alone(sheet: Sheet, question: str) -> Sheet | None:
+    """The sections whose numbers a question gives, with all other lines hidden; None without any.
+
+    Asked for section 8.3, a small model that has all sections before it may answer with 8.4.
+    """
+    sections = _sections(sheet.lines, asked_numbers(question))
+    if not sections:
+        return None
+    return of_lines(sections, [line for line in sheet.lines if line not in sections])
+
+
 def names_no_row(sheet: Sheet, question: str) -> bool:
     """Whether a question names a day that a table of days has not, nor any other line.
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from xnai.answering.events import Outcome, Token
 from xnai.answering.evidence import NOT_FOUND
 from xnai.answering.reading.asking import cited
-from xnai.answering.reading.files import Over, by_file
+from xnai.answering.reading.files import Over, by_file, leaves_out
 from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import Sheet
 from xnai.answering.reading.telling import Telling
@@ -61,14 +61,15 @@ def plan(
     return readings(question, sheet, told, bounds)
 
 
-def results_first(
-    question: str, results: Sheet, told: Told, otherwise: Iterator[Telling]
+def few_first(
+    question: str, few: Sheet, told: Told, otherwise: Iterator[Telling]
 ) -> Iterator[Telling]:
-    """Read what the program has worked out, and go on with other readings if it does not answer.
+    """Read a few lines that are asked for, and go on with other readings if they do not answer.
 
-    With a whole document before it, a small model overlooks such lines.
+    They are what the program has worked out, or what a question names: with a whole document before
+    it, a small model overlooks them.
     """
-    found = yield from _from_few(question, results, told, Bounds(doubts=False))
+    found = yield from _from_few(question, few, told, Bounds(doubts=False))
     if not found:
         yield from otherwise
 
@@ -127,6 +128,40 @@ def over_each(
     question: str, sheet: Sheet, told: Told, bounds: Bounds = UNBOUNDED
 ) -> Iterator[Telling]:
     """Read each file by itself, and name those that answer."""
+    yield from _one_by_one(question, sheet, told, bounds)
+    if told.outcome == "not_found":
+        told.say([Token(told.texts.say(NOT_FOUND))])
+
+
+def over_compared(
+    question: str, to_one: str, sheet: Sheet, told: Told, bounds: Bounds
+) -> Iterator[Telling]:
+    """Read the lines that files have for what is compared; if that decides nothing, each file's.
+
+    Args:
+        question: such as "What is the difference in price?".
+        to_one: what each file is asked for it: "What is the price?".
+        sheet: the lines of all files that answer it.
+        told: what becomes of it.
+        bounds: of the answer.
+
+    """
+    told.holds = True
+    telling = Telling(question, sheet, bounds=bounds, texts=told.texts)
+    yield telling
+    text = told.held() + "".join(telling.finish())
+    first = Token(text, citations=tuple(telling.citations))
+    outcome, citations = telling.outcome, list(telling.citations)
+    if outcome != "answered" or leaves_out(question, text, citations, sheet):
+        yield from _one_by_one(to_one, sheet, told, bounds)
+    if told.outcome not in {"answered", "chat"}:
+        told.drain()
+        told.say([first])
+        told.outcome, told.citations = outcome, citations
+
+
+def _one_by_one(question: str, sheet: Sheet, told: Told, bounds: Bounds) -> Iterator[Telling]:
+    """Read each file by itself; says nothing where none answers."""
     told.holds = True
     files = by_file(sheet)
     for one in files:
@@ -143,5 +178,3 @@ def over_each(
             told.outcome = "answered" if "answered" in {told.outcome, telling.outcome} else "quoted"
             shown = f"{one.name}: {text.strip()}\n\n"
             told.say([Token(shown, citations=tuple(telling.citations))])
-    if told.outcome == "not_found":
-        told.say([Token(told.texts.say(NOT_FOUND))])

@@ -19,8 +19,8 @@ from xnai.answering.reading.gather import Gathered, Gatherer
 from xnai.answering.reading.grids import with_grid
 from xnai.answering.reading.length import bounds_of
 from xnai.answering.reading.lines import Sheet, of_lines, results_alone
-from xnai.answering.reading.named import names_no_row, with_named
-from xnai.answering.reading.plans import Told, nothing, plan, results_first
+from xnai.answering.reading.named import names_no_row, sections_alone, with_named
+from xnai.answering.reading.plans import Told, few_first, nothing, over_compared, plan
 from xnai.answering.reading.tabled import calculation_for, texts_of, with_calculation
 from xnai.answering.reading.telling import Telling
 from xnai.answering.run import AnswerRun
@@ -68,7 +68,7 @@ class Reader:
                 yield token
             if not telling.sheet.lines:
                 continue
-            completion, tokens = await run.within(asking.completion(telling.sheet))
+            completion, tokens = await run.within(asking.completion(telling))
             yield Prompted(tokens, run.model.context_tokens, ())
             async with aclosing(run.model.complete(completion)) as stream:
                 async for event in stream:
@@ -142,26 +142,32 @@ async def _plan(
     certain = calculation is not None and calculation.is_certain
     if certain or (whole and names_no_row(gathered.sheet, question)):
         return nothing(told)
-    sheet = await _narrowed(asking, gathered.sheet, over)
+    if over == "compared" and (compared := await _compared(asking, told, gathered.sheet)):
+        return compared
+    sheet, few = gathered.sheet, None
     roomy = run.model.context_tokens >= _ROOMY
     if calculation is None and over == "all" and run.whole is None and roomy:
         sheet = with_grid(with_named(sheet, question), question, run.texts)
-    asked = asking.text if is_about(question) else question  # "in two sentences" is ours there
+        few = sections_alone(gathered.sheet, question)
+    if calculation is None or calculation.is_grounded:
+        few = results_alone(sheet) or few
+    # "In two sentences" is ours, where it is asked what a document is.
+    asked = asking.as_told(question) if is_about(question) else question
     bounds = bounds_of(asked, sheet, summary=run.whole is not None)
-    if sheet is not gathered.sheet and over == "compared":
-        bounds = replace(bounds, doubts=False)  # each line was chosen for the question
     readings = plan(over, question, sheet, told, bounds)
-    results = results_alone(sheet) if calculation is None or calculation.is_grounded else None
-    return readings if results is None else results_first(question, results, told, readings)
+    return readings if few is None else few_first(question, few, told, readings)
 
 
-async def _narrowed(asking: Asking, sheet: Sheet, over: Over) -> Sheet:
-    """The lines that each file has for what is compared, if any has; else all."""
-    if over != "compared":
-        return sheet
+async def _compared(asking: Asking, told: Told, sheet: Sheet) -> Iterator[Telling] | None:
+    """Readings of the lines that each file has for what is compared; None if none has any."""
     question = await asking.to_one()
     kept = [line for one in by_file(sheet) for line in await asking.quoted(one.sheet, question)]
-    return of_lines(kept) if kept else sheet
+    if not kept:
+        return None
+    lines, asked = of_lines(kept), asking.run.question.text
+    # Each line was chosen for the question, so that there is one is not doubted.
+    bounds = replace(bounds_of(asked, lines, summary=False), doubts=False)
+    return over_compared(asked, question, lines, told, bounds)
 
 
 def _recent(history: Sequence[Message]) -> tuple[Message, ...]:

@@ -62,7 +62,7 @@ class Telling:
         *,
         texts: Texts = IN_ENGLISH,
     ) -> None:
-        self._question = question
+        self.question = question
         self._texts = texts
         self._first = first
         self._bounds = bounds
@@ -130,25 +130,25 @@ class Telling:
         if self._shown:
             return ()
         if self.is_refused:
-            self._closest = second_opinion.in_place_of_refusal(self._question, self.sheet)
+            self._closest = second_opinion.in_place_of_refusal(self.question, self.sheet)
             return self._closest
         if not self.quoted or second_look.said(self._held) is None:
             return ()
         if len(second_opinion.decided_by(self.quoted)) > 1:
             self._closest = self.quoted  # each file's line is told
             return self._closest
-        self._closest = second_opinion.besides(self._question, self.sheet, self.quoted)
+        self._closest = second_opinion.besides(self.question, self.sheet, self.quoted)
         return (*self._closest, *self.quoted)
 
     def correct(self, yes: float | None) -> None:
         """Take the result of the second look; where other lines decide, they are what is told."""
         if not self._closest:
-            self._held = second_look.corrected(self._held, yes, self._question)
+            self._held = second_look.corrected(self._held, yes, self.question)
         elif yes is not None and second_look.is_sure(yes, second_look.said(self._held)):
             self._proof, lines = None, second_opinion.decided_by(self._closest)
             self._begin(lines)
             self._is_sure = self._is_corrected = True
-            self._held = second_opinion.told(self._question, yes, lines)
+            self._held = second_opinion.told(self.question, yes, lines)
 
     def feed(self, text: str, logprobs: Sequence[TokenLogprob] = ()) -> Iterator[str]:
         """Take text of the model; give what may be shown."""
@@ -173,7 +173,7 @@ class Telling:
         answer = self._held.strip()
         refused = self.is_refused and not self._is_corrected
         if not self._shown and (refused or refusal.refuses(answer) or not answer):
-            chats = small_talk.is_small_talk(self._question)
+            chats = small_talk.is_small_talk(self.question)
             self.outcome = "chat" if chats else "not_found"
             self._held = ""
             yield self._texts.say(small_talk.REPLY if chats else NOT_FOUND)
@@ -191,7 +191,7 @@ class Telling:
         self._results = [line for line in named if line.stands_on]
         self._is_sure = bool(self._results)
         self.quoted = tuple(carrying(named, self.sheet))
-        known = [self._question, self.sheet.headers]
+        known = [self.question, self.sheet.headers]
         known += [line.text for line in self.sheet.lines if line.stands_on]
         lines = self.sheet.lines
         if self.quoted:
@@ -212,7 +212,7 @@ class Telling:
         body, space = (trimmed := sentence.rstrip()), sentence[len(trimmed) :]
         # The numbers of lines that a model adds are none of the citations that a reader sees.
         body, computed = worked_out(_MARK.sub("", body))
-        computed |= counted_lines(self._question, self.quoted)
+        computed |= counted_lines(self.question, self.quoted)
         if self.outcome in {"quoted", "not_found"} or self.is_full:
             return
         if self._code.is_open or (is_fence(sentence) and (self._shown or not self.quoted)):
@@ -222,16 +222,16 @@ class Telling:
             yield self._unquoted(body) + space
             return
         if not self._shown:
-            body = as_worked_out(body, self._results, self._question)
+            body = as_worked_out(body, self._results, self.question)
         proven = self._proof.prove(body, computed)
         if not (self._shown or proven.marks):
-            body, counted = as_counted(body, self._question, self.quoted, self.sheet)
+            body, counted = as_counted(body, self.question, self.quoted, self.sheet)
             proven = self._proof.prove(body, computed | counted)
         if not self._shown:
             if self._is_rejected(sentence, proven=bool(proven.marks)):
                 yield from self._instead()
                 return
-            if place := named_place(self._question, body, proven.lines[0]):
+            if place := named_place(self.question, body, proven.lines[0]):
                 body = f"{place}: {body}"
         self._shown += 1
         self._characters += len(body)

@@ -256,3 +256,19 @@ async def test_where_no_file_answers_alone_what_was_read_of_all_is_told():
 
     assert events[-1].outcome == "quoted"
     assert "> Guarantee: 25 years. [1]" in text_of(events)
+
+
+class Pieces(ReplyModel):
+    """Cuts the words that it does not know into two pieces, as a tokenizer does."""
+
+    async def count_tokens(self, texts):
+        return [1 + ("captans" in text) for text in texts]
+
+
+async def test_a_misspelt_word_is_read_as_the_documents_have_it_and_a_word_as_it_is():
+    model = Pieces(replies=[REFUSAL])
+
+    # "Boots" is a slip away from "boats", and a word as that.
+    await answer(model, [passage(RULES)], question("When do captans report boots?"))
+
+    assert prompt(model.asked[0]).endswith("Question: When do captains report boots?")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from itertools import compress
 
 from xnai.answering.about import as_asked
 from xnai.answering.events import Event, Reading, Token, Waiting
@@ -12,6 +13,7 @@ from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
 from xnai.answering.reading.prompt import reading_messages
 from xnai.answering.reading.reply import STOPS, ModelReply
 from xnai.answering.reading.second_opinion import by_figures
+from xnai.answering.reading.spelling import neighbours, put_right
 from xnai.answering.reading.telling import Telling
 from xnai.answering.run import AnswerRun
 from xnai.llm.protocol import (
@@ -115,14 +117,24 @@ class Asking:
             yes = await self._second_look(telling.question, lines)
         telling.correct(yes)
 
-    async def to_one(self) -> str:
-        """The question, as it is put to one of the documents that it compares."""
-        question = self.run.question
-        messages = comparing.messages(question.text)
+    async def spelt(self, sheet: Sheet) -> str:
+        """The question, with what is misspelt in it put right by the words of the documents."""
+        question = self.run.question.text
+        pairs = neighbours(question, (line.text for line in sheet.lines))
+        if not pairs:
+            return question
+        words = [f" {word}" for pair in pairs.items() for word in pair]
+        pieces = await self.run.model.count_tokens(words)
+        wrong = (was > right for was, right in zip(pieces[::2], pieces[1::2], strict=True))
+        return put_right(question, dict(compress(pairs.items(), wrong)))
+
+    async def to_one(self, question: str) -> str:
+        """A question, as it is put to one of the documents that it compares."""
+        messages = comparing.messages(question)
         if not messages:
-            return question.text
-        written = await self._written(messages, comparing.sampling(question.sampling))
-        return comparing.question_to_one(written, question.text)
+            return question
+        sampling = comparing.sampling(self.run.question.sampling)
+        return comparing.question_to_one(await self._written(messages, sampling), question)
 
     async def quoted(self, sheet: Sheet, question: str) -> list[NumberedLine]:
         """The lines that are quoted for a question, without an answer."""

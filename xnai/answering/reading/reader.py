@@ -137,12 +137,12 @@ async def _plan(
 ) -> Iterator[Telling]:
     """In which readings the question is answered."""
     run = asking.run
-    question = run.question.text
+    question = await run.within(asking.spelt(gathered.sheet))
     whole = gathered.share >= 1
     certain = calculation is not None and calculation.is_certain
     if certain or (whole and names_no_row(gathered.sheet, question)):
         return nothing(told)
-    if over == "compared" and (compared := await _compared(asking, told, gathered.sheet)):
+    if over == "compared" and (compared := await _compared(asking, question, told, gathered.sheet)):
         return compared
     sheet, few = gathered.sheet, None
     roomy = run.model.context_tokens >= _ROOMY
@@ -158,16 +158,18 @@ async def _plan(
     return readings if few is None else few_first(question, few, told, readings)
 
 
-async def _compared(asking: Asking, told: Told, sheet: Sheet) -> Iterator[Telling] | None:
+async def _compared(
+    asking: Asking, question: str, told: Told, sheet: Sheet
+) -> Iterator[Telling] | None:
     """Readings of the lines that each file has for what is compared; None if none has any."""
-    question = await asking.to_one()
-    kept = [line for one in by_file(sheet) for line in await asking.quoted(one.sheet, question)]
+    to_one = await asking.to_one(question)
+    kept = [line for one in by_file(sheet) for line in await asking.quoted(one.sheet, to_one)]
     if not kept:
         return None
-    lines, asked = of_lines(kept), asking.run.question.text
+    lines = of_lines(kept)
     # Each line was chosen for the question, so that there is one is not doubted.
-    bounds = replace(bounds_of(asked, lines, summary=False), doubts=False)
-    return over_compared(asked, question, lines, told, bounds)
+    bounds = replace(bounds_of(question, lines, summary=False), doubts=False)
+    return over_compared(question, to_one, lines, told, bounds)
 
 
 def _recent(history: Sequence[Message]) -> tuple[Message, ...]:

@@ -272,3 +272,25 @@ async def test_a_misspelt_word_is_read_as_the_documents_have_it_and_a_word_as_it
     await answer(model, [passage(RULES)], question("When do captans report boots?"))
 
     assert prompt(model.asked[0]).endswith("Question: When do captains report boots?")
+
+
+ACCOUNT = """Date: 1 May; Payee: Grove Market; Paid out: 12.00; Balance: 90.00.
+Date: 2 May; Payee: Refund; Paid in: 20.00; Balance: 110.00.
+Date: 3 May; Payee: Grove Market; Paid out: 31.90; Balance: 78.10."""
+
+
+async def test_a_query_that_works_on_a_column_that_its_rows_lack_is_written_anew_without_it():
+    queries = [
+        f"SELECT SUM({column}) FROM t WHERE payee = 'Grove Market'"
+        for column in ("paid_in", "paid_out")
+    ]
+    reply = "Source: [1] Calculated\nAnswer: 43.90 were spent at Grove Market."
+    model = ReplyModel(replies=[*queries, reply])
+
+    events = await answer(
+        model, [passage(ACCOUNT)], question("How much was spent at Grove Market?")
+    )
+
+    assert "paid_in" in prompt(model.asked[0])
+    assert "paid_in" not in prompt(model.asked[1])
+    assert text_of(events).startswith("43.90 were spent at Grove Market. [1]")

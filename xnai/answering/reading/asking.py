@@ -31,7 +31,7 @@ from xnai.types import Message, Sampling, Usage
 
 SOURCE_TOKENS = 256  # beside the answer's own, for the lines that are quoted
 BEGINNINGS = 8  # tokens that the model could have begun its source with
-_NARROWED = 12  # lines of a file that are kept to be compared
+_NARROWED = 4  # lines of a file that are kept to be compared
 _STOP = "\nAnswer:"
 _QUERY_TOKENS = 96
 _QUOTE_TOKENS = 120  # of the lines that one file is asked for

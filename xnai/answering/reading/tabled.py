@@ -24,6 +24,7 @@ from xnai.answering.tables.intent import asks_for_calculation, best_table
 from xnai.answering.tables.query import (
     counting_rows,
     counts_what_is_asked,
+    empty_columns,
     missing_name,
     read_query,
     with_all_named,
@@ -37,6 +38,7 @@ from xnai.locale import Texts
 from xnai.types import Message, PageText
 
 _CHARACTERS = 2_000_000  # of documents in which tables are looked for
+_QUERIES = 2  # that the model may write: another where the rows have nothing in its column
 _ROWS = 6  # that are added to what a search has found
 _ROW = 400  # characters of one
 _WORD = re.compile(r"\w+")
@@ -68,18 +70,23 @@ async def _over(
     run = asking.run
     question = run.question
     asked = "\n".join([*(before.content for before in leant_on(question)), question.text])
-    prepared = await text_work.run(_prepared, pages, asked)
-    if prepared is None:
-        return None
-    table, messages, grammar = prepared
-    try:
-        written = await asking.query(messages, grammar)
-    except XnaiError as exc:
-        if exc.kind is not GRAMMAR_INVALID:
-            raise
-        _log.warning("a table's grammar was refused", columns=len(table.columns))
-        return None
-    return await text_work.run(_worked_out, written, table, asked, pages, run.texts)
+    table = await text_work.run(_table, pages, asked)
+    for _ in range(_QUERIES if table else 0):
+        assert table is not None
+        prompt = await text_work.run(_prompt, table, asked)
+        try:
+            written = await asking.query(*prompt)
+        except XnaiError as exc:
+            if exc.kind is not GRAMMAR_INVALID:
+                raise
+            _log.warning("a table's grammar was refused", columns=len(table.columns))
+            return None
+        found = await text_work.run(_worked_out, written, table, asked, pages, run.texts)
+        empty = empty_columns(written, table)
+        if found is not None or not empty:
+            return found
+        table = table.without(empty)
+    return None
 
 
 def texts_of(calculation: Calculation) -> list[str]:
@@ -87,14 +94,14 @@ def texts_of(calculation: Calculation) -> list[str]:
     return [calculation.text, *map(_text, calculation.rows[:_ROWS])]
 
 
-def _prepared(
-    pages: Sequence[PageText], asked: str
-) -> tuple[QueryTable, tuple[Message, ...], str] | None:
-    """The table that a question is about, with prompt and grammar; a large one takes seconds."""
-    table = best_table(tables_of(pages), asked)
-    if table is None:
-        return None
-    return table, writing.messages(table, asked), writing.grammar(table)
+def _table(pages: Sequence[PageText], asked: str) -> QueryTable | None:
+    """The table that a question is about; a large one takes seconds."""
+    return best_table(tables_of(pages), asked)
+
+
+def _prompt(table: QueryTable, asked: str) -> tuple[tuple[Message, ...], str]:
+    """The prompt for a query, and its grammar."""
+    return writing.messages(table, asked), writing.grammar(table)
 
 
 def _worked_out(

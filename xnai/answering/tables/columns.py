@@ -2,8 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from xnai.answering.tables.numbers import Numbers, decimals_of, unit_of
@@ -87,6 +87,11 @@ class QueryTable:
     file_name: str
     columns: Mapping[str, Column]
     rows: tuple[Row, ...]
+
+    def without(self, names: Container[str]) -> "QueryTable":
+        """The table without columns of those names."""
+        columns = {name: one for name, one in self.columns.items() if name not in names}
+        return replace(self, columns=columns)
 
     def holds(self, word: str) -> bool:
         """Whether a word stands in any cell."""

@@ -52,6 +52,7 @@ _STEM = 4  # letters that "town" and "towns" share
 _WORD = re.compile(r"\w+")
 _NUMBERS = re.compile(_NUMBER)
 _QUOTED = re.compile(r"'([^'\n]*)'")
+_WORKED = frozenset(["SUM", "AVG", "MIN", "MAX"])
 _COMPARED: dict[str, Callable[[Decimal, Decimal], bool]] = {
     "=": lambda one, other: one == other,
     "<>": lambda one, other: one != other,
@@ -213,6 +214,14 @@ def _condition(match: re.Match[str], table: QueryTable) -> Condition | None:
 def _one_of(column: Column, operator: str, values: Sequence[str | None]) -> Condition:
     found = tuple(value for value in values if value is not None)
     return Condition(column, operator, found, frozenset(found))
+
+
+def empty_columns(text: str, table: QueryTable) -> frozenset[str]:
+    """The columns that a query works on and of which its rows have no number."""
+    query = read_query(text, table)
+    rows = query.chosen() if query is not None else []
+    worked = [t for t in query.terms if t.function in _WORKED] if query is not None and rows else []
+    return frozenset(t.column.name for t in worked if t.column is not None and t.over(rows) is None)
 
 
 @dataclass(frozen=True, slots=True)

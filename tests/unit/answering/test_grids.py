@@ -2,7 +2,7 @@
 
 import pytest
 
-from xnai.answering.reading.grids import with_grid
+from xnai.answering.reading.grids import grid_alone
 from xnai.answering.reading.lines import make_sheet
 from xnai.locale import texts_in
 from xnai.types import PageText
@@ -25,18 +25,24 @@ Date: 3 May; Details: Card Velo; Out: 31.90; Balance: 11.82."""
 
 def added(text: str, question: str, language: str = "en") -> list:
     sheet = make_sheet([PageText("d1", "table.pdf", 1, 1, text)])
-    return list(with_grid(sheet, question, texts_in(language)).lines[len(sheet.lines) :])
+    alone = grid_alone(sheet, question, texts_in(language))
+    return [line for line in alone.lines if line.stands_on] if alone else []
 
 
 def test_a_time_in_a_row_that_is_named_brings_its_column():
     (line,) = added(FERRY, "I board at Mill Bank at 9.23, when am I at South Pier?")
     assert "North Quay 09:15; Mill Bank 09:23; Otter Isle 09:38; South Pier 09:57" in line.text
-    assert line.text.endswith("from the first to the last 42 minutes")
+    assert "minutes" not in line.text
     assert len(line.stands_on) == 4
 
 
+def test_how_long_a_column_takes_is_told_where_it_is_asked():
+    (line,) = added(FERRY, "How long does the 9:15 take?")
+    assert line.text.endswith("from the first to the last 42 minutes")
+
+
 def test_a_column_with_a_gap_has_no_duration():
-    (line,) = added(FERRY, "When is the 7:11 from Mill Bank at South Pier?")
+    (line,) = added(FERRY, "How long does the 7:11 from Mill Bank take?")
     assert line.text.endswith("Otter Isle ~; South Pier S: 07:51")
 
 

@@ -2,7 +2,7 @@
 
 A row is one line to a model, and a small one does not look up what stands in the same column of
 another, nor count what stands in several. So where a question names a cell of such a table, what
-goes with it is put behind the documents as a line of its own.
+goes with it is told as a line of its own, and the rows it stands on are cited.
 """
 
 import re
@@ -21,6 +21,12 @@ _MOST_LINES = 3  # that are added
 _MOST_CELLS = 40  # of one of them
 _BESIDE = re.compile(r"\s*\([^()]{0,40}\)")
 _TIME = re.compile(r"(?<!\d)([01]?\d|2[0-3])\s?[:.h]\s?([0-5]\d)(?!\d|[.:]\d)")
+_LASTS = re.compile(
+    r"\b(?:how long|how many minutes|minutes|duration|lasts?|takes?|wie ?lange|dauer\w*|minuten|"
+    r"combien de temps|durée|dure|cuánto (?:tiempo|tarda|dura)|duración|minutos)\b|多久|何分|"
+    r"كم يستغرق",
+    re.IGNORECASE,
+)
 _HOUR = 60  # minutes
 
 
@@ -36,15 +42,19 @@ class _Row:
         return RowPlace(source.document_id, source.page, self.line.start, self.line.end)
 
 
-def with_grid(sheet: Sheet, question: str, texts: Texts = IN_ENGLISH) -> Sheet:
-    """The lines with what goes with the cells that a question names behind them."""
+def grid_alone(sheet: Sheet, question: str, texts: Texts = IN_ENGLISH) -> Sheet | None:
+    """What goes with the cells that a question names, with all other lines hidden.
+
+    None where it names none, or where there is no such table.
+    """
     asked, times = words_of(question), _times(question)
-    added: list[NumberedLine] = []
+    found: list[NumberedLine] = []
     for rows in _labelled(sheet.lines):
-        added += _named(rows, asked, texts)
+        found += _named(rows, asked, texts)
     for rows in _bare(sheet.lines):
-        added += _columns(rows, asked, times, texts)
-    return of_lines([*sheet.lines, *added]) if 0 < len(added) <= _MOST_LINES else sheet
+        found += _columns(rows, question, times, texts)
+    others = [line for line in sheet.lines if not line.stands_on]
+    return of_lines(found, others) if 0 < len(found) <= _MOST_LINES else None
 
 
 def _labelled(lines: Sequence[NumberedLine]) -> Iterator[list[_Row]]:
@@ -117,27 +127,28 @@ def _said(texts: Texts, name: str, shown: Sequence[str]) -> str:
 
 
 def _columns(
-    rows: Sequence[_Row], asked: frozenset[str], times: frozenset[str], texts: Texts
+    rows: Sequence[_Row], question: str, times: frozenset[str], texts: Texts
 ) -> Iterator[NumberedLine]:
     """The columns that have a time of the question, in a row that it names if it names any."""
     if not times:
         return
     having = [(row, at) for row in rows for at, cell in row.cells.items() if _times(cell) & times]
+    asked, lasts = words_of(question), _LASTS.search(question) is not None
     in_named = [(row, at) for row, at in having if words_of(row.name) & asked]
     for at in dict.fromkeys(at for _, at in in_named or having):
         cells = [f"{row.name} {row.cells[at]}" for row in rows]
-        told = (_in_column(one, cells) for one in (IN_ENGLISH, texts))
+        told = (_in_column(one, cells, lasts=lasts) for one in (IN_ENGLISH, texts))
         yield _line(dict.fromkeys(rows), *told)
 
 
-def _in_column(texts: Texts, cells: Sequence[str]) -> str:
-    """One column in words, with how long it takes from its first time to its last."""
+def _in_column(texts: Texts, cells: Sequence[str], *, lasts: bool) -> str:
+    """One column in words; with how long it takes from its first time to its last, if asked."""
     told = texts.say("In the same column: {cells}", cells="; ".join(cells))
     minutes = [
         int(hour) * _HOUR + int(minute) for cell in cells for hour, minute in _TIME.findall(cell)
     ]
     rising = len(minutes) == len(cells) and all(one < other for one, other in pairwise(minutes))
-    if not rising:
+    if not (lasts and rising):
         return told
     took = texts.say(
         "from the first to the last {minutes} minutes", minutes=minutes[-1] - minutes[0]

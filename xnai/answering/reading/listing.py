@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import dropwhile, takewhile
 
 from xnai.answering.reading.lines import NumberedLine, Sheet
 from xnai.answering.tables.intent import counts
@@ -23,9 +24,9 @@ def counted_lines(question: str, quoted: Sequence[NumberedLine]) -> frozenset[st
 def as_counted(
     body: str, question: str, quoted: Sequence[NumberedLine], sheet: Sheet
 ) -> tuple[str, frozenset[str]]:
-    """A sentence that begins with a wrong count, with the right one where a whole list is quoted.
+    """A sentence with a count, with the right one where a whole list is quoted.
 
-    Gives back the sentence, and the count if it was put right.
+    Gives back the sentence, and the count if there is such a list.
     """
     items = _items(quoted, sheet) if counts(question) else 0
     if not items or not _FIGURE.search(body):
@@ -34,11 +35,16 @@ def as_counted(
 
 
 def _items(quoted: Sequence[NumberedLine], sheet: Sheet) -> int:
-    """How many items the quoted list has; 0 where a part is quoted, or more than a list."""
-    items = [line for line in quoted if not _HEADING.match(line.text)]
+    """How many items the first list has that is quoted, up to a heading; 0 for a part of a list."""
+    behind = dropwhile(_is_heading, quoted)
+    items = list(takewhile(lambda line: not _is_heading(line), behind))
     if len(items) < _LEAST or not all(_ITEM.match(line.text) for line in items):
         return 0
     first, last = items[0].number, items[-1].number
     around = (sheet.line(first - 1), sheet.line(last + 1))
     is_whole = not any(one and _ITEM.match(one.text) for one in around)
     return len(items) if is_whole and last - first + 1 == len(items) else 0
+
+
+def _is_heading(line: NumberedLine) -> bool:
+    return _HEADING.match(line.text) is not None

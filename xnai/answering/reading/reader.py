@@ -16,7 +16,7 @@ from xnai.answering.evidence import evidence
 from xnai.answering.reading.asking import SOURCE_TOKENS, Asking, Count, shown_of
 from xnai.answering.reading.files import Over, asked_over, by_file
 from xnai.answering.reading.gather import Gathered, Gatherer
-from xnai.answering.reading.grids import with_grid
+from xnai.answering.reading.grids import grid_alone
 from xnai.answering.reading.length import bounds_of
 from xnai.answering.reading.lines import Sheet, of_lines, results_alone
 from xnai.answering.reading.named import names_no_row, sections_alone, with_named
@@ -146,11 +146,11 @@ async def _plan(
         return compared
     sheet, few = gathered.sheet, None
     roomy = run.model.context_tokens >= _ROOMY
-    if calculation is None and over == "all" and run.whole is None and roomy:
-        sheet = with_grid(with_named(sheet, question), question, run.texts)
-        few = sections_alone(gathered.sheet, question)
-    if calculation is None or calculation.is_grounded:
-        few = results_alone(sheet) or few
+    if calculation is not None and calculation.is_grounded:
+        few = results_alone(sheet)
+    elif over == "all" and run.whole is None:
+        few = grid_alone(sheet, question, run.texts) or sections_alone(sheet, question)
+        sheet = with_named(sheet, question) if roomy and calculation is None else sheet
     # "In two sentences" is ours, where it is asked what a document is.
     asked = asking.as_told(question) if is_about(question) else question
     bounds = bounds_of(asked, sheet, summary=run.whole is not None)

@@ -212,7 +212,9 @@ class Telling:
         body, space = (trimmed := sentence.rstrip()), sentence[len(trimmed) :]
         # The numbers of lines that a model adds are none of the citations that a reader sees.
         body, computed = worked_out(_MARK.sub("", body))
-        computed |= counted_lines(self.question, self.quoted)
+        if not self._shown:
+            body, counted = as_counted(body, self.question, self.quoted, self.sheet)
+            computed |= counted or counted_lines(self.question, self.quoted)
         if self.outcome in {"quoted", "not_found"} or self.is_full:
             return
         if self._code.is_open or (is_fence(sentence) and (self._shown or not self.quoted)):
@@ -224,9 +226,6 @@ class Telling:
         if not self._shown:
             body = as_worked_out(body, self._results, self.question)
         proven = self._proof.prove(body, computed)
-        if not (self._shown or proven.marks):
-            body, counted = as_counted(body, self.question, self.quoted, self.sheet)
-            proven = self._proof.prove(body, computed | counted)
         if not self._shown:
             if self._is_rejected(sentence, proven=bool(proven.marks)):
                 yield from self._instead()

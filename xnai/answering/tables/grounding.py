@@ -24,8 +24,9 @@ def is_grounded(query: Query, question: str) -> bool:
         return False
     if any(one.words for one in query.conditions):
         return query.order is None or _names(asked, query.order.column)
-    looked = [term.column for term in (*query.terms, query.order) if term is not None]
-    return any(_names(asked, column) for column in looked)
+    worked = [term for term in query.terms if term.function] or list(query.terms)
+    looked = [query.order] if query.order is not None else worked
+    return any(_names(asked, term.column) for term in looked)
 
 
 def _is_named(condition: Condition, asked: frozenset[str], question: str) -> bool:

@@ -28,6 +28,7 @@ Date: 3 May; Payee: Grove Market; Paid out: 31.90; Balance: 11.82."""
         ("SELECT SUM(paid_out) FROM t WHERE paid_out > 20", "What was paid above 20?", True),
         ("SELECT SUM(paid_out) FROM t WHERE paid_out > 30", "What was paid above 20?", False),
         ("SELECT COUNT(*) FROM t", "How many are there?", False),
+        ("SELECT payee, SUM(balance) FROM t", "Which payee got most?", False),
     ],
 )
 def test_a_query_is_grounded_where_the_question_names_its_rows_and_column(

@@ -35,7 +35,6 @@ class Bounds:
         sentences: that are told; None: as many as it takes.
         characters: after which no other sentence is begun; None: no limit.
         doubts: whether a model that nearly found no source is not believed.
-        once_more: whether a first sentence that nothing proves is not told, but asked for again.
         always: there is something to be told in any case, whatever source the model names.
 
     """
@@ -44,7 +43,6 @@ class Bounds:
     characters: int | None = None
     doubts: bool = True
     always: bool = False
-    once_more: bool = False
 
     def are_reached(self, sentences: int, characters: int) -> bool:
         """Whether no more may be told."""

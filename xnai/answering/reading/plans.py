@@ -4,8 +4,7 @@ A plan is a generator: it yields what is to be told of the next reading, and goe
 over. So it decides by what was told, and takes no part in the stream itself.
 """
 
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 from xnai.answering.events import Outcome, Token
 from xnai.answering.evidence import NOT_FOUND
@@ -69,25 +68,16 @@ def few_first(
     They are what the program has worked out, or what a question names: with a whole document before
     it, a small model overlooks them.
     """
-    found = yield from _from_few(question, few, told, Bounds(doubts=False))
-    if not found:
-        yield from otherwise
-
-
-def _from_few(
-    question: str, few: Sheet, told: Told, bounds: Bounds
-) -> Generator[Telling, None, bool]:
-    """Read a few lines; tell what they prove, if anything. Gives back whether they prove it."""
     told.holds = True
-    telling = Telling(question, few, bounds=bounds, texts=told.texts)
+    telling = Telling(question, few, bounds=Bounds(doubts=False), texts=told.texts)
     yield telling
     text = told.held() + "".join(telling.finish())
     told.holds = False
-    if telling.outcome != "answered" or not telling.citations:
-        return False
-    told.say([Token(text, citations=tuple(telling.citations))])
-    told.outcome, told.citations = "answered", list(telling.citations)
-    return True
+    if telling.outcome == "answered" and telling.citations:
+        told.say([Token(text, citations=tuple(telling.citations))])
+        told.outcome, told.citations = "answered", list(telling.citations)
+    else:
+        yield from otherwise
 
 
 def nothing(told: Told) -> Iterator[Telling]:
@@ -100,28 +90,13 @@ def over_all(
     question: str, sheet: Sheet, told: Told, bounds: Bounds = UNBOUNDED
 ) -> Iterator[Telling]:
     """Read all lines at once; where many are quoted and no answer comes, read these."""
-    again = replace(bounds, once_more=True)
-    telling = Telling(question, sheet, bounds=again, texts=told.texts)
+    telling = Telling(question, sheet, bounds=bounds, texts=told.texts)
     yield telling
     if (less := telling.narrower()) is not None:
         telling = Telling(question, less, bounds=bounds, texts=told.texts)
         yield telling
     told.say(list(cited(telling, telling.finish())))
-    if telling.is_unproven:
-        yield from _once_more(question, telling, told, bounds)
-    else:
-        told.outcome, told.citations = telling.outcome, list(telling.citations)
-
-
-def _once_more(question: str, first: Telling, told: Told, bounds: Bounds) -> Iterator[Telling]:
-    """Read the lines that were quoted for an answer that they do not prove; else show them."""
-    if (less := first.quoted_alone()) is not None:
-        # That there is something to be told is not asked of so few lines.
-        found = yield from _from_few(question, less, told, replace(bounds, doubts=False))
-        if found:
-            return
-    told.say(list(cited(first, first.quote())))
-    told.outcome, told.citations = first.outcome, list(first.citations)
+    told.outcome, told.citations = telling.outcome, list(telling.citations)
 
 
 def over_each(

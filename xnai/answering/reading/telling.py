@@ -72,7 +72,6 @@ class Telling:
         self._proof: Proof | None = None
         self._held = ""
         self._shown = 0  # sentences
-        self.is_unproven = False  # the first sentence, and it is asked for once more
         self.doubt = Doubt()
         self._results: Sequence[NumberedLine] = ()  # of the program's, that it quotes
         self._is_sure = False  # whether it quotes what the program has worked out
@@ -113,13 +112,6 @@ class Telling:
             return None
         lines = quoted_lines(self._reply.quoting, self.sheet)[:_LINES_AGAIN]
         return of_lines(lines) if 0 < len(lines) < len(self.sheet.lines) else None
-
-    def quoted_alone(self) -> Sheet | None:
-        """The quoted lines, to be asked once more: of few lines a small model mixes up less.
-
-        None if there are no others.
-        """
-        return of_lines(self.quoted) if len(self.quoted) < len(self.sheet.lines) else None
 
     def looked_at_again(self) -> Sequence[NumberedLine]:
         """The lines from which a yes or no is asked a second time; none if it is not.
@@ -249,16 +241,15 @@ class Telling:
         doubted = doubts and self.doubt.is_strong
         if proven and not doubted and not is_fence(first):
             return False
-        self.is_unproven = self._bounds.once_more and not (proven or doubted)
         self.outcome = "quoted"
         return True
 
     def _instead(self) -> Iterator[str]:
-        """What is told in place of a first sentence; nothing where it is asked for again."""
+        """What is told in place of a first sentence."""
         if self.outcome == "not_found":
             yield self._texts.say(NOT_FOUND)
-        elif not self.is_unproven:
-            yield from self.quote()
+        else:
+            yield from self._quote()
 
     def _of_code(self, line: str) -> str:
         """Return the marks of a block of code behind its last line; inside, they would be code."""
@@ -280,14 +271,14 @@ class Telling:
         marks = (proven := self._proof.prove(sentence)).marks
         if marks and not self._shown and self._bounds.doubts and self.doubt.is_strong:
             self.outcome, self.quoted = "quoted", proven.lines
-            return "".join(self.quote())
+            return "".join(self._quote())
         if not self._shown or marks:
             self.outcome = "answered" if marks else "chat"
         self._shown += 1
         shown = "".join(f" [{number}]" for number in marks)
         return f"{sentence}{shown or (_UNPROVEN if figures_of(sentence) else '')}"
 
-    def quote(self) -> Iterator[str]:
+    def _quote(self) -> Iterator[str]:
         """Show the quoted lines in place of an answer that nothing proves."""
         assert self._proof is not None
         self._held = ""

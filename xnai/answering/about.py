@@ -51,6 +51,7 @@ _AS_SUMMARY = {
     "fr": "Résume ce document en deux phrases.",
     "es": "Resume este documento en dos frases.",
 }
+_IN_ENGLISH = "Answer in English."
 _IN_LANGUAGE = {
     "de": "Antworte auf Deutsch.",
     "fr": "Réponds en français.",
@@ -71,20 +72,22 @@ def asks_summary(question: str) -> bool:
     return bool(_SUMMARY.search(question))
 
 
-def as_asked(question: str, language: str, *, whole: bool = False) -> str:
+def as_asked(question: str, language: str, *, whole: bool = False, translated: bool = False) -> str:
     """A question as the model gets it.
 
     Args:
-        question: as the person wrote it.
-        language: its language, a code.
+        question: as the person wrote it, or as it was translated for the model.
+        language: the person's language, a code.
         whole: whether a summary of one document is asked for.
+        translated: whether the question is in another language than the person's.
 
     """
     if is_about(question) and language in _AS_SUMMARY:
         question = _AS_SUMMARY[language]
     elif whole and language in _SUMMARISED and _is_plain(question):
         question = _SUMMARISED[language]
-    return f"{question} {_IN_LANGUAGE.get(language, '')}".strip()
+    hint = _IN_LANGUAGE.get(language, _IN_ENGLISH if translated else "")
+    return f"{question} {hint}".strip()
 
 
 def _is_plain(question: str) -> bool:

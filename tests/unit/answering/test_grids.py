@@ -18,6 +18,9 @@ S = runs on schooldays only."""
 SHIFTS = """Hour: 8 - 10; Monday: Cutting (H2); Tuesday: Packing (H1); Friday: Cutting (H2).
 Hour: 10 - 12; Monday: Gluing (H3); Tuesday: Cutting (H4); Friday: Packing (H1).
 Hour: 13 - 15; Monday: Packing (H1); Tuesday: Gluing (H3); Friday: Sweeping (H1)."""
+ROSTER = """Hall: Hall 1; Day: Monday; Early: Holm; Late: Lark.
+Hall: Hall 1; Day: Tuesday; Early: Moss; Late: Holm.
+Hall: Hall 2; Day: Monday; Early: Lark; Late: Vale."""
 ACCOUNT = """Date: 1 May; Details: Card Grove; Out: 12.00; Balance: 90.00.
 Date: 2 May; Details: Card Grove; Out: 46.28; Balance: 43.72.
 Date: 3 May; Details: Card Velo; Out: 31.90; Balance: 11.82."""
@@ -53,6 +56,11 @@ def test_a_name_that_stands_in_several_columns_is_counted_with_its_places():
     assert [place.start for place in line.stands_on] == [0, SHIFTS.index("Hour: 10")]
 
 
+def test_a_row_is_told_by_all_that_is_no_name():
+    (line,) = added(ROSTER, "How many shifts does Holm have?")
+    assert line.text == "Holm, 2 in all: Early Hall 1 Monday; Late Hall 1 Tuesday"
+
+
 def test_what_is_shown_is_in_the_language_of_the_question():
     (line,) = added(SHIFTS, "Wie oft ist Cutting?", "de")
     assert line.shown.startswith("Cutting, insgesamt 3:")
@@ -65,6 +73,7 @@ def test_what_is_shown_is_in_the_language_of_the_question():
         (FERRY, "When does the first ferry leave Mill Bank?"),
         (FERRY, "Which ferry arrives at 23:15?"),
         (SHIFTS, "Who works on Monday?"),
+        (ROSTER, "Who is early on Tuesday in hall 1?"),
         (ACCOUNT, "How much was paid by card at Grove?"),
         ("A line; with; some; parts.\nAnother; at 9:15; of; them.", "What is at 9:15?"),
     ],

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 
 from xnai.answering.about import as_asked
 from xnai.answering.events import Event, Reading, Token, Waiting
-from xnai.answering.reading import comparing, second_look
+from xnai.answering.reading import comparing, second_look, translating
 from xnai.answering.reading.answerability import LinearProbe, probe_of
 from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
 from xnai.answering.reading.prompt import reading_messages
@@ -62,12 +62,22 @@ class Asking:
     run: AnswerRun
     history: tuple[Message, ...]
     count: Count
+    translations: dict[str, str] = field(default_factory=dict)  # of questions, for the model
 
     def as_told(self, question: str) -> str:
         """A question as the model gets it."""
         read = {passage.document_id for passage in self.run.passages}
         whole = self.run.whole == "summary" and len(read) == 1
-        return as_asked(question, self.run.language, whole=whole)
+        put = self.translations.get(question, question)
+        return as_asked(put, self.run.language, whole=whole, translated=put != question)
+
+    async def translate(self, question: str, sheet: Sheet) -> None:
+        """Have a question put in the language of the documents from now on, if it is another."""
+        messages = translating.messages(question, self.run.language, sheet)
+        if messages:
+            sampling = translating.sampling(self.run.question.sampling)
+            written = await self._written(messages, sampling)
+            self.translations[question] = translating.translated(written, question)
 
     @spanned("prompt")
     async def completion(self, telling: Telling) -> tuple[Completion, int]:

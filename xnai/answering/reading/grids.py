@@ -6,7 +6,7 @@ goes with it is told as a line of its own, and the rows it stands on are cited.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 
 from xnai.answering.citations import words_of
@@ -35,6 +35,11 @@ class _Row:
 
     def __init__(self, line: NumberedLine, name: str, cells: dict[str, str]) -> None:
         self.line, self.name, self.cells = line, name, cells
+
+    def told(self, besides: Container[str]) -> str:
+        """What tells the row from others: its first cell, and those of columns beside some."""
+        others = (cell for label, cell in self.cells.items() if label not in besides)
+        return " ".join((self.name, *others))
 
     @property
     def place(self) -> RowPlace:
@@ -94,24 +99,32 @@ def _split(text: str) -> list[str]:
 
 
 def _named(rows: Sequence[_Row], asked: frozenset[str], texts: Texts) -> Iterator[NumberedLine]:
-    """Where each name stands that the question has, in a table whose names stand in all columns."""
+    """Where each name stands that the question has, in columns that have names in common."""
     places: dict[str, list[tuple[str, _Row]]] = {}
     for row in rows:
         for label, cell in row.cells.items():
             name = _BESIDE.sub("", cell).strip()
             if any(map(str.isalpha, name)):
                 places.setdefault(name, []).append((label, row))
-    counts = [len(at) for at in places.values() if len({label for label, _ in at}) > 1]
-    if sum(counts) < _SEVERAL * sum(map(len, places.values())) or not counts:
+    shared = {one for at in places.values() if len({*_labels(at)}) > 1 for one in _labels(at)}
+    places = {name: at for name, at in places.items() if shared.issuperset(_labels(at))}
+    counts = [len(at) for at in places.values() if len({*_labels(at)}) > 1]
+    if not counts or sum(counts) < _SEVERAL * sum(map(len, places.values())):
         return
+    order = list(rows[0].cells)
     for name, at in places.items():
         words = words_of(name)
         if words and words <= asked and len(at) <= _MOST_CELLS:
-            order = list(rows[0].cells)
             at.sort(key=lambda one: order.index(one[0]))
-            shown = [f"{label} {row.name}{_beside(row.cells[label], name)}" for label, row in at]
+            shown = [
+                f"{label} {row.told(shared)}{_beside(row.cells[label], name)}" for label, row in at
+            ]
             told = (_said(one, name, shown) for one in (IN_ENGLISH, texts))
             yield _line(dict.fromkeys(row for _, row in at), *told)
+
+
+def _labels(places: Iterable[tuple[str, _Row]]) -> list[str]:
+    return [label for label, _ in places]
 
 
 def _beside(cell: str, name: str) -> str:

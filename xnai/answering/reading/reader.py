@@ -142,6 +142,8 @@ async def _plan(
     certain = calculation is not None and calculation.is_certain
     if certain or (whole and names_no_row(gathered.sheet, question)):
         return nothing(told)
+    if run.whole is None and not is_about(question):
+        await asking.translate(question, gathered.sheet)
     if over == "compared" and (compared := await _compared(asking, question, told, gathered.sheet)):
         return compared
     sheet, few = gathered.sheet, None

@@ -17,7 +17,6 @@ _MOST_TERMS = 12  # of a sum that are written out
 _MOST_ROWS = 8  # that are told one by one
 _FEW_ROWS = 2  # that are told beside what was counted or added up over them
 _MOST_CELLS = 12  # of a row that is told
-_MOST_GROUPS = 3  # beyond those that were asked for, where they have an order
 _PLACES = 2  # of a quotient, at least
 _FUNCTIONS = {
     "SUM": marked("sum {column}"),
@@ -185,6 +184,7 @@ def _by_group(query: Query, rows: list[Row], texts: Texts) -> tuple[str, tuple[R
     terms = [term for term in query.terms if term.function or term.column is None]
     if order is not None and not terms:
         terms = [order]
+    shown = _with_ties(groups, order, query.limit) if order is not None else _MOST_ROWS
     told = [
         f"{group.label} {value}: "
         + ", ".join(
@@ -192,7 +192,7 @@ def _by_group(query: Query, rows: list[Row], texts: Texts) -> tuple[str, tuple[R
             for term in terms
             if (number := term.over(found)) is not None
         )
-        for value, found in groups[: max(query.limit, _MOST_GROUPS) if order else _MOST_ROWS]
+        for value, found in groups[:shown]
     ]
     first = groups[: query.limit or _MOST_ROWS]
     way = ""
@@ -204,6 +204,12 @@ def _by_group(query: Query, rows: list[Row], texts: Texts) -> tuple[str, tuple[R
         )
         way = f"{texts.say(text, column=_name(order, texts))}: "
     return way + " | ".join(told), tuple(row for _, found in first for row in found)
+
+
+def _with_ties(groups: Sequence[tuple[str, list[Row]]], order: Term, limit: int) -> int:
+    """How many groups come first, those that are as high as the last of them among them."""
+    values = [order.over(rows) for _, rows in groups[:_MOST_ROWS]]
+    return sum(value == values[min(limit, len(values)) - 1] for value in values[limit:]) + limit
 
 
 def _ordered(query: Query, rows: list[Row]) -> list[Row]:

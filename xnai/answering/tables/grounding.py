@@ -11,6 +11,13 @@ from xnai.answering.tables.columns import Column
 from xnai.answering.tables.query import Condition, Query
 
 _STEM = 5  # letters that "region" and "regional" share
+_CHANGES = re.compile(
+    r"\b(?:differ\w*|higher|lower|more than|less than|r(?:ise|ose|isen)|increas\w*|decreas\w*|"
+    r"f(?:all|ell|allen)|gr(?:ow|ew|own)|chang\w*|unterschied\w*|differenz|höher|niedriger|"
+    r"gestiegen|gesunken|gewachsen|différen\w*|augment\w*|diminu\w*|baiss\w*|diferen\w*|aument\w*|"
+    r"subid\w*|baj\w*)\b",
+    re.IGNORECASE,
+)
 _FIGURES = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -22,6 +29,8 @@ def is_grounded(query: Query, question: str) -> bool:
     asked = _stems(question)
     if not all(_is_named(one, asked, question) for one in query.conditions):
         return False
+    if _CHANGES.search(question) and len(query.terms) * len(query.chosen()) == 1:
+        return False  # of two figures it gives one
     if any(one.words for one in query.conditions):
         return query.order is None or _names(asked, query.order.column)
     worked = [term for term in query.terms if term.function] or list(query.terms)

@@ -39,9 +39,11 @@ FORBIDDEN = ErrorKind(
     "forbidden",
     Category.ACCESS,
     403,
-    "This API key may look at the circuit breakers, but not change them.",
-    "Use the first key of XNAI_API_KEYS, which is the operator's.",
-    seen="A program that sets a breaker with another key than the first.",
+    "This API key may not change what everybody on this server shares: the model and the circuit "
+    "breakers.",
+    "Ask without naming a model, or use the first key of XNAI_API_KEYS, which is the operator's.",
+    seen="A program that sets a breaker, or asks another model than the one in use, with another "
+    "key than the first.",
 )
 BODY_TOO_LARGE = ErrorKind(
     "body_too_large",

@@ -6,20 +6,27 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
+from data_server import WITHOUT_MODEL
 from documents_library import GatedEmbedder, followed, opened
 from paths import SUPPORT
 
 from rig.pdf_files import runaway_pdf
 from rig.waiting import eventually, stays
+from rig.whole_server import Server
 from xnai.documents.ingest_stages import BATCH
+from xnai.documents.lookups import AT_ONCE
+from xnai.documents.text_work import MOST
 from xnai.documents.turns import BEYOND, DocumentEmbedder, batches_at_once
 from xnai.retrieval.embedding.onnx import usable_cores
 from xnai.retrieval.protocol import Embedded
+from xnai.types import Scope
 
 PATIENCE = 60  # seconds, on a loaded machine; nothing is measured by it
 PARAGRAPH = "Greed is a subject of which much can be said. " * 20
@@ -169,6 +176,68 @@ async def test_progress_goes_forward_and_ends_with_all_that_was_read(library, gi
     assert seen["parsing"][0] == 0
     assert all(done == sorted(done) for done in seen.values())
     assert seen["embedding"][-1] == seen["storing"][-1] == (await library.get(small)).chunk_count
+
+
+@pytest.mark.parametrize("what", ["search", "list"])
+async def test_searches_and_lists_of_one_person_keep_another_waiting_for_a_few_alone(
+    library, give, embedder, what
+):
+    await followed(library, await give(SMALL, "greedy", "small.txt"))
+    await followed(library, await give(SMALL + b"!", "modest", "small.txt"))
+    ends: list[str] = []
+
+    async def look(owner: str) -> None:
+        if what == "search":
+            assert await library.search("Modesty", Scope(owner), 4)
+        else:
+            assert len(await library.all_documents(owner)) == 1
+        ends.append(owner)
+
+    embedder.gate.clear()
+    greedy = [asyncio.create_task(look("greedy")) for _ in range(200)]
+    await asyncio.sleep(0)  # all of them have begun
+    modest = asyncio.create_task(look("modest"))
+    before = len(ends)
+    embedder.gate.set()
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*greedy, modest)
+    assert ends.index("modest") - before <= 2 * AT_ONCE
+
+
+async def test_long_texts_of_one_persons_reader_keep_another_waiting_for_a_few_alone(tmp_path):
+    keys = {"greedy": "key-of-the-greedy-01", "modest": "key-of-the-modest-01"}
+    server = Server(tmp_path, {**WITHOUT_MODEL, "XNAI_API_KEYS": ",".join(keys.values())})
+    server.start()
+    ends: list[str] = []
+    async with AsyncExitStack() as stack:
+        stack.callback(server.stop)
+        await asyncio.to_thread(server.wait, status="ready")
+        clients, ids = {}, {}
+        for owner, key in keys.items():
+            headers = {"Authorization": f"Bearer {key}"}
+            client = httpx.AsyncClient(base_url=server.url, headers=headers, timeout=300)
+            clients[owner] = await stack.enter_async_context(client)
+            lines = 60_000 if owner == "greedy" else 3
+            text = "".join(f"Line {n} of {owner}.\n" for n in range(lines)).encode()
+            made = await client.post("/v1/files", files={"file": ("a.txt", text)})
+            ids[owner] = made.json()["id"]
+            await eventually(partial(is_processed, client, ids[owner]), ids[owner])
+
+        async def read(owner: str) -> None:
+            (await clients[owner].get(f"/reader/{ids[owner]}")).raise_for_status()
+            ends.append(owner)
+
+        greedy = [asyncio.create_task(read("greedy")) for _ in range(40)]
+        await eventually(lambda: ends, "the first page")
+        before = len(ends)
+        await read("modest")
+        assert len(ends) - before <= 2 * MOST
+        assert len(ends) < 40
+        await asyncio.gather(*greedy)
+
+
+async def is_processed(client: httpx.AsyncClient, file_id: str) -> bool:
+    return bool((await client.get(f"/v1/files/{file_id}")).json()["status"] == "processed")
 
 
 _KILLED = """

@@ -107,6 +107,6 @@ def run(
         except queue.Empty:
             break
         found[name] = findings
-    words = f"no outcome after {limit:.0f} s: what it looks at hangs"
+    words = f"no outcome after {limit:.0f} s: what it looks at hangs, or the machine is busy"
     findings = [one for name, _ in checks for one in found.get(name, [warning(name, words)])]
     return Report(findings, tuple(name for name, _ in checks if name not in found))

@@ -82,7 +82,8 @@ QUESTION_TOO_LONG = ErrorKind(
     "question_too_long",
     Category.REQUEST,
     400,
-    "The question has {tokens} tokens; the model can read {limit} beside its answer.",
+    "The question is too long: it has {tokens} tokens (parts of words), and the model can read "
+    "{limit} beside its answer.",
     "Shorten it, or put the text into a file and attach that.",
     seen="Whoever asks more than the model can read beside its answer.",
 )
@@ -93,7 +94,7 @@ SIGN_IN_NEEDED = ErrorKind(
     Category.ACCESS,
     401,
     "You have to be signed in to do this.",
-    "Reload the page and sign in with one of XNAI_API_KEYS.",
+    "Reload the page; if it asks for a key, sign in with yours (one of XNAI_API_KEYS).",
     seen="Whoever uses the page after the cookie or its key has expired, or who gives a wrong key.",
 )
 SIGN_IN_PAUSED = ErrorKind(

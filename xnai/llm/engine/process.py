@@ -38,9 +38,12 @@ from xnai.llm.ipc import (
 from xnai.observability.processes import watched
 from xnai.processes.child import Child
 from xnai.processes.frames import FrameError
+from xnai.processes.waiting import ProcessorWait
 
 TICKS = 10  # silence is counted in tenths, so that a pause of the server itself counts once
 STOP_SECONDS = 2.0
+# Of the time in which the worker waited for a processor, this part counts against it all the same.
+WAITED = 0.1
 CANCEL_SECONDS = 1.0  # a closer waits so long for the worker's word that the place is free
 
 
@@ -68,7 +71,9 @@ class WorkerProcess:
         self._on_progress = on_progress
         self._on_figures = on_figures
         self._oom_kills = oom_kills()
-        self._silent_ticks = 0
+        self._processor = ProcessorWait(process.pid)
+        self._served = 1.0  # part of the time that counts, of late
+        self._silent_ticks = 0.0
         self._patience = max(options.hang_seconds, options.start_seconds)  # for the first frame
         self._killed_because: Death | None = None
         self._unresponsive: Request | None = None
@@ -208,7 +213,7 @@ class WorkerProcess:
         assert self._process.stdout is not None
         try:
             while frame := await ipc.read_async(self._process.stdout):
-                self._silent_ticks = 0
+                self._silent_ticks = 0.0
                 self._patience = self._options.hang_seconds
                 self._dispatch(frame)
         except FrameError as exc:
@@ -248,22 +253,29 @@ class WorkerProcess:
             self._on_figures(request, frame.figures)
 
     def _check_step(self, seconds: float) -> None:
-        if seconds > self._options.step_seconds:
+        if seconds * self._served > self._options.step_seconds:
             self.kill(f"a step of it took longer than {self._options.step_seconds:g} seconds")
 
     async def _watch(self) -> None:
-        """Kill a worker that is silent, or that does not answer a request with a time limit."""
+        """Kill a worker that is silent, or that does not answer a request with a time limit.
+
+        A machine that has no time for it makes it slow, and to kill it would make it slower.
+        """
         limit = self._options.hang_seconds
         while True:
             await asyncio.sleep(limit / TICKS)
-            self._silent_ticks += 1
+            tick = 1.0
+            if self._requests or self._silent_ticks >= 1:
+                tick = 1 - (1 - WAITED) * self._processor.share()
+                self._served += (tick - self._served) / TICKS
+            self._silent_ticks += tick
             if self._silent_ticks > TICKS * self._patience / limit:
                 self.kill(f"it gave no sign of life for {self._patience:g} seconds")
             # One text is counted after the other: who waits for that has no time limit yet.
             busy = any(request.timed and request.tokenising for request in self._requests.values())
             for request in self._requests.values():
                 waits = busy and not request.tokenising and not request.cancelling
-                request.ticks += request.timed and not waits
+                request.ticks += tick if request.timed and not waits else 0.0
                 if request.ticks > TICKS:
                     self._unresponsive = request
                     self.kill(f"it did not respond within {limit:g} seconds")

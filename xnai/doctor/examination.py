@@ -34,6 +34,7 @@ CHECKS: Sequence[tuple[str, Check]] = (
     ("disk", storage.check_disk),
     ("data folder", storage.check_rights),
     ("databases", storage.check_databases),
+    ("people", storage.check_people),
     ("documents", storage.check_documents),
     ("engine", engine.check_engine),
     ("model", model.check),

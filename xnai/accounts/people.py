@@ -38,6 +38,10 @@ _ONCE_KEY = re.compile(r"key:([0-9a-f]{16})")  # the first digits of its SHA-256
 _ALL = frozenset({USE, OPERATE})
 
 
+class _OtherVersionError(ValueError):
+    """The file is of a format that this version does not know."""
+
+
 class People:
     """Everybody who may come in, and the names that earlier versions gave them.
 
@@ -187,13 +191,17 @@ def read_people(path: Path) -> list[dict[str, str]]:
         raise XnaiError(ACCOUNTS_DAMAGED, path=path, reason=reason) from exc
     except (ValueError, TypeError, KeyError) as exc:
         reason = "it is not what XNAi wrote"
+        if isinstance(exc, _OtherVersionError):
+            reason = "another version of XNAi wrote it, which is needed to read it"
         raise XnaiError(ACCOUNTS_DAMAGED, path=path, reason=reason) from exc
 
 
 def _people(stored: Any) -> list[dict[str, str]]:
+    if stored["format"] != _FORMAT:
+        raise _OtherVersionError
     rows = [dict(row) for row in stored["people"]]
-    if stored["format"] != _FORMAT or not all(map(_is_person, rows)):
-        raise ValueError("it is of another version of XNAi")
+    if not all(map(_is_person, rows)):
+        raise ValueError("a row is not one of a person")
     return rows
 
 

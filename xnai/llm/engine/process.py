@@ -42,8 +42,6 @@ from xnai.processes.waiting import ProcessorWait
 
 TICKS = 10  # silence is counted in tenths, so that a pause of the server itself counts once
 STOP_SECONDS = 2.0
-# Of the time in which the worker waited for a processor, this part counts against it all the same.
-WAITED = 0.1
 CANCEL_SECONDS = 1.0  # a closer waits so long for the worker's word that the place is free
 
 
@@ -72,7 +70,6 @@ class WorkerProcess:
         self._on_figures = on_figures
         self._oom_kills = oom_kills()
         self._processor = ProcessorWait(process.pid)
-        self._served = 1.0  # part of the time that counts, of late
         self._silent_ticks = 0.0
         self._patience = max(options.hang_seconds, options.start_seconds)  # for the first frame
         self._killed_because: Death | None = None
@@ -81,10 +78,9 @@ class WorkerProcess:
         self._ids = itertools.count(1)
         self._requests: dict[int, Request] = {}
         self._used_at, self._retired = time.monotonic(), False
-        loop = asyncio.get_running_loop()
-        self._ready: asyncio.Future[Ready | Failed] = loop.create_future()
+        self._ready: asyncio.Future[Ready | Failed] = asyncio.Future()
         self.about = Ready(context=0, parameters=0, slots=1)
-        self.dead: asyncio.Future[Death] = loop.create_future()
+        self.dead: asyncio.Future[Death] = asyncio.Future()
         self._task = asyncio.create_task(self._run(), name=f"worker-{process.pid}")
 
     @classmethod
@@ -232,7 +228,10 @@ class WorkerProcess:
                     if request := self._requests.get(text.id):
                         request.text(text.text, text.logprobs)
             case Beat():
-                self._check_step(frame.step_seconds)
+                if frame.step_seconds * self._processor.counting > self._options.step_seconds:
+                    self.kill(
+                        f"a step of it took longer than {self._options.step_seconds:g} seconds"
+                    )
             case LoadProgress():
                 self._on_progress(frame.progress)
             case Ready() | Failed():
@@ -252,22 +251,12 @@ class WorkerProcess:
         if isinstance(frame, Ended | Cancelled):
             self._on_figures(request, frame.figures)
 
-    def _check_step(self, seconds: float) -> None:
-        if seconds * self._served > self._options.step_seconds:
-            self.kill(f"a step of it took longer than {self._options.step_seconds:g} seconds")
-
     async def _watch(self) -> None:
-        """Kill a worker that is silent, or that does not answer a request with a time limit.
-
-        A machine that has no time for it makes it slow, and to kill it would make it slower.
-        """
+        """Kill a worker that is silent, or that does not answer a request with a time limit."""
         limit = self._options.hang_seconds
         while True:
             await asyncio.sleep(limit / TICKS)
-            tick = 1.0
-            if self._requests or self._silent_ticks >= 1:
-                tick = 1 - (1 - WAITED) * self._processor.share()
-                self._served += (tick - self._served) / TICKS
+            tick = self._processor.counts() if self._requests else 1.0
             self._silent_ticks += tick
             if self._silent_ticks > TICKS * self._patience / limit:
                 self.kill(f"it gave no sign of life for {self._patience:g} seconds")

@@ -105,6 +105,22 @@ def test_what_doctor_says_of_a_database_that_is_gone_is_true(kept, name):
     assert doctor(data)[name][0]["level"] == "ok"
 
 
+def test_without_the_file_of_people_nobody_is_made_anew_and_all_comes_back_with_it(kept):
+    data = kept.folder / "data"
+    (data / "accounts.json").rename(kept.folder / "put away")
+    finding = doctor(data)["people"][0]
+    assert (finding["level"], "it is gone" in finding["text"]) == ("problem", True)
+    follow(data, finding)
+    kept.start()
+    assert kept.process.wait(60) != 0
+    assert "accounts_damaged" in kept.log
+    assert not (data / "accounts.json").exists()
+    (kept.folder / "put away").rename(data / "accounts.json")
+    begin(kept)
+    assert all_read(kept)
+    assert doctor(data)["people"][0]["level"] == "ok"
+
+
 def test_what_doctor_says_of_missing_documents_and_of_open_rights_is_true(kept):
     data = kept.folder / "data"
     next((data / "documents").glob("??/" + "?" * 32)).unlink()

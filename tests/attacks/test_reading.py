@@ -11,15 +11,21 @@ from pathlib import Path
 
 import psutil
 import pytest
+from api_server import Program
 from documents_library import GatedEmbedder, followed, opened
 from paths import SUPPORT
+from shown_pages import FIRST, KEYS, SECOND, reading
 
 from rig.pdf_files import runaway_pdf
 from rig.waiting import eventually, stays
 from xnai.documents.ingest_stages import BATCH
+from xnai.documents.lookups import AT_ONCE
+from xnai.documents.text_work import MOST
 from xnai.documents.turns import BEYOND, DocumentEmbedder, batches_at_once
 from xnai.retrieval.embedding.onnx import usable_cores
 from xnai.retrieval.protocol import Embedded
+from xnai.settings import Settings
+from xnai.types import Scope
 
 PATIENCE = 60  # seconds, on a loaded machine; nothing is measured by it
 PARAGRAPH = "Greed is a subject of which much can be said. " * 20
@@ -169,6 +175,59 @@ async def test_progress_goes_forward_and_ends_with_all_that_was_read(library, gi
     assert seen["parsing"][0] == 0
     assert all(done == sorted(done) for done in seen.values())
     assert seen["embedding"][-1] == seen["storing"][-1] == (await library.get(small)).chunk_count
+
+
+@pytest.mark.parametrize("what", ["search", "list"])
+async def test_searches_and_lists_of_one_person_keep_another_waiting_for_a_few_alone(
+    library, give, embedder, what
+):
+    await followed(library, await give(SMALL, "greedy", "small.txt"))
+    await followed(library, await give(SMALL + b"!", "modest", "small.txt"))
+    ends: list[str] = []
+
+    async def look(owner: str) -> None:
+        if what == "search":
+            assert await library.search("Modesty", Scope(owner), 4)
+        else:
+            assert len(await library.all_documents(owner)) == 1
+        ends.append(owner)
+
+    embedder.gate.clear()
+    greedy = [asyncio.create_task(look("greedy")) for _ in range(200)]
+    await asyncio.sleep(0)  # all of them have begun
+    modest = asyncio.create_task(look("modest"))
+    before = len(ends)
+    embedder.gate.set()
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*greedy, modest)
+    assert ends.index("modest") - before <= 2 * AT_ONCE
+
+
+async def test_long_texts_of_one_persons_reader_keep_another_waiting_for_a_few_alone(
+    library, give, tmp_path
+):
+    runtime = Program(Settings(_env_file=None, data_dir=tmp_path, **KEYS), library)
+    long = "".join(f"- Line {n} of a long text.\n" for n in range(40_000)).encode()
+    shown = []
+    for text, key in ((long, FIRST), (b"A short text.", SECOND)):
+        person = runtime.people.of_key(key["Authorization"].removeprefix("Bearer "))
+        document_id = await give(text, person.person_id)
+        await followed(library, document_id)
+        shown.append((document_id, key))
+    ends: list[int] = []
+    async with reading(runtime) as http:
+
+        async def show(which: int) -> None:
+            document_id, key = shown[which]
+            (await http.get(f"/reader/{document_id}", headers=key)).raise_for_status()
+            ends.append(which)
+
+        greedy = [asyncio.create_task(show(0)) for _ in range(30)]
+        await eventually(lambda: ends, "the first page")
+        before = len(ends)
+        await show(1)
+        assert len(ends) - before <= 2 * MOST
+        await asyncio.gather(*greedy)
 
 
 _KILLED = """

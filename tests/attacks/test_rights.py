@@ -380,6 +380,37 @@ async def test_the_servers_own_matters_are_for_the_holders_of_keys(world):
     assert statuses == [403, 401, 200]
 
 
+async def told_until(tab: Tab, seen: int, words: str) -> list[Any]:
+    """The toasts of a page until one has some words."""
+
+    def toasts() -> list[Any]:
+        return [data for kind, data in tab.events[seen:] if kind == "toast"]
+
+    await eventually(lambda: any(words in str(one) for one in toasts()), words)
+    return toasts()
+
+
+async def test_only_the_first_key_chooses_the_model_that_writes_everybodys_answers(world):
+    body = {"messages": [{"role": "user", "content": "Hello"}], "model": "another"}
+    codes = [
+        (await world.api(key, "POST", "/v1/chat/completions", json=body)).json()["error"]["code"]
+        for key in (BOB, ANN)
+    ]
+    assert codes[0] == "forbidden"
+    assert codes[1] != "forbidden"
+    toasts = {}
+    for name, client in (("ann", world.ann), ("bob", world.bob)):
+        tab = await Tab(world.server, client).open()
+        await tab.wait("chat_settings")
+        seen = len(tab.events)
+        # The words about long instructions come behind what becomes of the model.
+        settings = {"model": "another", "instructions": "x" * 3000}
+        await tab.socket.emit("chat_settings_change", settings)
+        toasts[name] = await told_until(tab, seen, "first 2,000")
+        await tab.close()
+    assert (len(toasts["ann"]), len(toasts["bob"])) == (2, 1)
+
+
 @pytest.mark.parametrize("path", [path.replace("{rest:path}", "x") for path in SHUT.split()])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 async def test_what_is_not_part_of_it_is_not_there(world, method, path):

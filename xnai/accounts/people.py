@@ -22,6 +22,7 @@ import structlog
 
 from xnai.accounts.principal import OPERATE, USE, Kind, Principal
 from xnai.aio import Deadline
+from xnai.data_folder import marker
 from xnai.errors import ACCOUNTS_DAMAGED, DATA_DIR_UNUSABLE, XnaiError
 from xnai.settings import Settings
 
@@ -35,6 +36,10 @@ _FORMAT = 1
 _ONCE_LOCAL = frozenset({"local", "api"})
 _ONCE_KEY = re.compile(r"key:([0-9a-f]{16})")  # the first digits of its SHA-256
 _ALL = frozenset({USE, OPERATE})
+
+
+class _OtherVersionError(ValueError):
+    """The file is of a format that this version does not know."""
 
 
 class People:
@@ -130,18 +135,25 @@ class People:
 
     def _introduce(self, digests: Sequence[str]) -> None:
         """Give an id to everybody who has none yet."""
-        self._rows = _read(self._path)
+        self._rows = read_people(self._path)
         if not self._lacking(digests):
+            self._note()
             return
         try:
             with _locked(self._folder):
-                self._rows = _read(self._path)
+                self._rows = read_people(self._path)
                 for name in self._lacking(digests):
                     self._name(name)
                 _write(self._path, self._rows)
+                self._note()
         except OSError as exc:
             reason = exc.strerror or "unknown error"
             raise XnaiError(DATA_DIR_UNUSABLE, folder=self._folder, reason=reason) from exc
+
+    def _note(self) -> None:
+        """Have a folder of ours remember that it has the file, without which all would be new."""
+        if marker.read(self._folder) is not None:
+            marker.record(self._folder, marker.PEOPLE)
 
     def _lacking(self, digests: Sequence[str]) -> list[str]:
         """Return who has no row, and which keys are known by their beginning alone."""
@@ -161,8 +173,16 @@ class People:
         self._rows.append(made if name == "local" else {**made, "key": name})
 
 
-def _read(path: Path) -> list[dict[str, str]]:
+def read_people(path: Path) -> list[dict[str, str]]:
+    """Return the rows of the file; none where there has never been one.
+
+    Raises:
+        XnaiError: ACCOUNTS_DAMAGED.
+
+    """
     try:
+        if not path.exists() and marker.holds(path.parent, marker.PEOPLE):
+            raise XnaiError(ACCOUNTS_DAMAGED, path=path, reason="it is gone")
         return _people(json.loads(path.read_text("utf-8")))
     except FileNotFoundError:
         return []
@@ -171,13 +191,17 @@ def _read(path: Path) -> list[dict[str, str]]:
         raise XnaiError(ACCOUNTS_DAMAGED, path=path, reason=reason) from exc
     except (ValueError, TypeError, KeyError) as exc:
         reason = "it is not what XNAi wrote"
+        if isinstance(exc, _OtherVersionError):
+            reason = "another version of XNAi wrote it, which is needed to read it"
         raise XnaiError(ACCOUNTS_DAMAGED, path=path, reason=reason) from exc
 
 
 def _people(stored: Any) -> list[dict[str, str]]:
+    if stored["format"] != _FORMAT:
+        raise _OtherVersionError
     rows = [dict(row) for row in stored["people"]]
-    if stored["format"] != _FORMAT or not all(map(_is_person, rows)):
-        raise ValueError("it is of another version of XNAi")
+    if not all(map(_is_person, rows)):
+        raise ValueError("a row is not one of a person")
     return rows
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 Kind = Literal["local", "key", "program"]
 
 # Scopes: what somebody may do with the server, beside their own things.
-USE = "use"  # ask, bring documents, choose the model, look at health and figures
-OPERATE = "operate"  # set circuit breakers by hand
+USE = "use"  # ask, bring documents, look at health and figures
+OPERATE = "operate"  # what everybody feels: choose the model, set circuit breakers by hand
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from xnai.accounts import Principal
+from xnai.accounts import SERVER, Principal, may
 from xnai.answering.events import (
     Calculated,
     Degraded,
@@ -33,7 +33,7 @@ from xnai.api.errors import REQUEST_ID, require_accepting
 from xnai.api.live_answer import LiveAnswer
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import scope_of
-from xnai.errors import XnaiError
+from xnai.errors import FORBIDDEN, XnaiError
 from xnai.locale import preferred
 from xnai.observability import metrics
 from xnai.observability.error_reports import error_body, report
@@ -73,7 +73,7 @@ class ChatCompletions:
         wire = read_chat_request(await request.body())
         try:
             require_accepting(self._runtime)
-            await self._choose_model(wire.model)
+            await self._choose_model(caller, wire.model)
             writer = CompletionWriter(self._runtime.model.status.name)
             question = await self._question(wire, caller, request)
         except BaseException as exc:
@@ -97,11 +97,14 @@ class ChatCompletions:
         except XnaiError as exc:
             raise self._with_wait(exc) from exc
 
-    async def _choose_model(self, name: str | None) -> None:
+    async def _choose_model(self, caller: Principal, name: str | None) -> None:
         model = self._runtime.model
-        if name and name not in {"default", model.status.name}:
-            await model.use(name)
-            self._runtime.audit.record("model", name=name)
+        if not name or name in {"default", model.status.name}:
+            return
+        if not may(caller, "operate", SERVER):  # everybody's answers wait while it is switched
+            raise XnaiError(FORBIDDEN)
+        await model.use(name)
+        self._runtime.audit.record("model", who=caller.person_id, name=name)
 
     async def _question(self, wire: ChatRequest, caller: Principal, request: Request) -> Question:
         settings = self._runtime.settings

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NAME = ".xnai"
-INDEX, HISTORY, DOCUMENTS = "index", "history", "documents"
+INDEX, HISTORY, DOCUMENTS, PEOPLE = "index", "history", "documents", "people"
 WORDS = (
     "# XNAi keeps its data here. Leave this file where it is: by it the program tells this folder\n"
     "# from an empty one, from somebody else's, and from one whose disk is not mounted.\n"

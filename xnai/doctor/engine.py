@@ -43,6 +43,12 @@ def check_engine(subject: CheckSubject) -> Iterator[Finding]:
         yield from _missing(subject)
         return
     engine = ask_engine(_LOAD_SECONDS)
+    if not engine.in_time:
+        text = (
+            f"it did not load within {_LOAD_SECONDS:.0f} s; a machine that is busy may take longer"
+        )
+        yield warning("engine", text, "xnai doctor")
+        return
     known = read_installed()
     if engine.problem or known is None:
         yield problem("engine", f"it does not load: {engine.problem}", _rebuild(settings))

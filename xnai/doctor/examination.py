@@ -34,6 +34,7 @@ CHECKS: Sequence[tuple[str, Check]] = (
     ("disk", storage.check_disk),
     ("data folder", storage.check_rights),
     ("databases", storage.check_databases),
+    ("people", storage.check_people),
     ("documents", storage.check_documents),
     ("engine", engine.check_engine),
     ("model", model.check),
@@ -107,6 +108,6 @@ def run(
         except queue.Empty:
             break
         found[name] = findings
-    words = f"no outcome after {limit:.0f} s: what it looks at hangs"
+    words = f"no outcome after {limit:.0f} s: what it looks at hangs, or the machine is busy"
     findings = [one for name, _ in checks for one in found.get(name, [warning(name, words)])]
     return Report(findings, tuple(name for name, _ in checks if name not in found))

@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from xnai.accounts.people import FILE, read_people
 from xnai.data_folder.marker import holds
 from xnai.data_folder.ownership import foreign_names
 from xnai.data_folder.restoring import is_unfinished
 from xnai.data_folder.rights import open_to_others
 from xnai.doctor.finding import CheckSubject, Finding, existing, ok, problem, warning
 from xnai.documents.inventory import take_stock
+from xnai.errors import XnaiError
 from xnai.llm.hardware import human_size
 from xnai.retrieval.index.sqlite.inspection import Inspected, inspect
 
@@ -90,6 +92,18 @@ def check_databases(subject: CheckSubject) -> Iterator[Finding]:
             if not aside.name.endswith(("-wal", "-shm", "-journal")):
                 text = f"{aside} was set aside: it was no {name} of XNAi; look what it is"
                 yield warning(name, text, f"ls -l {shlex.quote(str(aside))}")
+
+
+def check_people(subject: CheckSubject) -> Iterator[Finding]:
+    """Check that it is known whose the documents and chats are."""
+    path = subject.settings.data_dir / FILE
+    try:
+        count = len(read_people(path))
+    except XnaiError as exc:
+        text = f"the server does not start. {exc.message} {exc.hint}"
+        yield problem("people", text, f"ls -l {shlex.quote(str(path.parent))}")
+    else:
+        yield ok("people", f"{count} are known" if count else "made at the first start")
 
 
 def _not_there(name: str, path: Path) -> Finding:

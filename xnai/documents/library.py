@@ -15,11 +15,13 @@ from xnai.documents.drawn_pages import DrawnPages, PageLayer
 from xnai.documents.ingest import Processor
 from xnai.documents.intake import Intake
 from xnai.documents.jobs import Jobs
+from xnai.documents.lookups import Lookups
 from xnai.documents.page_content import PageContent, content_of
 from xnai.documents.parsers.kinds import Kinds
 from xnai.documents.parsers.page_image import PageImages
 from xnai.documents.protocol import IngestProgress, Search, TokenizingEmbedder
 from xnai.documents.storage import OriginalFiles
+from xnai.documents.text_work import TextWork
 from xnai.documents.turns import Readers
 from xnai.documents.unrecorded import Recovery, Whose
 from xnai.documents.upkeep import Upkeep, is_unfinished
@@ -67,7 +69,8 @@ class Library:
         self._notes = DocumentNotes(audit)
         kinds = Kinds(settings.parse_memory_mb)
         self._index = index
-        self._search = search
+        self._lookups = Lookups(index, search)
+        self._text_work = TextWork()
         folder = settings.data_dir / "documents"
         self._files = OriginalFiles(folder, settings.upload_max_mb * _MEGABYTE)
         self._images = PageImages(settings.data_dir / "page_images", settings.parse_memory_mb)
@@ -201,12 +204,12 @@ class Library:
     async def documents(self, owner: str, collection: str = "") -> Sequence[Document]:
         """The documents of an owner's collection, oldest first."""
         self._require_started()
-        return await self._index.documents(owner, collection)
+        return await self._lookups.documents(owner, collection)
 
     async def all_documents(self, owner: str) -> Sequence[Document]:
         """All documents of an owner, whatever they belong to."""
         self._require_started()
-        return await self._index.documents(owner)
+        return await self._lookups.documents(owner)
 
     async def delete(self, document_id: str) -> bool:
         """Remove file, record, chunks and vectors; ingest of it is stopped first."""
@@ -248,7 +251,7 @@ class Library:
     async def page_content(self, document: Document, page: int | None) -> PageContent | None:
         """The text of a page with the blocks that it is made of."""
         self._require_started()
-        return await content_of(self._index, document, page)
+        return await content_of(self._index, document, page, self._text_work)
 
     async def page_image(
         self, document: Document, page: int, start: int, end: int, width: int = 1000
@@ -280,7 +283,7 @@ class Library:
     async def find(self, question: str, scope: Scope, limit: int) -> Found:
         """As ``search``, and whether the meaning was compared too."""
         self._require_started()
-        return await self._search.find(question, scope, limit)
+        return await self._lookups.find(question, scope, limit)
 
     async def pages(self, scope: Scope, limit: int) -> PageTexts:
         """All pages in scope, see ``DocumentLibrary.pages``."""

@@ -1,11 +1,11 @@
 """A page as programs get it: its text, and the blocks that it is made of."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from xnai.documents.blocks import blocks_of, heading_text
 from xnai.documents.media_types import NOT_MARKDOWN
+from xnai.documents.text_work import TextWork
 from xnai.retrieval.protocol import Index
 from xnai.types import UNITS, Block, BlockKind, Document, PageDetails, PlacedWord
 
@@ -39,7 +39,9 @@ class PageContent:
     blocks: tuple[PageBlock, ...]
 
 
-async def content_of(index: Index, document: Document, page: int | None) -> PageContent | None:
+async def content_of(
+    index: Index, document: Document, page: int | None, work: TextWork
+) -> PageContent | None:
     """Return a page of a document; None if it has no such page.
 
     The blocks of one that an earlier version has read are found in its text.
@@ -49,7 +51,7 @@ async def content_of(index: Index, document: Document, page: int | None) -> Page
         return None
     details = await index.page_details(document.id, page)
     markdown = document.media_type not in NOT_MARKDOWN
-    return await asyncio.to_thread(_content, text, details, markdown=markdown)
+    return await work.run(_content, text, details, markdown=markdown)
 
 
 def _content(text: str, details: PageDetails, *, markdown: bool) -> PageContent:

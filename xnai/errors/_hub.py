@@ -51,7 +51,7 @@ HUB_NO_CHOICE = ErrorKind(
     "hub_no_choice",
     Category.COMMAND,
     404,
-    "{name!r} has no such GGUF file.",
+    "{name!r} does not say which GGUF file is meant.",
     "Choose one with {repository}:FILE out of: {available}.",
     seen="Whoever fetches a repository that has no such file, or several to choose from.",
 )

@@ -52,7 +52,7 @@ QUESTION_KILLED_MODEL = ErrorKind(
     Category.MODEL,
     422,
     "The language model stopped over this very question: {reason}.",
-    "It is not tried again with it; ask for something else, or for less at once.",
+    "This question is not tried again; ask for something else, or for less at once.",
     seen="Whoever asks what the model's process dies of; other questions are answered again "
     "as soon as it is back.",
     degrade_to=Instead.PASSAGES,

@@ -33,8 +33,10 @@ ACCOUNTS_DAMAGED = ErrorKind(
     Category.STORAGE,
     500,
     "Who is who cannot be read from {path}: {reason}.",
-    "Put the file back from a backup: without it the documents and chats kept here are nobody's.",
-    seen="Whoever starts the server after the file was changed by hand, damaged or locked away.",
+    "Put the file back from a backup: without it the documents and chats kept here are nobody's. "
+    "To begin without them, name another XNAI_DATA_DIR.",
+    seen="Whoever starts the server after the file was changed by hand, damaged, removed or locked "
+    "away.",
 )
 DATA_DIR_FOREIGN = ErrorKind(
     "data_dir_foreign",

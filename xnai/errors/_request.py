@@ -39,9 +39,11 @@ FORBIDDEN = ErrorKind(
     "forbidden",
     Category.ACCESS,
     403,
-    "This API key may look at the circuit breakers, but not change them.",
-    "Use the first key of XNAI_API_KEYS, which is the operator's.",
-    seen="A program that sets a breaker with another key than the first.",
+    "This API key may not change what everybody on this server shares: the model and the circuit "
+    "breakers.",
+    "Ask without naming a model, or use the first key of XNAI_API_KEYS, which is the operator's.",
+    seen="A program that sets a breaker, or asks another model than the one in use, with another "
+    "key than the first.",
 )
 BODY_TOO_LARGE = ErrorKind(
     "body_too_large",
@@ -80,7 +82,8 @@ QUESTION_TOO_LONG = ErrorKind(
     "question_too_long",
     Category.REQUEST,
     400,
-    "The question has {tokens} tokens; the model can read {limit} beside its answer.",
+    "The question is too long: it has {tokens} tokens (parts of words), and the model can read "
+    "{limit} beside its answer.",
     "Shorten it, or put the text into a file and attach that.",
     seen="Whoever asks more than the model can read beside its answer.",
 )
@@ -91,7 +94,7 @@ SIGN_IN_NEEDED = ErrorKind(
     Category.ACCESS,
     401,
     "You have to be signed in to do this.",
-    "Reload the page and sign in with one of XNAI_API_KEYS.",
+    "Reload the page; if it asks for a key, sign in with yours (one of XNAI_API_KEYS).",
     seen="Whoever uses the page after the cookie or its key has expired, or who gives a wrong key.",
 )
 SIGN_IN_PAUSED = ErrorKind(

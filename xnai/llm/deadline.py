@@ -35,7 +35,8 @@ class AnswerDeadline:
     @property
     def error(self) -> XnaiError:
         """What whoever waits too long is told."""
-        return XnaiError(ANSWER_TIMEOUT, seconds=self._allowed)
+        # What was left when the answer began is a little less than what was set.
+        return XnaiError(ANSWER_TIMEOUT, seconds=round(self._allowed, 2))
 
     def check(self) -> None:
         """Raise ANSWER_TIMEOUT if it has passed."""

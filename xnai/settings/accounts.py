@@ -16,8 +16,9 @@ class AccountSettings(BaseModel):
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         description="Keys that open the HTTP API (`Authorization: Bearer`) and the page (as the "
-        "password), comma-separated, 16 characters or more each; only the first may set circuit "
-        "breakers by hand. Unset: no login, and only loopback is listened on.",
+        "password), comma-separated, 16 characters or more each; only the first may choose the "
+        "model, which all share, and set circuit breakers by hand. Unset: no login, and only "
+        "loopback is listened on.",
     )
 
     @field_validator("api_keys", mode="before")

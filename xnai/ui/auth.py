@@ -74,7 +74,7 @@ def load_secret(data_dir: Path) -> str:
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / SECRET_FILE
-    if path.exists() and len(path.read_text().strip()) < SECRET_LENGTH:
+    if path.exists() and len(_secret_in(path)) < SECRET_LENGTH:
         log.warning("the secret that signs cookies is damaged and is replaced", file=str(path))
         path.unlink()
     if not path.exists():
@@ -89,7 +89,15 @@ def load_secret(data_dir: Path) -> str:
         finally:
             Path(draft).unlink()
     path.chmod(0o600)
-    return path.read_text().strip()
+    return _secret_in(path)
+
+
+def _secret_in(path: Path) -> str:
+    """Return what the file holds; nothing of bytes that are not ours."""
+    try:
+        return path.read_text("ascii").strip()
+    except UnicodeDecodeError:
+        return ""
 
 
 def page_identifier(request: HTTPConnection) -> str | None:

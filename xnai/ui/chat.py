@@ -5,6 +5,7 @@ from typing import Any
 import chainlit as cl
 from chainlit.types import ThreadDict
 
+from xnai.accounts import SERVER, may
 from xnai.answering.streams import StreamState
 from xnai.errors import XnaiError
 from xnai.locale import marked, preferred, texts_in
@@ -86,7 +87,7 @@ class Chat:
             if session.chat_settings == before:  # nothing was chosen meanwhile
                 # The model is everybody's: a chat of the history would switch it back.
                 session.chat_settings = {**before, **kept, "model": model.status.name}
-        await settings_panel.show(self.runtime.settings, model)
+        await settings_panel.show(self.runtime.settings, model, chooses_model=_chooses_model())
         await cl.context.emitter.set_commands(commands.offered(texts_of(session)))
 
     @errors_as_toasts()
@@ -110,7 +111,7 @@ class Chat:
         values = cl.context.session.chat_settings or {}
         model = self.runtime.model
         chosen = settings_panel.read(self.runtime.settings, model, values)
-        if chosen.model != model.status.name:
+        if chosen.model != model.status.name and _chooses_model():
             await self._switch(chosen.model)
         limit = settings_panel.LONGEST_INSTRUCTIONS
         if len(str(values.get("instructions") or "").strip()) > limit:
@@ -127,7 +128,7 @@ class Chat:
             await model.use(name)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the panel shows the former model
             await show_error(report(exc))
-            await settings_panel.show(self.runtime.settings, model)
+            await settings_panel.show(self.runtime.settings, model, chooses_model=True)
         else:
             who = principal_of(cl.context.session).person_id
             self.runtime.audit.record("model", who=who, name=name)
@@ -176,3 +177,8 @@ class Chat:
         await self.status.stop()
         await self.end_streams()
         await self.runtime.stop()
+
+
+def _chooses_model() -> bool:
+    """Whether the person at the page may choose what writes everybody's answers."""
+    return may(principal_of(cl.context.session), "operate", SERVER)

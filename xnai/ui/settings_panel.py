@@ -50,12 +50,15 @@ class Choices:
         return chosen
 
 
-async def show(settings: Settings, model: LanguageModel) -> None:
-    """Send the panel, with the user's earlier choices if there are any."""
+async def show(settings: Settings, model: LanguageModel, *, chooses_model: bool) -> None:
+    """Send the panel, with the user's earlier choices if there are any.
+
+    Who may not choose the model, which all share, is shown the one that is in use.
+    """
     chosen = read(settings, model, cl.context.session.chat_settings or {})
     texts = texts_of(cl.context.session)
-    names = [info.name for info in model.models()] or [model.status.name]
-    await cl.ChatSettings(widgets(chosen, names, texts)).send()
+    names = [info.name for info in model.models()] if chooses_model else []
+    await cl.ChatSettings(widgets(chosen, names or [model.status.name], texts)).send()
 
 
 def widgets(chosen: Choices, models: Sequence[str], texts: Texts = IN_ENGLISH) -> list[InputWidget]:

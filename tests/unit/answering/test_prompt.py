@@ -57,7 +57,7 @@ async def test_then_the_passages_ranked_last_go_and_it_is_said():
 
 
 async def test_a_question_that_does_not_fit_is_refused_with_its_size():
-    with pytest.raises(XnaiError, match="The question has 500 tokens") as caught:
+    with pytest.raises(XnaiError, match="it has 500 tokens") as caught:
         await build_prompt(QueueModel(context_tokens=300), question("word " * 500), [passage("a")])
 
     assert caught.value.code == "question_too_long"

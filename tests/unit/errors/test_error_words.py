@@ -2,6 +2,7 @@
 
 import re
 import string
+import time
 
 import pytest
 
@@ -85,4 +86,6 @@ def test_the_limit_named_is_the_one_that_was_set_not_what_was_left_of_it():
     deadline = AnswerDeadline(0.0, allowed=305)
 
     assert "within the 305 seconds" in deadline.error.message
+    unset = AnswerDeadline(time.monotonic() + 60)  # which is a little less by now
+    assert "within the 60 seconds" in unset.error.message
     assert "within the 0.5 seconds" in filled(ANSWER_TIMEOUT, seconds=0.5).message

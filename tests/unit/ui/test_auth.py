@@ -156,8 +156,9 @@ def test_the_secret_is_made_once_and_readable_by_its_owner_only(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == [auth.SECRET_FILE]
 
 
-def test_a_damaged_secret_is_replaced(tmp_path: Path):
-    (tmp_path / auth.SECRET_FILE).write_text("short")
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff\xfe" * 50, "ä".encode() * 50])
+def test_a_damaged_secret_is_replaced(tmp_path: Path, content: bytes):
+    (tmp_path / auth.SECRET_FILE).write_bytes(content)
     assert len(load_secret(tmp_path)) >= 64
 
 

@@ -122,6 +122,28 @@ async def test_forty_racing_creates_and_updates_keep_every_output(history: Sqlit
     assert [f"answer {n}" for n in range(40)] == [s["output"] for s in kept["steps"]]
 
 
+async def test_who_opens_a_chat_again_and_again_keeps_nobodys_messages_waiting(
+    history: SqliteHistory,
+):
+    anns, bobs = await thread_of(history, "ann"), await thread_of(history, "bob")
+    ends: list[str] = []
+
+    async def opened(thread_id: str, who: str) -> None:
+        act_as(who)
+        await history.get_thread(thread_id)
+        ends.append(who)
+
+    async def written() -> None:
+        act_as("bob")
+        await history.create_step(step(bobs))
+        ends.append("bob's message")
+
+    anns_reads = [asyncio.create_task(opened(anns, "ann")) for _ in range(200)]
+    await asyncio.sleep(0)  # all of them have begun
+    await asyncio.gather(*anns_reads, opened(bobs, "bob"), written())
+    assert max(ends.index("bob"), ends.index("bob's message")) <= 4
+
+
 async def test_a_write_that_waits_for_its_turn_outlives_who_asked_for_it(history: SqliteHistory):
     thread_id = await thread_of(history, "ann")
     made = step(thread_id, output="some text")

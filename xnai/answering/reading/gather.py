@@ -4,10 +4,10 @@ Documents that fit are given whole, for then nothing can be missed by search. Of
 pages and sections are given, best first, until the budget is spent, and put in their order.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from xnai.answering.events import Question
 from xnai.answering.query import query_of
 from xnai.answering.reading.central import central_lines
 from xnai.answering.reading.lines import Sheet, make_sheet, of_lines
@@ -80,7 +80,7 @@ class Gatherer:
         texts = await self._library.pages(scope, border * _CHARACTERS)
         if texts.pages is None:
             return None
-        sheet = await asyncio.to_thread(make_sheet, texts.pages)
+        sheet = await self._text_work.run(make_sheet, texts.pages)
         tokens = sum(await model.count_tokens([sheet.text])) if sheet.lines else 0
         return sheet if tokens <= border else None
 
@@ -95,7 +95,7 @@ class Gatherer:
 
     async def _search(self, run: AnswerRun, scope: Scope, budget: int) -> tuple[Sheet, Found]:
         found = await self._library.find(query_of(run.question), scope, _PASSAGES)
-        named = await self._named(run.question.text, scope, found.passages)
+        named = await self._named(run.question, scope, found.passages)
         wanted = [*named, *[await self._widened(passage) for passage in found.passages]]
         counts = await run.model.count_tokens([page.text for page in wanted]) if wanted else []
         kept: list[PageText] = []
@@ -106,24 +106,33 @@ class Gatherer:
                 budget -= tokens
         if not kept and found.passages:
             kept.append(_cut(found.passages[0], budget * _LEAST_CHARACTERS))
-        sheet = await asyncio.to_thread(make_sheet, in_order(kept))
+        sheet = await self._text_work.run(make_sheet, in_order(kept))
         return sheet, found
 
-    async def _named(self, text: str, scope: Scope, passages: Sequence[Passage]) -> list[PageText]:
+    async def _named(
+        self, question: Question, scope: Scope, passages: Sequence[Passage]
+    ) -> list[PageText]:
         """The sections and pages that a question names."""
-        numbers, wanted = asked_numbers(text), asked_pages(text)
+        numbers, wanted = asked_numbers(question.text), asked_pages(question.text)
         named = []
-        if numbers and (pages := (await self._library.pages(scope, _SCANNED)).pages):
-            begins = (await asyncio.to_thread(stretches, pages, numbers))[:_NAMED]
-            named = [
-                replace(page, text=page.text[at : at + _SECTION], start=at) for page, at in begins
-            ]
+        if numbers:
+            async with self._text_work.turn(question.user):
+                named = await self._sections(numbers, scope)
         for number in sorted(wanted)[:_NAMED]:
             for passage in {one.document_id: one for one in passages}.values():
                 whole = await self._library.page_text(passage.document_id, number)
                 if whole:
                     named.append(PageText(passage.document_id, passage.file_name, 0, number, whole))
         return named
+
+    async def _sections(self, numbers: frozenset[str], scope: Scope) -> list[PageText]:
+        """The sections that have some numbers."""
+        pages = (await self._library.pages(scope, _SCANNED)).pages
+        begins = await self._text_work.run(stretches, pages, numbers) if pages else []
+        return [
+            replace(page, text=page.text[at : at + _SECTION], start=at)
+            for page, at in begins[:_NAMED]
+        ]
 
     async def _widened(self, passage: Passage) -> PageText:
         """A passage with what stands around it on its page, to whole lines."""

@@ -38,6 +38,7 @@ from xnai.llm.ipc import (
 from xnai.observability.processes import watched
 from xnai.processes.child import Child
 from xnai.processes.frames import FrameError
+from xnai.processes.waiting import ProcessorWait
 
 TICKS = 10  # silence is counted in tenths, so that a pause of the server itself counts once
 STOP_SECONDS = 2.0
@@ -68,7 +69,8 @@ class WorkerProcess:
         self._on_progress = on_progress
         self._on_figures = on_figures
         self._oom_kills = oom_kills()
-        self._silent_ticks = 0
+        self._processor = ProcessorWait(process.pid)
+        self._silent_ticks = 0.0
         self._patience = max(options.hang_seconds, options.start_seconds)  # for the first frame
         self._killed_because: Death | None = None
         self._unresponsive: Request | None = None
@@ -76,10 +78,9 @@ class WorkerProcess:
         self._ids = itertools.count(1)
         self._requests: dict[int, Request] = {}
         self._used_at, self._retired = time.monotonic(), False
-        loop = asyncio.get_running_loop()
-        self._ready: asyncio.Future[Ready | Failed] = loop.create_future()
+        self._ready: asyncio.Future[Ready | Failed] = asyncio.Future()
         self.about = Ready(context=0, parameters=0, slots=1)
-        self.dead: asyncio.Future[Death] = loop.create_future()
+        self.dead: asyncio.Future[Death] = asyncio.Future()
         self._task = asyncio.create_task(self._run(), name=f"worker-{process.pid}")
 
     @classmethod
@@ -208,7 +209,7 @@ class WorkerProcess:
         assert self._process.stdout is not None
         try:
             while frame := await ipc.read_async(self._process.stdout):
-                self._silent_ticks = 0
+                self._silent_ticks = 0.0
                 self._patience = self._options.hang_seconds
                 self._dispatch(frame)
         except FrameError as exc:
@@ -227,7 +228,10 @@ class WorkerProcess:
                     if request := self._requests.get(text.id):
                         request.text(text.text, text.logprobs)
             case Beat():
-                self._check_step(frame.step_seconds)
+                if frame.step_seconds * self._processor.counting > self._options.step_seconds:
+                    self.kill(
+                        f"a step of it took longer than {self._options.step_seconds:g} seconds"
+                    )
             case LoadProgress():
                 self._on_progress(frame.progress)
             case Ready() | Failed():
@@ -247,23 +251,20 @@ class WorkerProcess:
         if isinstance(frame, Ended | Cancelled):
             self._on_figures(request, frame.figures)
 
-    def _check_step(self, seconds: float) -> None:
-        if seconds > self._options.step_seconds:
-            self.kill(f"a step of it took longer than {self._options.step_seconds:g} seconds")
-
     async def _watch(self) -> None:
         """Kill a worker that is silent, or that does not answer a request with a time limit."""
         limit = self._options.hang_seconds
         while True:
             await asyncio.sleep(limit / TICKS)
-            self._silent_ticks += 1
+            tick = self._processor.counts() if self._requests else 1.0
+            self._silent_ticks += tick
             if self._silent_ticks > TICKS * self._patience / limit:
                 self.kill(f"it gave no sign of life for {self._patience:g} seconds")
             # One text is counted after the other: who waits for that has no time limit yet.
             busy = any(request.timed and request.tokenising for request in self._requests.values())
             for request in self._requests.values():
                 waits = busy and not request.tokenising and not request.cancelling
-                request.ticks += request.timed and not waits
+                request.ticks += tick if request.timed and not waits else 0.0
                 if request.ticks > TICKS:
                     self._unresponsive = request
                     self.kill(f"it did not respond within {limit:g} seconds")

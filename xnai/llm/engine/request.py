@@ -62,7 +62,7 @@ class Request:
         loop = asyncio.get_running_loop()
         self.id = request_id
         self.timed = timed
-        self.ticks = 0
+        self.ticks = 0.0
         self.cancelling = False
         self.tokenising = False  # the worker is at its text
         self.computing = False  # its steps are under way
@@ -165,7 +165,7 @@ class Request:
 
     def _note_life(self) -> None:
         if not self.cancelling:  # then only the end of it counts
-            self.ticks = 0
+            self.ticks = 0.0
 
     def _prove(self) -> None:
         if not self.proven.done():

@@ -13,6 +13,8 @@ from chainlit.data.base import BaseDataLayer
 from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
 
+from xnai.documents.fair_queue import BatchQueue, ReadingTicket
+from xnai.documents.turns import Turns
 from xnai.errors import HISTORY_DOWN, SHUTTING_DOWN, XnaiError
 from xnai.observability import metrics
 from xnai.ui.actor import actor, session_served
@@ -67,6 +69,7 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
         self._store: History | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
         self._search = ThreadSearch(self._path)
+        self._reads = Turns(BatchQueue(1))  # persons take turns, and a write waits for one at most
         self._held: WeakKeyDictionary[Any, list[Job[None]]] = WeakKeyDictionary()
         self.problem = ""
 
@@ -75,12 +78,7 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
         config.code.data_layer = lambda: self
 
     async def check(self) -> str:
-        """Wait for the turn to write, and write nothing; returns words for people.
-
-        Raises:
-            XnaiError: DISK_FULL, HISTORY_DOWN.
-
-        """
+        """Wait for the turn to write, and write nothing; returns words for people, or raises."""
         return await self._run(lambda store: store.check())
 
     async def get_user(self, identifier: str) -> Any:
@@ -152,7 +150,7 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
     async def get_thread(self, thread_id: str) -> Any:
         """See ``BaseDataLayer``; raises ``XnaiError`` if it is somebody else's."""
         who = actor()
-        return await self._run(lambda store: store.whole_thread(who, thread_id))
+        return await self._read(lambda store: store.whole_thread(who, thread_id))
 
     async def delete_thread(self, thread_id: str) -> None:
         """Delete a thread with its steps, elements, feedback and documents."""
@@ -178,7 +176,7 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
             await self._run(lambda store: store.check())  # the file is there, with what was said
             rows = await self._result_of(asyncio.ensure_future(self._search.page(who, query)))
         else:
-            rows = await self._run(lambda store: store.threads.page(who, query))
+            rows = await self._read(lambda store: store.threads.page(who, query))
         page = rows[:limit]
         return PaginatedResponse(
             pageInfo=PageInfo(
@@ -192,7 +190,7 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
     async def thread_names(self) -> dict[str, str]:
         """Return the names of the person's threads by their ids."""
         who = actor()
-        return await self._run(lambda store: store.threads.names(who))
+        return await self._read(lambda store: store.threads.names(who))
 
     async def update_thread(
         self,
@@ -218,7 +216,7 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
     async def get_favorite_steps(self, user_id: str) -> Any:  # noqa: ARG002 - it is who acts
         """See ``BaseDataLayer``."""
         who = actor()
-        return await self._run(lambda store: store.steps.favorites(who))
+        return await self._read(lambda store: store.steps.favorites(who))
 
     async def choices(self) -> Row:
         """Return what the person has chosen in the settings panel; see ``PersonalChoices``."""
@@ -250,6 +248,10 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
                 held.append(job)
             return
         await self._finish_write(self._submit(job))
+
+    async def _read(self, job: Job[T]) -> T:
+        async with self._reads.turn(ReadingTicket(actor().person_id)):
+            return await self._run(job)
 
     async def _run(self, job: Job[T]) -> T:
         return await self._result_of(self._submit(job))

@@ -3,7 +3,6 @@
 The same HTML is a page of its own and what the panel beside the chat shows (public/page/reader.js).
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +16,7 @@ from xnai.api.pages import query_number
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed, require_processed
 from xnai.documents.media_types import DRAWN, PDF
+from xnai.documents.text_work import TextWork
 from xnai.errors import NOT_FOUND, UNAUTHORIZED
 from xnai.locale import Texts, marked
 from xnai.observability.error_reports import report
@@ -65,6 +65,7 @@ class ReaderPage:
     def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
         self._runtime = runtime
         self._authority = authority
+        self._text_work = TextWork()
 
     async def show(self, request: Request) -> Response:
         """Show a page of a document, or say why it cannot be shown."""
@@ -74,19 +75,26 @@ class ReaderPage:
             document = await allowed(self._runtime, person, "see", request.path_params["id"])
             require_processed(document)
             place = _place(request, document)
-            library = self._runtime.library
-            content = await library.page_content(document, place.page or None)
-            if content is None and not place.page:  # one page, which has a number
-                place = replace(place, page=1, cited=place.cited or 1)
-                content = await library.page_content(document, 1)
+            async with self._text_work.turn(document.owner):
+                place, part = await self._part(document, place)
         except Exception as exc:  # noqa: BLE001 - whatever it is, a page says so
             return _problem(exc, f"{request.url.path}?{request.url.query}", texts)
-        if content is None:
+        if part is None:
             return _no_page(document, place, texts)
+        return page_response("reader.html", _values(document, place, part, texts), texts)
+
+    async def _part(self, document: Document, place: Place) -> tuple[Place, TextPart | None]:
+        """Return what of a page is shown; None if the document has no such page."""
+        library = self._runtime.library
+        content = await library.page_content(document, place.page or None)
+        if content is None and not place.page:  # one page, which has a number
+            place = replace(place, page=1, cited=place.cited or 1)
+            content = await library.page_content(document, 1)
+        if content is None:
+            return place, None
         start, end = (place.start, place.end) if place.is_cited else (0, 0)
         shown = (content.text, content.blocks, start, end, place.part)
-        part = await asyncio.to_thread(part_of, *shown)
-        return page_response("reader.html", _values(document, place, part, texts), texts)
+        return place, await self._text_work.run(part_of, *shown)
 
     async def layer(self, request: Request) -> Response:
         """Return what lies over a page that is shown as it looks: marks, and recognised words."""

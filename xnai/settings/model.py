@@ -66,9 +66,9 @@ class ModelSettings(BaseModel):
     )
     calibration: bool = Field(
         default=True,
-        description="Measure, while nobody asks, which copy of the model is the fastest here, and "
-        "with how many threads it runs best, and run it so. Once for each model and machine; a "
-        "question stops it at once.",
+        description="Measure, while nobody asks and the machine is quiet, which copy of the model "
+        "is the fastest here, and with how many threads it runs best, and run it so. Once for each "
+        "model and machine; a question stops it at once.",
     )
     idle_unload: float = Field(
         0.0,

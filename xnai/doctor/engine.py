@@ -44,6 +44,10 @@ def check_engine(subject: CheckSubject) -> Iterator[Finding]:
         return
     engine = ask_engine(_LOAD_SECONDS)
     known = read_installed()
+    if engine.late and known is not None:
+        text = f"llama-cpp-python {engine.version}, {known.told}; {engine.problem}"
+        yield warning("engine", text, "xnai doctor, when the machine has less to do")
+        return
     if engine.problem or known is None:
         yield problem("engine", f"it does not load: {engine.problem}", _rebuild(settings))
         return

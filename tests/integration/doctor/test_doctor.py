@@ -16,6 +16,7 @@ from paths import ROOT
 
 from rig.processes import free_port
 from rig.redis_server import RedisServer, binaries
+from xnai.doctor import engine
 from xnai.doctor.examination import run
 from xnai.doctor.finding import CheckSubject, Finding, ok
 from xnai.llm.gguf.catalogue import bundled_path
@@ -76,6 +77,20 @@ def test_the_engine_tells_what_it_was_built_with(tmp_path):
     assert "llama-cpp-python" in areas["engine"][0]["text"]
     assert "built for" in areas["engine"][0]["text"]
     assert "its self-test passed" in areas["engine"][0]["text"]
+
+
+@pytest.mark.engine
+def test_an_engine_that_is_late_on_a_busy_machine_is_no_problem_and_is_not_deleted(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine, "_LOAD_SECONDS", 0.01)
+    settings = Settings(_env_file=None, data_dir=tmp_path / "data")
+    (finding,) = engine.check_engine(CheckSubject(settings))
+
+    assert "warning" == finding.level
+    assert "built for" in finding.text
+    assert "it did not load within" in finding.text
+    assert "rm" not in finding.command.split()
 
 
 def test_it_works_before_the_engine_is_built_and_says_how_to_build_it(tmp_path):

@@ -17,11 +17,15 @@ _SCRIPT = (
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """``features`` are names such as ``AVX2``; ``problem`` says why it does not load."""
+    """``features`` are names such as ``AVX2``; ``problem`` says why it does not load.
+
+    It may only be ``late``: on a machine that has much else to do.
+    """
 
     version: str
     features: frozenset[str] = frozenset()
     problem: str = ""
+    late: bool = False
 
 
 def ask_engine(seconds: float) -> Engine:
@@ -34,7 +38,7 @@ def ask_engine(seconds: float) -> Engine:
     try:
         done = asyncio.run(child.run(program, seconds=seconds))
     except TimeoutError:
-        return Engine(known, problem=f"it did not load within {seconds:.0f} s")
+        return Engine(known, problem=f"it did not load within {seconds:.0f} s", late=True)
     if done.code:
         lines = done.complaint.decode(errors="replace").strip().splitlines()
         return Engine(known, problem=explain_exit(done.code, lines[-1] if lines else "").words)

@@ -48,6 +48,7 @@ async def local_engine(setup: Setup, **settings: Any) -> AsyncIterator[LocalEngi
         "threads": setup.threads,
         "slots": setup.slots,
         "context": setup.context,
+        "calibration": False,  # measuring would begin while a peer has its turn
     }
     chosen = Settings(_env_file=None, **(fixed | settings))
     engine = LocalEngine(chosen, EngineBuild(chosen))

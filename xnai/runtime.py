@@ -115,7 +115,7 @@ class Runtime:
         self._prereader = Prereader(self.library, self.model)
         self.library.on_processed(self._prereader.processed)
         self.pipeline = Pipeline(self.library, self.model, self._prereader.asked)
-        self._watchdog = LoopWatchdog()
+        self._watchdog = LoopWatchdog(self.health.loop_lag)
         self._machine = Machine(metrics, settings.data_dir)
         self._export = Export(metrics, lambda: metrics.show_breakers(figures(self.breakers)))
         self._opening: asyncio.Task[None] | None = None
@@ -158,8 +158,8 @@ class Runtime:
         await begin(self.audit.start, self.audit.close)
         await begin(self._export.start, self._export.stop)
         await begin(self._machine.start, self._machine.stop)
-        await begin(self._watchdog.start, self._watchdog.stop)
         await begin(self.health.loop_lag.start, self.health.loop_lag.stop)
+        await begin(self._watchdog.start, self._watchdog.stop)
         self._running.push_async_callback(self._embedder.close)
         self._running.push_async_callback(self.library.close)
         await begin(self.breakers.start, self.breakers.close)

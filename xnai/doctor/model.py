@@ -49,11 +49,14 @@ def _speed(files: ModelFiles, file: ModelFile) -> Finding:
     findings = known_findings(files, file.path)
     speed = findings.speed(findings.copy)
     if speed is None:
-        return ok("speed", "not measured yet: a server does that while nobody asks it")
+        return ok(
+            "speed",
+            "not measured yet: a server does that while nobody asks it and the machine is quiet",
+        )
     text = f"reads {speed.read:.0f} and writes {speed.write:.0f} tokens a second here"
     text += f", {findings.told}"
     if not findings.done:
-        text += "; measuring goes on while nobody asks"
+        text += "; measuring goes on while nobody asks and the machine is quiet"
     out = "; ".join(f"a copy in {kind} {reason}" for kind, reason in findings.out.items())
     return ok("speed", f"{text}; {out}" if out else text)
 

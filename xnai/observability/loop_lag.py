@@ -1,6 +1,7 @@
 """How late the event loop is, and where its thread is when it does not turn."""
 
 import asyncio
+import math
 import sys
 import threading
 import time
@@ -20,15 +21,24 @@ log = structlog.get_logger(__name__)
 
 _DEPTH = 15  # innermost calls that are named
 _RECENT_SECONDS = 10.0
+_LONGEST_LOOK = 1.0  # seconds between two looks of the watchdog
 _WAITING = frozenset({"select", "poll", "_poll"})
 
 
 class LoopLag:
-    """Measures by how much the event loop oversleeps; an async context, or start and stop."""
+    """Measures by how much the event loop oversleeps; an async context, or start and stop.
 
-    def __init__(self, histogram: Histogram | None = None, interval: float = 0.25) -> None:
+    Args:
+        histogram: takes the samples.
+        interval: seconds from one to the next. Waking is what an idle server costs, so this is the
+            only timer that looks at the loop; the watchdog reads it.
+
+    """
+
+    def __init__(self, histogram: Histogram | None = None, interval: float = 0.5) -> None:
         self._histogram = histogram or metrics.event_loop_lag
-        self._interval = interval  # seconds
+        self._interval = interval
+        self.due = math.inf  # when the loop is to turn next, as time.monotonic()
         self._samples: deque[float] = deque(maxlen=max(1, round(_RECENT_SECONDS / interval)))
         self._sampling = Background(self._sample, "event-loop-lag")
 
@@ -44,6 +54,7 @@ class LoopLag:
 
     def start(self) -> None:
         """Begin to sample in a task of its own."""
+        self.due = time.monotonic() + self._interval
         self._sampling.start()
 
     async def stop(self) -> None:
@@ -58,13 +69,16 @@ class LoopLag:
         await self.stop()
 
     async def _sample(self) -> None:
-        while True:
-            due = time.monotonic() + self._interval
-            await asyncio.sleep(self._interval)
-            lag = max(0.0, time.monotonic() - due)
-            self._samples.append(lag)
-            self._histogram.observe(lag)
-            metrics.settle()
+        try:
+            while True:
+                self.due = time.monotonic() + self._interval
+                await asyncio.sleep(self._interval)
+                lag = max(0.0, time.monotonic() - self.due)
+                self._samples.append(lag)
+                self._histogram.observe(lag)
+                metrics.settle()
+        finally:
+            self.due = math.inf
 
 
 class LoopWatchdog:
@@ -73,59 +87,56 @@ class LoopWatchdog:
     A thread of its own looks, since the loop cannot.
 
     Args:
+        lag: says when the loop is to turn.
         limit: lag in seconds that is told.
-        interval: seconds between two looks.
         pause: seconds between two lines in the log; what comes in between is counted.
 
     """
 
-    def __init__(self, limit: float = 0.2, interval: float = 0.2, pause: float = 10.0) -> None:
+    def __init__(self, lag: LoopLag, limit: float = 0.2, pause: float = 10.0) -> None:
+        self._lag = lag
         self._limit = limit
-        self._interval = interval
         self._pause = pause
-        self._beat = 0.0
         self._thread_id = 0
-        self._beating = Background(self._sign_of_life, "event-loop-watchdog")
+        self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
 
     def start(self) -> None:
         """Begin to watch the running loop."""
-        if self._beating.runs:
+        if self._thread is not None:
             return
         self._thread_id = threading.get_ident()
-        self._beat = time.monotonic()
         self._stopped.clear()
-        self._beating.start()
-        threading.Thread(target=self._watch, name="event-loop-watchdog", daemon=True).start()
+        self._thread = threading.Thread(target=self._watch, name="event-loop-watchdog", daemon=True)
+        self._thread.start()
 
     async def stop(self) -> None:
         """Stop watching."""
         self._stopped.set()
-        await self._beating.stop()
-
-    async def _sign_of_life(self) -> None:
-        while True:
-            self._beat = time.monotonic()
-            await asyncio.sleep(self._interval)
+        self._thread = None
 
     def _watch(self) -> None:
-        told, told_beat, untold = -self._pause, 0.0, 0
-        while not self._stopped.wait(self._interval):
-            now, beat = time.monotonic(), self._beat
-            if beat == told_beat or now - beat < self._interval + self._limit:
+        told, told_due, untold = -self._pause, 0.0, 0
+        while not self._stopped.wait(self._next_look()):
+            now, due = time.monotonic(), self._lag.due
+            if due == told_due or now - due < self._limit:
                 continue
-            told_beat = beat  # one stall is one line, however long it lasts
+            told_due = due  # one stall is one line, however long it lasts
             if now - told < self._pause:
                 untold += 1
                 continue
             frame = sys._current_frames().get(self._thread_id)  # noqa: SLF001 - the only way
             log.warning(
                 "the event loop lags",
-                seconds=round(now - beat, 3),
+                seconds=round(now - due, 3),
                 earlier_untold=untold,
                 stack=stack_of(frame),
             )
             told, untold = now, 0
+
+    def _next_look(self) -> float:
+        """Seconds until the loop is late, if it does not turn before; of one that is, a moment."""
+        return min(_LONGEST_LOOK, max(self._limit, self._lag.due + self._limit - time.monotonic()))
 
 
 def stack_of(frame: FrameType | None) -> str:

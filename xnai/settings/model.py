@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field, field_validator
 
 from xnai.settings.words import MONTH, place
 
+MOST_LAYERS = 9_999  # of a model on a GPU; no model has as many
+
 
 class ModelSettings(BaseModel):
     """The model on this machine, and the engine that runs it."""
@@ -59,15 +61,14 @@ class ModelSettings(BaseModel):
     )
     gpu_layers: str = Field(
         "auto",
-        pattern=r"^(auto|\d{1,4})$",
         description="Layers of the model that a GPU computes, if the engine was built for one: a "
         "number, or `auto` for as many as fit into its memory.",
     )
     calibration: bool = Field(
         default=True,
-        description="Measure, while nobody asks, which copy of the model is the fastest here, and "
-        "with how many threads it runs best, and run it so. Once for each model and machine; a "
-        "question stops it at once.",
+        description="Measure, while nobody asks and the machine is quiet, which copy of the model "
+        "is the fastest here, and with how many threads it runs best, and run it so. Once for each "
+        "model and machine; a question stops it at once.",
     )
     idle_unload: float = Field(
         0.0,
@@ -81,6 +82,14 @@ class ModelSettings(BaseModel):
     @classmethod
     def _model_place(cls, value: str | Path) -> str | Path:
         return place(value)
+
+    @field_validator("gpu_layers")
+    @classmethod
+    def _layers(cls, value: str) -> str:
+        is_number = value.isascii() and value.isdigit() and int(value) <= MOST_LAYERS
+        if value != "auto" and not is_number:
+            raise ValueError(f"it has to be auto or a whole number from 0 to {MOST_LAYERS:,}")
+        return value
 
     @field_validator("models_dir")
     @classmethod

@@ -1,5 +1,6 @@
 """Measurements of the bundled model, beside the engine that has it loaded."""
 
+import math
 import time
 from contextlib import aclosing
 
@@ -9,8 +10,9 @@ import pytest_asyncio
 
 from rig.waiting import eventually
 from xnai.llm.build.engine_build import EngineBuild
-from xnai.llm.calibration import calibrator, choice, measurements, plan
+from xnai.llm.calibration import calibrator, choice, measurements, neighbours, plan
 from xnai.llm.calibration.choice import FindingsFile
+from xnai.llm.calibration.neighbours import Neighbours
 from xnai.llm.engine.local_engine import LocalEngine
 from xnai.llm.gguf.catalogue import bundled_path
 from xnai.llm.protocol import Completion, TokenText
@@ -32,6 +34,7 @@ def settings(tmp_path):
 def briefly(monkeypatch):
     """Measure as soon as an engine is idle, and each thing once."""
     monkeypatch.setattr(calibrator, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(neighbours, "SPARE_CORES", math.inf)  # other tests run beside this one
     for module in (plan, choice):
         monkeypatch.setattr(module, "ROUNDS", 1)
     for ways in ("CHUNKS", "SPINS"):
@@ -175,6 +178,27 @@ async def test_a_model_of_ones_own_is_measured_too(settings, tmp_path, monkeypat
         await eventually(lambda: (found := findings(changed)) and found.done, seconds=PATIENCE)
     finally:
         await engine.close()
+
+
+async def test_a_speed_beside_other_work_does_not_count_and_is_taken_when_that_is_over(
+    engine, settings, monkeypatch
+):
+    monkeypatch.setattr(plan, "COPIES", {})
+    monkeypatch.setattr(calibrator, "REST_SECONDS", 0.1)
+    # Nothing is quiet enough once a measurement has begun.
+    asked, spare = [], Neighbours.too_busy
+    monkeypatch.setattr(
+        Neighbours, "too_busy", lambda self: (asked.append(spare(self)), len(asked) % 3 == 0)[1]
+    )
+    await ready(engine)
+    await eventually(lambda: len(asked) >= 6, seconds=PATIENCE)
+    found = findings(settings)
+    assert {} == found.speeds
+    assert found.seconds > 0
+    assert not found.done
+
+    monkeypatch.setattr(Neighbours, "too_busy", lambda _: False)
+    await eventually(lambda: (found := findings(settings)) and found.done, seconds=PATIENCE)
 
 
 async def test_closing_ends_the_measurement(engine):

@@ -83,6 +83,16 @@ def test_without_a_compiler_nothing_is_fetched(start, data, tmp_path):
     assert "" == (data / "logs" / "engine-build.log").read_text()
 
 
+def test_a_setting_that_is_not_valid_is_told_in_one_line(start, data):
+    build = start(XNAI_ENGINE_BUILD="fastest")
+    _, said = build.communicate(timeout=60)
+
+    assert 1 == build.returncode
+    assert said.startswith("XNAI_ENGINE_BUILD='fastest' is not valid: it has to be '', 'native'")
+    assert 1 == len(said.splitlines())
+    assert not data.exists()
+
+
 def test_a_damaged_kept_wheel_is_not_used(start, data):
     wheel = data / "engine" / wheel_key(steps()[0], "") / "llama_cpp_python-0.3.36-py3-none-any.whl"
     wheel.parent.mkdir(parents=True)

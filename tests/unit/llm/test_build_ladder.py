@@ -2,7 +2,8 @@
 
 import pytest
 
-from xnai.llm.build.ladder import steps
+from xnai.llm.build import ladder
+from xnai.llm.build.ladder import named, steps
 from xnai.llm.build.record import Installed
 
 SSE = frozenset({"fpu", "sse2", "sse4_2"})
@@ -44,3 +45,12 @@ def test_a_build_says_why_it_is_not_a_faster_one():
         "built for AVX-512 without AMX: the build for AVX-512 with AMX crashed in its self-test "
         "(SIGSEGV)" == made.told
     )
+
+
+def test_a_build_that_cannot_run_here_is_refused_with_those_that_can(monkeypatch):
+    monkeypatch.setattr(ladder, "cpu_flags", lambda: HASWELL)
+    monkeypatch.setattr(ladder.platform, "machine", lambda: "x86_64")
+
+    assert "avx2" == named("avx2").name
+    with pytest.raises(ValueError, match=r"here it is one of native, baseline, avx2, dynamic$"):
+        named("native-no-amx")

@@ -54,6 +54,19 @@ def test_beside_a_busy_neighbour_they_spin_for_a_moment(slower):
     assert machine.steps(3000) < 3000 * 1.2 * 1.05
 
 
+def test_beside_neighbours_that_come_and_go_the_slow_way_is_not_tried_all_the_time():
+    machine = Machine()
+    machine.long, machine.brief = 10.0, 2.0
+    machine.steps(500)
+    spent = 0.0
+    for turn in range(100):
+        machine.brief = 1.0 if turn % 2 else 2.0
+        machine.long = 5 * machine.brief
+        spent += machine.steps(20)
+    assert machine.spinning.brief
+    assert spent < 100 * 20 * 1.5 * 1.2
+
+
 def test_when_the_neighbour_goes_they_spin_long_again():
     machine = Machine()
     machine.long, machine.brief = 10.0, 2.0

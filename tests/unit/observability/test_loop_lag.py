@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from xnai.observability.loop_lag import LoopWatchdog
+from xnai.observability.loop_lag import LoopLag, LoopWatchdog
 
 
 def block_the_loop(seconds: float) -> None:
@@ -14,13 +14,14 @@ def block_the_loop(seconds: float) -> None:
 
 async def watched(*stalls: float, pause: float) -> list[dict]:
     with structlog.testing.capture_logs() as lines:
-        watchdog = LoopWatchdog(limit=0.05, interval=0.01, pause=pause)
-        watchdog.start()
-        await asyncio.sleep(0.05)
-        for seconds in stalls:
-            block_the_loop(seconds)
+        async with LoopLag(interval=0.01) as lag:
+            watchdog = LoopWatchdog(lag, limit=0.05, pause=pause)
+            watchdog.start()
             await asyncio.sleep(0.05)
-        await watchdog.stop()
+            for seconds in stalls:
+                block_the_loop(seconds)
+                await asyncio.sleep(0.05)
+            await watchdog.stop()
     return [line for line in lines if line["event"] == "the event loop lags"]
 
 

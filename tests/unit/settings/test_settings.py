@@ -82,6 +82,11 @@ BAD_VALUES = [
     ("XNAI_MODEL", "http://x/", "a file or folder of this machine is expected"),
     ("XNAI_EMBEDDER", "http://x/", "a file or folder of this machine is expected"),
     ("XNAI_AUDIT_LOG", "http://x/", "a file or folder of this machine is expected"),
+    ("XNAI_ENGINE_BUILD", "fastest", "it has to be '', 'native', 'native-no-amx', 'avx2'"),
+    ("XNAI_GPU_LAYERS", "all", "it has to be auto or a whole number from 0 to 9,999."),
+    ("XNAI_GPU_LAYERS", "-1", "it has to be auto or a whole number from 0 to 9,999."),
+    ("XNAI_GPU_LAYERS", "10000", "it has to be auto or a whole number from 0 to 9,999."),
+    ("XNAI_GPU_LAYERS", "\u0663", "it has to be auto or a whole number from 0 to 9,999."),
 ]
 
 

@@ -11,12 +11,12 @@ from xnai.settings import load_settings
 
 
 async def _run_and_tell() -> int:
-    settings = load_settings()
-    build = EngineBuild(settings, niceness=0)
-    if build.installed:
-        return 0
-    make_private()
     try:
+        settings = load_settings()
+        build = EngineBuild(settings, niceness=0)
+        if build.installed:
+            return 0
+        make_private()
         prepare_folder(settings.data_dir)
     except XnaiError as exc:
         print(exc, file=sys.stderr)

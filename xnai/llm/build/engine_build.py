@@ -21,12 +21,10 @@ import asyncio
 import contextlib
 import errno
 import hashlib
-import importlib
 import os
 import sys
 import zipfile
 from collections.abc import AsyncGenerator
-from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
@@ -36,6 +34,7 @@ from xnai.llm.build import record
 from xnai.llm.build.compile import TESTING, RefusedSourcesError, Workshop, open_workshop
 from xnai.llm.build.inputs import build_failed, wheel_key
 from xnai.llm.build.ladder import NATIVE, Rung, named, steps
+from xnai.llm.build.package import damaged_files, is_whole
 from xnai.llm.build.record import BuildTrial, Installed, try_lock
 from xnai.llm.build.self_test import SelfTest
 from xnai.llm.hardware import machine_key
@@ -171,8 +170,16 @@ class EngineBuild:
             return False
 
     async def _try_again(self, workshop: Workshop, known: Installed, *, certain: bool) -> None:
-        """Put the installed build to the test; one that fails is noted, and counts as gone."""
+        """Put the installed build to the test; one that fails is noted, and counts as gone.
+
+        Files that are not those of its wheel any more are no fault of the build: it is installed
+        anew.
+        """
         self._step = named(known.build)
+        if damaged := await asyncio.to_thread(damaged_files):
+            _log.warning("engine_damaged", build=known.build, files=damaged)
+            record.write_installed(None)
+            return
         self._tell(f"testing the build for {known.words} again", TESTING)
         trial = await SelfTest(workshop.commands, known.build, None).run()
         if trial.passed and not certain:
@@ -274,17 +281,6 @@ class EngineBuild:
         if self._failed and self._step is not None:
             detail = f"{self._told_failed}; now the build for {self._step.words}: {detail}"
         self.detail, self.progress, self.eta_seconds = detail, progress, eta_seconds
-
-
-def is_whole() -> bool:
-    """Whether the package is there, whole: pip writes INSTALLER when all else is in place."""
-    importlib.invalidate_caches()
-    spec = find_spec("llama_cpp")
-    if spec is None or not spec.submodule_search_locations:
-        return False
-    package = Path(next(iter(spec.submodule_search_locations)))
-    finished = package.parent.glob("llama_cpp_python-*.dist-info/INSTALLER")
-    return any(finished) and any((package / "lib").glob("libllama.*"))
 
 
 def _keep(wheel: Path, folder: Path) -> Path:

@@ -76,11 +76,11 @@ def named(name: str) -> Rung:
     if name == DYNAMIC:
         return _dynamic()
     here = {step.name: step for step in steps()}
-    machine = platform.machine().lower()
-    if name == AVX2 and name not in here and machine in _X86 and cpu_flags() >= _AVX2:
-        return _avx2()
+    if platform.machine().lower() in _X86 and cpu_flags() >= _AVX2:
+        here.setdefault(AVX2, _avx2())
     if name not in here:
-        raise ValueError(f"this processor cannot run it; here it is one of {', '.join(here)}")
+        names = ", ".join((*here, DYNAMIC))
+        raise ValueError(f"this processor cannot run it; here it is one of {names}")
     return here[name]
 
 

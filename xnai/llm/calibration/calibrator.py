@@ -3,7 +3,8 @@
     idle ──► the next measurement (``plan``) ──► note it ──► all known? ──► run the model so
      ▲                │                                            │ no
      │                ▼                                            ▼
-     └── a question: stop at once, take it up later          until the slice is over
+     ├── a question: stop at once, take it up later          until the slice is over
+     └── others work on the machine: a speed does not count, and is taken again later
 
 One process at a time measures, beside the worker that has the model loaded, and only while the
 memory holds both. What is known is kept after each, so that a stop costs one measurement at most.
@@ -14,6 +15,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
@@ -21,6 +23,7 @@ from xnai.llm.build.record import installed_path, read_installed
 from xnai.llm.calibration import plan
 from xnai.llm.calibration.choice import (
     Findings,
+    Speed,
     Tuning,
     findings_file,
     key,
@@ -28,6 +31,7 @@ from xnai.llm.calibration.choice import (
     notes_path,
 )
 from xnai.llm.calibration.measurements import Measurements, UnmeasurableError
+from xnai.llm.calibration.neighbours import CrowdedError, Neighbours
 from xnai.llm.calibration.plan import Measurement
 from xnai.llm.calibration.subject import Loaded, Subject
 from xnai.llm.engine.launch import WorkerOptions
@@ -40,7 +44,6 @@ SLICE_SECONDS = 20.0  # of measuring, after which it rests
 REST_SECONDS = 10.0
 
 _log = structlog.get_logger(__name__)
-
 
 # A model's file and the engine, as they were when they were looked at.
 Stamp = tuple[ModelFile, int, int, int]
@@ -75,6 +78,7 @@ class Calibrator:
         self._measurements = Measurements(threads, options, self._gpu_layers)
         fixed = bool(settings.threads)
         self._ways = plan.ways_to_run(usable_cores(), silicon_cores(), fixed=fixed)
+        self._neighbours = Neighbours(threads)
         self._files = files
         self._current = current
         self._apply = apply
@@ -82,6 +86,7 @@ class Calibrator:
         self._step: asyncio.Task[Findings] | None = None
         self._disturbed_at = time.monotonic()
         self._finished: Stamp | None = None  # of what is known
+        self._unfinished: Stamp | None = None  # of what is not
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -108,27 +113,23 @@ class Calibrator:
                 await self._look()
             except DisturbedError:
                 continue
+            except CrowdedError:
+                await asyncio.sleep(REST_SECONDS)
             except Exception:  # noqa: BLE001 - the model answers as well without
                 _log.exception("calibration_failed")
                 return
 
     async def _look(self) -> None:
         """Measure the loaded model for one slice, unless it is known already."""
-        if not self._is_idle():
-            return
         loaded = self._current()
-        if loaded is None:
+        if loaded is None or not self._is_idle():
             return
         stamp = await asyncio.to_thread(_stamp, loaded.file)
         if stamp is None or stamp == self._finished:
             return  # a look at the header each time would cost more than all else that is idle
-        subject = await asyncio.to_thread(self._subject, loaded.file)
-        if subject is None:
+        if (left := await self._unmeasured(loaded, stamp)) is None:
             return
-        findings = await asyncio.to_thread(self._findings.read, subject.key)
-        if findings.done:
-            self._finished = stamp
-            return
+        subject, findings = left
         findings = await self._measure(subject, findings)
         if not findings.done:
             await asyncio.sleep(REST_SECONDS)
@@ -144,6 +145,20 @@ class Calibrator:
             out=dict(findings.out),
         )
         await self._apply(subject.file, findings)
+
+    async def _unmeasured(self, loaded: Loaded, stamp: Stamp) -> tuple[Subject, Findings] | None:
+        """What is left to be measured of a model; None if nothing is, or the machine is busy."""
+        busy = await asyncio.to_thread(self._neighbours.too_busy)  # since the last look
+        if busy and stamp == self._unfinished:
+            return None  # its file would be opened in vain
+        if (subject := await asyncio.to_thread(self._subject, loaded.file)) is None:
+            return None
+        findings = await asyncio.to_thread(self._findings.read, subject.key)
+        if findings.done:
+            self._finished = stamp
+        else:
+            self._unfinished = stamp
+        return None if busy or findings.done else (subject, findings)
 
     def _gpu_layers(self) -> int:
         loaded = self._current()
@@ -185,7 +200,7 @@ class Calibrator:
         began = time.monotonic()
         try:
             taken = await self._undisturbed(self._taken(subject, findings, measurement))
-        except DisturbedError:
+        except (DisturbedError, CrowdedError):
             spent = replace(findings, seconds=findings.seconds + time.monotonic() - began)
             await asyncio.to_thread(self._findings.write, subject.key, spent)
             raise
@@ -228,12 +243,29 @@ class Calibrator:
                     return replace(findings, good=(*findings.good, copy))
                 case "speed" | "way":
                     tuning = Tuning.parse(measurement.way) if measurement.way else Tuning()
-                    speed = await self._measurements.speed(path, tuning)
+                    speed = await self._speed(path, tuning)
                     return plan.with_speed(findings, measurement, speed)
         except UnmeasurableError as exc:
             _log.warning("model_unmeasurable", model=subject.file.name, reason=str(exc), copy=copy)
             return plan.failed(findings, measurement, str(exc))
         return findings
+
+    async def _speed(self, path: Path, tuning: Tuning) -> Speed:
+        """Measure a speed.
+
+        Raises:
+            CrowdedError: others worked beside it.
+            UnmeasurableError: it fails, or takes too long.
+
+        """
+        await asyncio.to_thread(self._neighbours.too_busy)  # counts from here on
+        try:
+            speed = await self._measurements.speed(path, tuning)
+        except UnmeasurableError:
+            await asyncio.to_thread(self._neighbours.require_quiet)
+            raise
+        await asyncio.to_thread(self._neighbours.require_quiet)
+        return speed
 
     def _next(self, subject: Subject, findings: Findings) -> tuple[list[str], Measurement | None]:
         """The kinds of copies that may be made, and the next measurement; blocks."""

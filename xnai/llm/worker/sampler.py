@@ -35,8 +35,10 @@ class Drawn:
 class Sampler:
     """Draws tokens in the way that a request asks for.
 
-    llama.cpp's chain is 2.5 times faster than the same over candidates picked by numpy, as long as
-    what leaves few candidates comes first: ``top_k``, else ``min_p``. Only generated tokens are
+    llama.cpp's chain is faster than the same over candidates picked by numpy, as long as what
+    leaves few candidates comes first: ``top_k``, else ``min_p``. It makes a list of the whole
+    vocabulary first, though (0.14 ms for 152,000 tokens), and the likeliest token alone is found
+    without (0.013 ms), while the cores of the model wait. Only generated tokens are
     penalised, an answer is meant to repeat words of its documents. Making one may take 0.3 s (the
     first grammar), and needs no lock; drawing is for one thread at a time.
 
@@ -48,6 +50,7 @@ class Sampler:
     def __init__(self, sampling: Sampling, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._alternatives = sampling.logprobs
+        self._takes_likeliest = sampling.temperature <= 0 and not _penalises(sampling)
         self._grammar: Grammar | None = None
         form = sampling.json_schema or sampling.grammar
         if form is not None:
@@ -67,10 +70,12 @@ class Sampler:
 
         """
         logits = self._logits(context, row)
-        if self._grammar is None:
-            token = int(lib.llama_sampler_sample(self._chain, context, row))
-        else:
+        if self._grammar is not None:
             token = self._bound(logits, self._grammar)
+        elif self._takes_likeliest:
+            token = int(logits.argmax())
+        else:
+            token = int(lib.llama_sampler_sample(self._chain, context, row))
         last = self._grammar is not None and self._grammar.complete
         return Drawn(token, self._logprobs(logits, token), last)
 
@@ -126,17 +131,24 @@ class Sampler:
         return entry(token, (entry(int(one)) for one in best))
 
 
+def _penalises(sampling: Sampling) -> bool:
+    """Whether a token's chances depend on those that were generated before it."""
+    penalties = sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty
+    return penalties != (1.0, 0.0, 0.0)
+
+
 def _steps(sampling: Sampling, vocab_size: int) -> Iterable[object]:
     """The samplers of a chain, in order."""
     if sampling.top_k > 0:
         yield lib.llama_sampler_init_top_k(sampling.top_k)
-    penalties = (
-        sampling.repeat_penalty,
-        sampling.frequency_penalty,
-        sampling.presence_penalty,
-    )
-    if penalties != (1.0, 0.0, 0.0):
-        yield lib.llama_sampler_init_penalties(vocab_size, REPEAT_WINDOW, *penalties)
+    if _penalises(sampling):
+        yield lib.llama_sampler_init_penalties(
+            vocab_size,
+            REPEAT_WINDOW,
+            sampling.repeat_penalty,
+            sampling.frequency_penalty,
+            sampling.presence_penalty,
+        )
     if sampling.temperature <= 0:
         yield lib.llama_sampler_init_greedy()
         return

@@ -89,11 +89,7 @@ class ScheduledStep:
     placed: tuple[Sequence, ...]  # those that got a slot for it
     moves: tuple[Move, ...]
     chunks: tuple[ScheduledChunk, ...]
-
-    @property
-    def prefills(self) -> list[ScheduledChunk]:
-        """The chunks that belong to prompts."""
-        return [one for one in self.chunks if one.sequence.computed < one.sequence.prompt_tokens]
+    prefills: tuple[ScheduledChunk, ...]  # those of the chunks that belong to prompts
 
 
 class Scheduler:
@@ -168,7 +164,10 @@ class Scheduler:
                 room -= len(chunks[-1].tokens)
         # llama.cpp computes sequences at once only if they follow each other.
         chunks.sort(key=lambda chunk: chunk.slot)
-        return ScheduledStep(placed, moves, tuple(chunks)) if chunks or moves else None
+        if not chunks and not moves:
+            return None
+        prefills = (one for one in chunks if one.start < one.sequence.prompt_tokens)
+        return ScheduledStep(placed, moves, tuple(chunks), tuple(prefills))
 
     def commit(self, step: ScheduledStep) -> None:
         """Note that a step was made."""

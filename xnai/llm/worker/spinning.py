@@ -6,7 +6,7 @@ neighbour it does not: the last one is not running, and who spins for it takes t
 waits for. Which of the two a machine is changes while the worker runs, so both are timed as the
 steps come:
 
-    settled ──every so often, or when steps become slower or faster──► trying the other way
+    settled ──every so often, or when steps change so that it may pay──► trying the other way
        ▲                                                                        │
        └──── take what was faster; where that is the old one, wait longer ──────┘
 
@@ -29,7 +29,7 @@ GAIN = 0.97  # the other way has to take no more than this part of the time
 HOPELESS = 2.0  # a trial whose first steps take so many times as long ends at once
 HOPELESS_STEPS = 2
 START_SECONDS = 1.0  # that a step waits for the threads at most
-SHIFT = 1.3  # steps that become so much slower or faster are a reason to try again at once
+SHIFT = 1.3  # steps that become so much slower or faster are a reason to try again
 
 Kind = tuple[int, bool]  # of steps that can be compared: how many answers, with guesses or not
 
@@ -116,13 +116,23 @@ class Spinning:
         usual = moving_average(self._usual.get(kind), seconds, 0.1)
         self._usual[kind] = usual
         self._steps += 1
-        before = self._settled_at.setdefault(kind, usual)
-        has_shifted = self._steps > TRIAL_STEPS and not before / SHIFT < usual < before * SHIFT
+        has_shifted = self._has_shifted(self._settled_at.setdefault(kind, usual), usual)
         if has_shifted:
             self._pause = FIRST_PAUSE
         if self._steps >= self._pause or has_shifted:
             self._switch()
             self._trial = []
+
+    def _has_shifted(self, before: float, usual: float) -> bool:
+        """Whether steps have changed in the way that speaks for the other one.
+
+        Who spins long and becomes slower may have got a neighbour, which costs much at once. Who
+        spins for a moment and becomes faster may have lost one; beside several, steps vary all the
+        time, and each try costs several times what a step does.
+        """
+        if self.brief:
+            return self._steps >= FIRST_PAUSE and usual < before / SHIFT
+        return self._steps > TRIAL_STEPS and usual > before * SHIFT
 
     def _try(self, kind: Kind, seconds: float) -> None:
         assert self._trial is not None

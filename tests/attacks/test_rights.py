@@ -48,7 +48,11 @@ POST /v1/chat/completions  GET /v1/files  POST /v1/files  GET /v1/breakers  GET 
 GET /v1/breakers/{name:path}  GET /v1/models  GET /v1/models/{name:path}
 """
 FIRST_KEY = "POST /v1/breakers/{name:path}"
-SIGNED_IN = "GET /user  POST /project/threads  GET /documents"
+# Of the page, by the cookie of whoever has the first key.
+OPERATOR = """
+DELETE /models/{name}  POST /models/{name}/get  POST /models/{name}/pause  POST /models/{name}/use
+"""
+SIGNED_IN = "GET /user  POST /project/threads  GET /documents  GET /models"
 OWNED = """
 GET /v1/files/{id}  DELETE /v1/files/{id}  GET /v1/files/{id}/content
 GET /v1/files/{id}/pages/{page}.png  GET /v1/files/{id}/pages/{page}  PUT /feedback
@@ -159,7 +163,7 @@ async def test_every_route_has_been_thought_about(tmp_path: Path):
         timeout=120,
         check=True,
     )
-    known = f"{OPEN} {ANY_KEY} {FIRST_KEY} {SIGNED_IN} {OWNED}".split()
+    known = f"{OPEN} {ANY_KEY} {FIRST_KEY} {OPERATOR} {SIGNED_IN} {OWNED}".split()
     routes = {*zip(known[::2], known[1::2], strict=True)}
     shut = [path.split("{")[0] for path in SHUT.split()]
     strange = [

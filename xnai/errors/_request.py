@@ -39,9 +39,10 @@ FORBIDDEN = ErrorKind(
     "forbidden",
     Category.ACCESS,
     403,
-    "This API key may look at the circuit breakers, but not change them.",
+    "This key may not change what everybody uses: models and circuit breakers.",
     "Use the first key of XNAI_API_KEYS, which is the operator's.",
-    seen="A program that sets a breaker with another key than the first.",
+    seen="Whoever sets a breaker, or fetches, chooses or deletes a model on its page, with another "
+    "key than the first.",
 )
 BODY_TOO_LARGE = ErrorKind(
     "body_too_large",

@@ -24,6 +24,7 @@ from xnai.settings import Settings
 from xnai.types import Document, Passage, Sentence, Usage
 from xnai.ui import actions, conversation
 from xnai.ui.answer_view import CLOSE_SOURCE
+from xnai.ui.attachments import Attachments
 from xnai.ui.broadcast import Broadcast
 from xnai.ui.conversation import Turn
 from xnai.ui.links import unbreak_links
@@ -65,7 +66,8 @@ def house(library: OwnedShelf, model: QueueModel) -> Questions:
         settings=Settings(),
         streams=Streams(),
     )
-    return Questions(runtime, Broadcast(SimpleNamespace()))  # nobody else looks at the thread
+    # Nobody else looks at the thread.
+    return Questions(runtime, Broadcast(SimpleNamespace()), Attachments(library, 1))
 
 
 async def answered(session: WebsocketSession, question: str, answer: str) -> cl.Message:

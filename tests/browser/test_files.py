@@ -114,3 +114,65 @@ def test_several_are_read_at_once_and_one_that_fails_says_why_in_its_row(
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("broken.pdf")
     shot("62-one-failed")
+
+
+def bytes_of(text: str, name: str, kind: str = "text/plain") -> dict[str, str | bytes]:
+    return {"name": name, "mimeType": kind, "buffer": text.encode()}
+
+
+LONG = "\n\n".join(f"Paragraph {n} of a long report on the harbour." for n in range(9000))
+
+
+def test_a_file_is_read_as_soon_as_it_is_attached_and_goes_when_it_is_taken_back(
+    page: Page, chat: Server, shot
+):
+    visit(page, chat.url)
+    page.locator("#upload-button-input").set_input_files(
+        [bytes_of("The first.", "early.txt"), bytes_of("The second.", "other.txt")]
+    )
+    rows = page.locator(ROWS)
+    expect(rows.get_by_text("Ready to be asked about: early.txt")).to_be_visible(timeout=ANSWER_MS)
+    expect(rows.get_by_text("Ready to be asked about: other.txt")).to_be_visible(timeout=ANSWER_MS)
+    shot("63-read-before-it-is-sent")
+    page.get_by_role("button", name="Take the file back").first.click()
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("other.txt")
+    page.locator("#chat-submit").click()
+    finished(page)
+    expect(page.get_by_text("Ready to be asked about:")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator(ROWS)).to_have_count(0)
+    page.goto(f"{chat.url}/documents")
+    expect(page.locator("li[data-name='other.txt']")).to_be_visible()
+    expect(page.locator("li[data-name='early.txt']")).to_have_count(0)
+
+
+def test_cancel_in_its_row_stops_the_reading_and_takes_the_file_back(page: Page, chat: Server):
+    visit(page, chat.url)
+    page.locator("#upload-button-input").set_input_files([bytes_of(LONG, "report.txt")])
+    row = page.locator(ROWS)
+    expect(row.locator("progress")).to_be_visible(timeout=ANSWER_MS)
+    with page.expect_response(lambda one: one.request.method == "DELETE") as deleted:
+        row.get_by_role("button", name="Cancel report.txt").click(timeout=ANSWER_MS)
+    assert deleted.value.status == 204
+    expect(page.locator("#attachments > *")).to_have_count(0)
+    expect(row).to_have_count(0)
+    page.goto(f"{chat.url}/documents")
+    expect(page.locator("#xnai-list")).to_be_visible()
+    expect(page.locator("li[data-name='report.txt']")).to_have_count(0)
+
+
+def test_try_again_in_its_row_reads_the_file_once_more(page: Page, chat: Server, shot):
+    visit(page, chat.url)
+    page.locator("#upload-button-input").set_input_files(
+        [bytes_of("%PDF-1.4 broken", "torn.pdf", "application/pdf")]
+    )
+    row = page.locator(ROWS)
+    again = row.get_by_role("button", name="Try torn.pdf again")
+    expect(again).to_be_visible(timeout=ANSWER_MS)
+    shot("64-try-again")
+    with page.expect_response(lambda one: one.url.endswith("/again")) as asked:
+        again.click()
+    assert asked.value.status == 202
+    # It is out of reach until the row of the second reading takes its place.
+    expect(again).to_be_enabled(timeout=ANSWER_MS)
+    expect(row).to_contain_text("torn.pdf")

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import chainlit as cl
@@ -183,7 +183,11 @@ class Questions:
         question = await self._question(GO_ON, stream, history)
         question = replace(question, continues=True)
         view = AnswerView(
-            shown, turn["id"], self._runtime.model, existing=turn["answer"].rstrip() + " "
+            shown,
+            turn["id"],
+            self._runtime.model,
+            existing=turn["answer"].rstrip() + " ",
+            earlier=conversation.cited_in(turn),
         )
         await self._stream(view, question, stream, (turn["id"], turn["question"]))
 
@@ -236,6 +240,7 @@ class Questions:
                 answer=view.text,
                 message=view.message.id,
                 end=end,
+                cited=[asdict(one) for one in view.cited] if end != StreamState.COMPLETED else [],
             )
             await conversation.save_turn(self._broadcast.sessions(stream.thread), turn)
 

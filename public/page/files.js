@@ -11,6 +11,7 @@ const field = () => document.getElementById("upload-button-input");
 const limit = (name) => Number(document.documentElement.dataset[name]) || Infinity;
 const handed = new WeakSet(); // events that are ours
 let latest = []; // rows as the server told them last
+let refused = []; // of files that were not taken
 const takenBack = new Set(); // names of files that are not to be sent after all
 const deleted = new Set(); // their documents
 
@@ -48,14 +49,14 @@ function handOver(files) {
   const input = field();
   if (!input || input.disabled) return;
   const kept = new DataTransfer();
-  const refused = [];
+  refused = [];
   for (const file of files) {
     takenBack.delete(file.name);
     const reason = refusal(file, kept.files.length);
     if (reason) refused.push({ name: file.name, words: reason, state: "failed" });
     else kept.items.add(file);
   }
-  show(refused);
+  show();
   if (!kept.files.length) return;
   input.files = kept.files;
   const event = new Event("change", { bubbles: true });
@@ -97,6 +98,11 @@ async function tryAgain(row, pressed) {
   return undefined;
 }
 
+function dismiss(row) {
+  refused = refused.filter((one) => one !== row);
+  row.line.remove();
+}
+
 function lineOf(row) {
   const line = document.createElement("li");
   line.className = `xnai-is-${row.state}`;
@@ -115,7 +121,7 @@ function lineOf(row) {
   }
   if (row.state === "reading") line.append(button(say("Cancel"), fill(say("Cancel {file}"), { file: row.name }), () => takeBack(row)));
   if (row.again) line.append(button(say("Try again"), fill(say("Try {file} again"), { file: row.name }), (pressed) => tryAgain(row, pressed)));
-  if (row.state === "failed") line.append(button("×", say("Dismiss"), () => line.remove()));
+  if (row.state === "failed") line.append(button("×", say("Dismiss"), () => dismiss(row)));
   return line;
 }
 
@@ -133,11 +139,11 @@ function list() {
 }
 
 // A row that stays keeps its button, and the focus in it.
-function show(told) {
+function show() {
   const shown = list();
   if (!shown) return;
-  const rows = told.filter((row) => !(row.new && takenBack.has(row.name)));
-  for (const { document: id, ...row } of told) {
+  const rows = [...refused, ...latest.filter((row) => !(row.new && takenBack.has(row.name)))];
+  for (const { document: id, ...row } of latest) {
     if (!id || !row.new || !takenBack.has(row.name) || deleted.has(id)) continue;
     deleted.add(id);
     deleteDocument(id);
@@ -195,7 +201,7 @@ function installTakingBack() {
     const chip = event.target.closest?.("#attachments button") && event.target.closest("#attachments > *");
     if (!chip) return;
     takenBack.add(labelOf(chip));
-    show(latest);
+    show();
   }, true);
 }
 
@@ -215,5 +221,9 @@ export function installFiles() {
     event.stopImmediatePropagation();
     handOver([...event.target.files]);
   }, true);
-  onMessage("xnai:files", ({ rows }) => show((latest = rows)));
+  onMessage("xnai:files", ({ rows }) => {
+    latest = rows;
+    if (!rows.length) refused = [];
+    show();
+  });
 }

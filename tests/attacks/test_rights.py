@@ -59,7 +59,7 @@ GET /v1/files/{id}/pages/{page}.png  GET /v1/files/{id}/pages/{page}  PUT /feedb
 DELETE /feedback  GET /project/thread/{thread_id}  PUT /project/thread  DELETE /project/thread
 GET /project/thread/{thread_id}/element/{element_id}  POST /project/action  POST /project/file
 GET /project/file/{file_id}  GET /reader/{id}  GET /reader/{id}/layer  DELETE /documents/{id}
-POST /documents/{id}/again
+POST /documents/{id}/again  GET /conversations/{id}
 """
 SHUT = """
 /docs /docs/oauth2-redirect /redoc /openapi.json /auth/jwt /auth/oauth/{rest:path}

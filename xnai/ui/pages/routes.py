@@ -12,6 +12,8 @@ from xnai.api.protocol import ApiRuntime
 from xnai.ui import links
 from xnai.ui.pages.document_list import PATH as DOCUMENTS
 from xnai.ui.pages.document_list import DocumentList
+from xnai.ui.pages.export import PATH as CONVERSATIONS
+from xnai.ui.pages.export import ConversationExport
 from xnai.ui.pages.model_list import PATH as MODELS
 from xnai.ui.pages.model_list import ModelList
 from xnai.ui.pages.reader import ReaderPage
@@ -38,6 +40,7 @@ def install(
     reader = ReaderPage(runtime, authority)
     documents = DocumentList(runtime, authority, read_again)
     models = ModelList(runtime, authority)
+    conversations = ConversationExport(authority)
     css = theme_css()
 
     async def theme(_: Request) -> Response:
@@ -49,6 +52,7 @@ def install(
         Route(DOCUMENTS, documents.show, methods=["GET"]),
         Route(f"{DOCUMENTS}/{{id}}", documents.delete, methods=["DELETE"]),
         Route(f"{DOCUMENTS}/{{id}}/again", documents.again, methods=["POST"]),
+        Route(f"{CONVERSATIONS}/{{id}}", conversations.get, methods=["GET"]),
         Route(MODELS, models.show, methods=["GET"]),
         Route(f"{MODELS}/{{name}}", models.delete, methods=["DELETE"]),
         Route(f"{MODELS}/{{name}}/get", models.get, methods=["POST"]),

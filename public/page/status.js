@@ -36,7 +36,8 @@ function tell({ text, progress, is_down: down, next_attempt: wait }) {
   const count = () => {
     const left = Math.ceil((until - Date.now()) / 1000);
     const time = say("{number} s").replace("{number}", left);
-    show(left > 0 ? `${text} ${say("Next attempt in about {time}.").replace("{time}", time)}` : text, progress, down);
+    const next = say("Next attempt in about {time}.").replace("{time}", time);
+    show(left > 0 ? `${text} ${next}` : text, progress, down);
     if (left <= 0) clearInterval(counting);
   };
   counting = setInterval(count, 1000);

@@ -18,7 +18,6 @@ _LINK = re.compile(
     r"\?page=(?P<page>\d{1,9})&start=(?P<start>\d{1,12})&end=(?P<end>\d{1,12})"
     r' "(?P<place>(?:[^"\\\n]|\\.){0,600})"\)'
 )
-_QUOTE = re.compile(r"“([^”\n]{1,2000})”")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _SPOKEN = {"user_message": "user", "assistant_message": "assistant"}
 
@@ -94,8 +93,7 @@ def _answer(output: str) -> str:
 def _citations(output: str) -> Iterator[ExportedCitation]:
     """Return the citations of an answer; one in its text comes first, the one with a quote last."""
     for line in output.splitlines():
-        quotes = [links.unbreak_links(_plain(quote)) for quote in _QUOTE.findall(line)]
-        is_source = line.startswith("- ")
+        quotes = [links.unbreak_links(_plain(quote)) for quote in _quotes(line)]
         for number, found in enumerate(_LINK.finditer(line)):
             page = int(found["page"])
             yield ExportedCitation(
@@ -105,8 +103,15 @@ def _citations(output: str) -> Iterator[ExportedCitation]:
                 page=page or None,
                 start=int(found["start"]),
                 end=int(found["end"]),
-                quote=quotes[number] if is_source and number < len(quotes) else "",
+                quote=quotes[number] if number < len(quotes) else "",
             )
+
+
+def _quotes(line: str) -> list[str]:
+    """Return the words that a row of the sources quotes, in the order of its marks."""
+    _, is_source, quoted = line.rstrip().partition("** — “")
+    is_source = is_source and line.startswith("- ")
+    return quoted.removesuffix("”").split("” “") if is_source else []
 
 
 def _plain(text: str) -> str:

@@ -109,9 +109,8 @@ def _citations(output: str) -> Iterator[ExportedCitation]:
 
 def _quotes(line: str) -> list[str]:
     """Return the words that a row of the sources quotes, in the order of its marks."""
-    _, is_source, quoted = line.rstrip().partition("** — “")
-    is_source = is_source and line.startswith("- ")
-    return quoted.removesuffix("”").split("” “") if is_source else []
+    quoted = line.rstrip().partition("** — “")[2]
+    return quoted.removesuffix("”").split("” “") if quoted and line.startswith("- ") else []
 
 
 def _plain(text: str) -> str:

@@ -53,7 +53,7 @@ def build(settings: Settings) -> Chat:
     store.install()
     chat.choices = store
     runtime.health.add("history", store.check)
-    session_end.install(chat.session_deleted, lifecycle.session_ended)
+    session_end.install(chat.session_deleted, lifecycle.session_ended, chat.attachments.forget)
     socket_guard.install(sio, settings)
     lifecycle.install(sio)
     chat.status.install(sio)
@@ -61,8 +61,8 @@ def build(settings: Settings) -> Chat:
     page_words.install()
     page.install(have_keys=bool(settings.api_keys), model_elsewhere=bool(settings.llm_url))
     documents.show_attachments_as_files()
-    routes.install(app, settings, runtime.attempts)
-    pages.install(app, runtime, auth.page_person)
+    routes.install(app, settings, runtime.attempts, chat.attachments.received)
+    pages.install(app, runtime, auth.page_person, chat.attachments.again)
     # Last, so that its guard stands before every route of the port.
     install_api(app, runtime, auth.page_person)
     return chat

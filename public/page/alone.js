@@ -1,6 +1,7 @@
 // A page of our own: arrow keys turn the pages of a document, and the passage is scrolled to. Who is
 // signed out in the middle of a chat comes back to it.
 import { openDocuments } from "./documents.js";
+import { openModels } from "./models.js";
 import { lastPlace } from "./place.js";
 import { showPassage } from "./passage.js";
 import { textsReady } from "./texts.js";
@@ -13,7 +14,7 @@ if (pathname === "/login" && !search && lastPlace()) {
 
 showPassage(document);
 textsReady.then(() => openViewer(document));
-openDocuments(document, window.location.href, new AbortController().signal);
+for (const open of [openDocuments, openModels]) open(document, window.location.href, new AbortController().signal);
 document.addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   if (event.target.closest?.("input")) return;

@@ -1,5 +1,6 @@
 // Files: dropped anywhere, pasted or chosen they go the same way into Chainlit's own field, without
-// those that would be refused; a row says why. What is read has a row above the input.
+// those that would be refused; a row says why. What is read has a row above the input, from when it is
+// attached; whoever takes the file back, by its chip or its row, has what was read of it deleted.
 import { deleteDocument, readAgain } from "./documents.js";
 import { onMessage } from "./messages.js";
 import { say } from "./texts.js";
@@ -9,6 +10,16 @@ const NAMELESS = /^image\.(png|jpe?g|webp)$/; // what browsers call a picture fr
 const field = () => document.getElementById("upload-button-input");
 const limit = (name) => Number(document.documentElement.dataset[name]) || Infinity;
 const handed = new WeakSet(); // events that are ours
+let latest = []; // rows as the server told them last
+let refused = []; // of files that were not taken
+const takenBack = new Set(); // names of files that are not to be sent after all
+const deleted = new Set(); // their documents
+
+// The chips of attached files are Chainlit's.
+const chips = () => [...document.querySelectorAll("#attachments > *")];
+const nameOf = (chip) => chip.querySelector("img")?.alt || chip.textContent.trim();
+const labelOf = (chip) => [...chip.querySelectorAll("span")].at(-1)?.textContent ?? nameOf(chip);
+const chipOf = (name) => chips().find((one) => [nameOf(one), labelOf(one)].includes(name));
 
 function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
@@ -38,13 +49,14 @@ function handOver(files) {
   const input = field();
   if (!input || input.disabled) return;
   const kept = new DataTransfer();
-  const refused = [];
+  refused = [];
   for (const file of files) {
+    takenBack.delete(file.name);
     const reason = refusal(file, kept.files.length);
     if (reason) refused.push({ name: file.name, words: reason, state: "failed" });
     else kept.items.add(file);
   }
-  show(refused);
+  show();
   if (!kept.files.length) return;
   input.files = kept.files;
   const event = new Event("change", { bubbles: true });
@@ -71,6 +83,26 @@ function act(work, row) {
   };
 }
 
+function takeBack(row) {
+  const chip = row.new && chipOf(row.name);
+  if (chip) chip.querySelector("button").click();
+  else act(deleteDocument, row)(row.line.querySelector("button"));
+}
+
+// The row goes on saying how the reading goes, in the server's words.
+async function tryAgain(row, pressed) {
+  if (!row.new) return act(readAgain, row)(pressed);
+  pressed.disabled = true;
+  const told = await readAgain(row.document);
+  if (told) row.line.querySelector(".xnai-state").textContent = told;
+  return undefined;
+}
+
+function dismiss(row) {
+  refused = refused.filter((one) => one !== row);
+  row.line.remove();
+}
+
 function lineOf(row) {
   const line = document.createElement("li");
   line.className = `xnai-is-${row.state}`;
@@ -87,9 +119,9 @@ function lineOf(row) {
     bar.setAttribute("aria-label", row.name);
     line.append(bar);
   }
-  if (row.state === "reading") line.append(button(say("Cancel"), fill(say("Cancel {file}"), { file: row.name }), act(deleteDocument, row)));
-  if (row.again) line.append(button(say("Try again"), fill(say("Try {file} again"), { file: row.name }), act(readAgain, row)));
-  if (row.state === "failed") line.append(button("×", say("Dismiss"), () => line.remove()));
+  if (row.state === "reading") line.append(button(say("Cancel"), fill(say("Cancel {file}"), { file: row.name }), () => takeBack(row)));
+  if (row.again) line.append(button(say("Try again"), fill(say("Try {file} again"), { file: row.name }), (pressed) => tryAgain(row, pressed)));
+  if (row.state === "failed") line.append(button("×", say("Dismiss"), () => dismiss(row)));
   return line;
 }
 
@@ -107,9 +139,15 @@ function list() {
 }
 
 // A row that stays keeps its button, and the focus in it.
-function show(rows) {
+function show() {
   const shown = list();
   if (!shown) return;
+  const rows = [...refused, ...latest.filter((row) => !(row.new && takenBack.has(row.name)))];
+  for (const { document: id, ...row } of latest) {
+    if (!id || !row.new || !takenBack.has(row.name) || deleted.has(id)) continue;
+    deleted.add(id);
+    deleteDocument(id);
+  }
   const focused = shown.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : "";
   shown.replaceChildren(...rows.map(lineOf));
   if (focused) shown.querySelector(`button[aria-label="${CSS.escape(focused)}"]`)?.focus();
@@ -158,8 +196,18 @@ function pasted(file) {
   return new File([file], file.name.replace("image", `pasted-${moment}`), { type: file.type });
 }
 
+function installTakingBack() {
+  document.addEventListener("click", (event) => {
+    const chip = event.target.closest?.("#attachments button") && event.target.closest("#attachments > *");
+    if (!chip) return;
+    takenBack.add(labelOf(chip));
+    show();
+  }, true);
+}
+
 export function installFiles() {
   installDropping();
+  installTakingBack();
   window.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
     // Words that come with a picture of them are what was meant.
@@ -173,5 +221,9 @@ export function installFiles() {
     event.stopImmediatePropagation();
     handOver([...event.target.files]);
   }, true);
-  onMessage("xnai:files", ({ rows }) => show(rows));
+  onMessage("xnai:files", ({ rows }) => {
+    latest = rows;
+    if (!rows.length) refused = [];
+    show();
+  });
 }

@@ -7,6 +7,7 @@ const names = () => ({
   "#new-chat-button": say("New chat"),
   "#chat-settings-open-modal": say("Settings"),
   "#upload-button": say("Attach files"),
+  "#attachments button": say("Take the file back"),
   "#chat-submit": say("Send"),
   "#stop-button": say("Stop"),
   "#thread-options": say("What to do with this chat"),

@@ -2,6 +2,7 @@
 // click alone.
 import { openDocuments } from "./documents.js";
 import { onMessage } from "./messages.js";
+import { openModels } from "./models.js";
 import { showPassage } from "./passage.js";
 import { say } from "./texts.js";
 import { closeViewer, openViewer } from "./viewer.js";
@@ -60,7 +61,7 @@ function show(page) {
   panel.body.scrollTop = 0;
   showPassage(panel.body);
   openViewer(panel.body);
-  openDocuments(panel.body, panel.outside.href, asked.signal);
+  for (const open of [openDocuments, openModels]) open(panel.body, panel.outside.href, asked.signal);
   if (panel.box.contains(document.activeElement)) return;
   (panel.body.querySelector(`a[rel="${held}"]`) ?? panel.box).focus({ preventScroll: true });
 }
@@ -69,11 +70,16 @@ function tell(words) {
   show(element("div", {}, element("p", { class: "xnai-problem" }, words)));
 }
 
+function nameOf(address) {
+  if (address.startsWith("/models")) return say("Models");
+  return address.startsWith("/documents") ? say("Documents") : say("Source");
+}
+
 export async function openReader(address, link = null) {
   if (link && !panel?.box.contains(link)) opener = link;
   panel ??= build();
   panel.outside.href = address;
-  panel.box.setAttribute("aria-label", address.startsWith("/documents") ? say("Documents") : say("Source"));
+  panel.box.setAttribute("aria-label", nameOf(address));
   panel.body.setAttribute("aria-busy", "true");
   document.body.classList.add("xnai-reading");
   document.querySelector("#side-view-title button")?.click(); // one panel at a time

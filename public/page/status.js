@@ -1,5 +1,6 @@
 // The line at the top that says how the server is doing, in the server's words.
 import { onMessage } from "./messages.js";
+import { say } from "./texts.js";
 
 const line = document.createElement("div");
 line.id = "xnai-status";
@@ -34,7 +35,9 @@ function tell({ text, progress, is_down: down, next_attempt: wait }) {
   const until = Date.now() + 1000 * wait;
   const count = () => {
     const left = Math.ceil((until - Date.now()) / 1000);
-    show(left > 0 ? `${text} Next attempt in about ${left} s.` : text, progress, down);
+    const time = say("{number} s").replace("{number}", left);
+    const next = say("Next attempt in about {time}.").replace("{time}", time);
+    show(left > 0 ? `${text} ${next}` : text, progress, down);
     if (left <= 0) clearInterval(counting);
   };
   counting = setInterval(count, 1000);

@@ -25,9 +25,10 @@ from starlette.types import Receive, Scope, Send
 from ui_client import FIRST_KEY, KEYS, SECOND_KEY, Server, Tab, refusal, tidy_up
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from rig.processes import free_port
-from rig.waiting import PATIENCE, wait_until
+from rig.waiting import PATIENCE, stays, wait_until
 from rig.whole_server import Server as WholeServer
 from xnai.answering.streams import Stream, Streams
 from xnai.api import clients
@@ -185,6 +186,30 @@ async def test_a_connection_that_rests_between_requests_is_closed():
         with suppress(ConnectionError):
             assert await reader.read() == b""
         writer.close()
+
+
+async def repeating(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application with a socket that says what it hears."""
+    assert scope["type"] == "websocket"
+    await send({"type": "websocket.accept"})
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        if "text" in message:
+            await send({"type": "websocket.send", "text": message["text"]})
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_socket_that_is_quiet_stays_open():
+    async with (
+        draining(repeating) as port,
+        asyncio.timeout(PATIENCE),
+        connect(f"ws://127.0.0.1:{port}") as page,
+    ):
+        await stays(lambda: page.state is State.OPEN, "the socket is open", seconds=1.0)
+        await page.send("still here")
+        assert await page.recv() == "still here"
 
 
 JUNK_HTTP = [

@@ -48,14 +48,18 @@ POST /v1/chat/completions  GET /v1/files  POST /v1/files  GET /v1/breakers  GET 
 GET /v1/breakers/{name:path}  GET /v1/models  GET /v1/models/{name:path}
 """
 FIRST_KEY = "POST /v1/breakers/{name:path}"
-SIGNED_IN = "GET /user  POST /project/threads  GET /documents"
+# Of the page, by the cookie of whoever has the first key.
+OPERATOR = """
+DELETE /models/{name}  POST /models/{name}/get  POST /models/{name}/pause  POST /models/{name}/use
+"""
+SIGNED_IN = "GET /user  POST /project/threads  GET /documents  GET /models"
 OWNED = """
 GET /v1/files/{id}  DELETE /v1/files/{id}  GET /v1/files/{id}/content
 GET /v1/files/{id}/pages/{page}.png  GET /v1/files/{id}/pages/{page}  PUT /feedback
 DELETE /feedback  GET /project/thread/{thread_id}  PUT /project/thread  DELETE /project/thread
 GET /project/thread/{thread_id}/element/{element_id}  POST /project/action  POST /project/file
 GET /project/file/{file_id}  GET /reader/{id}  GET /reader/{id}/layer  DELETE /documents/{id}
-POST /documents/{id}/again
+POST /documents/{id}/again  GET /conversations/{id}
 """
 SHUT = """
 /docs /docs/oauth2-redirect /redoc /openapi.json /auth/jwt /auth/oauth/{rest:path}
@@ -159,7 +163,7 @@ async def test_every_route_has_been_thought_about(tmp_path: Path):
         timeout=120,
         check=True,
     )
-    known = f"{OPEN} {ANY_KEY} {FIRST_KEY} {SIGNED_IN} {OWNED}".split()
+    known = f"{OPEN} {ANY_KEY} {FIRST_KEY} {OPERATOR} {SIGNED_IN} {OWNED}".split()
     routes = {*zip(known[::2], known[1::2], strict=True)}
     shut = [path.split("{")[0] for path in SHUT.split()]
     strange = [

@@ -63,7 +63,8 @@ def test_nothing_of_the_page_is_out_of_reach(
     page.locator("#upload-button-input").set_input_files(
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": NOTES.encode()}
     )
-    expect(page.get_by_text("notes.txt").first).to_be_visible()
+    expect(page.locator("#xnai-files .xnai-is-read")).to_be_visible(timeout=ANSWER_MS)
+    found["attached file"] = problems(page)
     say(page, ANSWER, "When was the lamp replaced?")
     expect(page.get_by_text("Sources", exact=True)).to_be_visible(timeout=ANSWER_MS)
     found["answer"] = problems(page)
@@ -96,6 +97,11 @@ def test_nothing_of_the_page_is_out_of_reach(
     expect(page.locator(".xnai-places li").first).to_be_visible()
     page.locator("[data-do=ask]").first.click()
     found["all documents"] = problems(page)
+
+    page.goto(f"{chat.url}/models")
+    expect(page.locator(".xnai-models li").first).to_be_visible()
+    page.locator("[data-do=ask]").first.click()
+    found["models"] = problems(page)
     opened.close()
     if any(found.values()):
         told = (f"{place}: {one}" for place, all_of_it in found.items() for one in all_of_it)

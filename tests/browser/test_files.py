@@ -14,6 +14,7 @@ from rig.whole_server import Server
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 ROWS = "#xnai-files li"
+REFUSED = f"{ROWS}.xnai-is-failed"
 FILES = """(files) => { const data = new DataTransfer();
   for (const [name, size, type] of files) {
     data.items.add(new File(['x'.repeat(size)], name, { type }));
@@ -52,9 +53,9 @@ def test_files_may_be_dropped_anywhere_and_a_sign_says_so(page: Page, chat: Serv
     page.evaluate(DRAG, "dragenter")
     page.evaluate(DRAG, "drop")
     expect(page.locator("#xnai-drop")).to_have_count(0)
-    expect(page.get_by_text("a.txt")).to_be_visible()
-    expect(page.get_by_text("b.md")).to_be_visible()
-    expect(page.locator(ROWS)).to_have_count(0)
+    expect(page.get_by_text("a.txt", exact=True)).to_be_visible()
+    expect(page.get_by_text("b.md", exact=True)).to_be_visible()
+    expect(page.locator(REFUSED)).to_have_count(0)
 
 
 def test_what_is_refused_is_named_with_its_reason_and_limit(page: Page, chat: Server, shot):
@@ -67,8 +68,10 @@ def test_what_is_refused_is_named_with_its_reason_and_limit(page: Page, chat: Se
             {"name": "good.txt", "mimeType": "text/plain", "buffer": b"good"},
         ]
     )
-    expect(page.get_by_text("good.txt")).to_be_visible()
-    rows = page.locator(ROWS)
+    expect(page.locator(ROWS).get_by_text("Ready to be asked about: good.txt")).to_be_visible(
+        timeout=ANSWER_MS
+    )
+    rows = page.locator(REFUSED)
     expect(rows).to_have_count(3)
     expect(rows.nth(0)).to_contain_text("setup.exe cannot be read: files of this kind")
     expect(rows.nth(1)).to_contain_text("empty.txt cannot be read: it is empty.")
@@ -86,8 +89,10 @@ def test_more_than_may_be_sent_at_once_are_left_out_by_name(page: Page, chat: Se
         for n in range(4)
     ]
     page.locator("#upload-button-input").set_input_files(files)
-    expect(page.locator(ROWS)).to_have_count(1)
-    expect(page.locator(ROWS)).to_contain_text("3.txt was left out: at most 3 can be sent at once")
+    expect(page.locator(REFUSED)).to_have_count(1)
+    expect(page.locator(REFUSED)).to_contain_text(
+        "3.txt was left out: at most 3 can be sent at once"
+    )
 
 
 def test_a_picture_is_pasted_with_a_name_of_its_own(page: Page, chat: Server):
@@ -106,7 +111,7 @@ def test_several_are_read_at_once_and_one_that_fails_says_why_in_its_row(
             {"name": "broken.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 broken"},
         ]
     )
-    expect(page.get_by_text("broken.pdf")).to_be_visible()
+    expect(page.get_by_text("broken.pdf", exact=True)).to_be_visible()
     page.locator("#chat-submit").click()
     finished(page)
     expect(page.get_by_text("Ready to be asked about:")).to_be_visible(timeout=ANSWER_MS)
@@ -114,3 +119,65 @@ def test_several_are_read_at_once_and_one_that_fails_says_why_in_its_row(
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("broken.pdf")
     shot("62-one-failed")
+
+
+def bytes_of(text: str, name: str, kind: str = "text/plain") -> dict[str, str | bytes]:
+    return {"name": name, "mimeType": kind, "buffer": text.encode()}
+
+
+LONG = "\n\n".join(f"Paragraph {n} of a long report on the harbour." for n in range(9000))
+
+
+def test_a_file_is_read_as_soon_as_it_is_attached_and_goes_when_it_is_taken_back(
+    page: Page, chat: Server, shot
+):
+    visit(page, chat.url)
+    page.locator("#upload-button-input").set_input_files(
+        [bytes_of("The first.", "early.txt"), bytes_of("The second.", "other.txt")]
+    )
+    rows = page.locator(ROWS)
+    expect(rows.get_by_text("Ready to be asked about: early.txt")).to_be_visible(timeout=ANSWER_MS)
+    expect(rows.get_by_text("Ready to be asked about: other.txt")).to_be_visible(timeout=ANSWER_MS)
+    shot("63-read-before-it-is-sent")
+    page.get_by_role("button", name="Take the file back").first.click()
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("other.txt")
+    page.locator("#chat-submit").click()
+    finished(page)
+    expect(page.get_by_text("Ready to be asked about:")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator(ROWS)).to_have_count(0)
+    page.goto(f"{chat.url}/documents")
+    expect(page.locator("li[data-name='other.txt']")).to_be_visible()
+    expect(page.locator("li[data-name='early.txt']")).to_have_count(0)
+
+
+def test_cancel_in_its_row_stops_the_reading_and_takes_the_file_back(page: Page, chat: Server):
+    visit(page, chat.url)
+    page.locator("#upload-button-input").set_input_files([bytes_of(LONG, "report.txt")])
+    row = page.locator(ROWS)
+    expect(row.locator("progress")).to_be_visible(timeout=ANSWER_MS)
+    with page.expect_response(lambda one: one.request.method == "DELETE") as deleted:
+        row.get_by_role("button", name="Cancel report.txt").click(timeout=ANSWER_MS)
+    assert deleted.value.status == 204
+    expect(page.locator("#attachments > *")).to_have_count(0)
+    expect(row).to_have_count(0)
+    page.goto(f"{chat.url}/documents")
+    expect(page.locator("#xnai-list")).to_be_visible()
+    expect(page.locator("li[data-name='report.txt']")).to_have_count(0)
+
+
+def test_try_again_in_its_row_reads_the_file_once_more(page: Page, chat: Server, shot):
+    visit(page, chat.url)
+    page.locator("#upload-button-input").set_input_files(
+        [bytes_of("%PDF-1.4 broken", "torn.pdf", "application/pdf")]
+    )
+    row = page.locator(ROWS)
+    again = row.get_by_role("button", name="Try torn.pdf again")
+    expect(again).to_be_visible(timeout=ANSWER_MS)
+    shot("64-try-again")
+    with page.expect_response(lambda one: one.url.endswith("/again")) as asked:
+        again.click()
+    assert asked.value.status == 202
+    # It is out of reach until the row of the second reading takes its place.
+    expect(again).to_be_enabled(timeout=ANSWER_MS)
+    expect(row).to_contain_text("torn.pdf")

@@ -181,11 +181,21 @@ class Search:
     error_code: str = ""
 
 
-class NothingFetched:
-    """No model is being fetched."""
+class Fetches:
+    """Downloads of models that are told to begin; what is told of them is what a test says."""
+
+    def __init__(self) -> None:
+        self.begun = ""
+        self.told: dict[str, object] = {"recommended": None, "state": "idle", "name": ""}
 
     def report(self) -> dict[str, object]:
-        return {"recommended": None, "state": "idle"}
+        return self.told
+
+    def begin(self, name: str) -> None:
+        self.begun = name
+
+    async def stop(self) -> None:
+        self.begun = ""
 
 
 @dataclass
@@ -195,7 +205,7 @@ class Program:
     settings: Settings
     library: FolderLibrary
     model: NamedModel = field(default_factory=NamedModel)
-    models: NothingFetched = field(default_factory=NothingFetched)
+    models: Fetches = field(default_factory=Fetches)
     pipeline: ScriptedAnswers = field(default_factory=ScriptedAnswers)
     search_state: Search = field(default_factory=Search)
     started_at: float = 1000.0

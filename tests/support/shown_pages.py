@@ -44,7 +44,7 @@ class Shown(HTMLParser):
 @asynccontextmanager
 async def reading(runtime, person: Principal | None = None):
     app = page()
-    routes.install(app, runtime, lambda _: person)
+    routes.install(app, runtime, lambda _: person, runtime.library.ingest_in_background)
     install_api(app, runtime, lambda _: person)
     async with listening(app) as url, client(url) as http:
         yield http

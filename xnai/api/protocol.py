@@ -48,10 +48,23 @@ class SearchStatus(Protocol):
 
 
 class ModelReports(Protocol):
-    """What tells which model is being fetched; ``xnai.models.setup.ModelSetup`` does."""
+    """What fetches models, and tells how far it is; ``xnai.models.setup.ModelSetup`` does."""
 
     def report(self) -> dict[str, object]:
         """The state, from memory alone."""
+        ...
+
+    def begin(self, name: str) -> None:
+        """Fetch a model of the catalogue because a person asks.
+
+        Raises:
+            XnaiError: MODEL_UNKNOWN.
+
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Stop the download; what has arrived is kept."""
         ...
 
 

@@ -39,11 +39,11 @@ FORBIDDEN = ErrorKind(
     "forbidden",
     Category.ACCESS,
     403,
-    "This API key may not change what everybody on this server shares: the model and the circuit "
+    "This key may not change what everybody on this server shares: its models and the circuit "
     "breakers.",
     "Ask without naming a model, or use the first key of XNAI_API_KEYS, which is the operator's.",
-    seen="A program that sets a breaker, or asks another model than the one in use, with another "
-    "key than the first.",
+    seen="Whoever sets a breaker, asks another model than the one in use, or fetches, chooses or "
+    "deletes a model, with another key than the first.",
 )
 BODY_TOO_LARGE = ErrorKind(
     "body_too_large",

@@ -11,7 +11,7 @@ from dotenv import set_key
 
 from xnai.client import Client
 from xnai.errors import SERVER_UNREACHABLE, SETTING_INVALID, XnaiError
-from xnai.llm.gguf.catalogue import ModelFiles
+from xnai.llm.gguf.catalogue import ModelFile, ModelFiles
 from xnai.settings import PREFIX, Settings
 
 VARIABLE = f"{PREFIX}MODEL"
@@ -25,6 +25,20 @@ def use(settings: Settings, name: str) -> list[str]:
         XnaiError: there is no such model, it cannot be loaded, or .env cannot be written.
 
     """
+    file = write_default(settings, name)
+    done = [f"{file.name} is the default of the next starts ({VARIABLE} in {ENV_FILE.absolute()})."]
+    if is_overridden(file.name):
+        done.append(f"But {VARIABLE}={os.environ[VARIABLE]} is set here and comes first: unset it.")
+    return [*done, _switch(settings, file.name)]
+
+
+def write_default(settings: Settings, name: str) -> ModelFile:
+    """Have the next starts use a model.
+
+    Raises:
+        XnaiError: there is no such model, it cannot be loaded, or .env cannot be written.
+
+    """
     files = ModelFiles(settings)
     file = files.find(name)
     files.plan(file, files.inspect(file))
@@ -33,10 +47,12 @@ def use(settings: Settings, name: str) -> list[str]:
     except (OSError, ValueError) as exc:
         problem = f"{ENV_FILE.absolute()} cannot be changed ({type(exc).__name__})"
         raise XnaiError(SETTING_INVALID, name=VARIABLE, value=file.name, problem=problem) from exc
-    done = [f"{file.name} is the default of the next starts ({VARIABLE} in {ENV_FILE.absolute()})."]
-    if os.environ.get(VARIABLE, file.name) != file.name:
-        done.append(f"But {VARIABLE}={os.environ[VARIABLE]} is set here and comes first: unset it.")
-    return [*done, _switch(settings, file.name)]
+    return file
+
+
+def is_overridden(name: str) -> bool:
+    """Whether the environment names another model, which comes before what is written."""
+    return os.environ.get(VARIABLE, name) != name
 
 
 def _switch(settings: Settings, name: str) -> str:

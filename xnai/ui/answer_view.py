@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import chainlit as cl
 from chainlit.data import get_data_layer
@@ -50,11 +51,17 @@ class AnswerView:
         question_id: the user's message that is answered.
         model: what is asked, and named when it has answered.
         existing: the text that the message holds already, for an answer that is continued.
+        earlier: what is cited in it.
 
     """
 
     def __init__(
-        self, message: cl.Message, question_id: str, model: LanguageModel, existing: str = ""
+        self,
+        message: cl.Message,
+        question_id: str,
+        model: LanguageModel,
+        existing: str = "",
+        earlier: Sequence[Citation] = (),
     ) -> None:
         self.message = message
         self.text = existing
@@ -68,9 +75,11 @@ class AnswerView:
         self._request_id = ""
         self._texts = IN_ENGLISH  # until the question is known
         self._passages: Sequence[Passage] = ()
-        self._cited: list[
-            Citation
-        ] = []  # by the text shown so far; the last event has the final list
+        # By the text shown so far; the last event says what is added to the earlier ones.
+        self.cited: list[Citation] = [*earlier]
+        self._earlier = earlier
+        self._offset = 0  # of the numbers of marks, behind those that are there
+        self._is_finished = False
         self._emitted = self._saved = 0.0
         self._goes_on = bool(existing)
         self._known = bool(existing)  # whether the message is in the history
@@ -85,6 +94,7 @@ class AnswerView:
             aclosing(pipeline.answer(question)) as events,
         ):
             if searches:
+                self._offset = citation_links.last_mark(self.text)
                 stream.retrieving()
             async for event in events:
                 stream.see(event)
@@ -100,8 +110,8 @@ class AnswerView:
         else:
             mark = self._texts.say(markdown.MARKS[state])
         self.message.content = f"{self.message.content}{mark}".strip()
-        if self._cited:
-            self._show_sources(self._cited)
+        if self.cited and not self._is_finished:
+            self._show_sources(self.cited)
         if self.message.content:
             await self._send_final(state)
 
@@ -128,9 +138,9 @@ class AnswerView:
                 self._known = True
             case Token():
                 if not self.degraded:
-                    self._cited += event.citations
+                    self.cited += self._moved(event.citations)
                     await line.writes()
-                    await self._show_text(event.text)
+                    await self._show_text(citation_links.moved(event.text, self._offset))
             case Done():
                 await self._finish(event, line)
             case _:
@@ -185,9 +195,9 @@ class AnswerView:
         if not event.supported and event.found:
             self.message.content += self._texts.say(_UNSUPPORTED)
         # Sources below the words that nothing was found would say that something was.
-        quotes = event.evidence if event.found else ()
-        sources = event.citations or quotes
-        self._cited = []
+        quotes = self._moved(event.evidence) if event.found else []
+        sources = [*self._earlier, *(self._moved(event.citations) or quotes)]
+        self.cited, self._is_finished = sources, True
         if self.degraded:
             passages = markdown.marked_passages(self._passages, event.citations, self._texts)
             text = self.message.content + passages
@@ -197,6 +207,10 @@ class AnswerView:
         await self._end_line(event, sources, line)
         cut_short = self.is_cut_short and not self.degraded
         await self._send_final(actions.CUT_SHORT if cut_short else StreamState.COMPLETED)
+
+    def _moved(self, citations: Sequence[Citation]) -> list[Citation]:
+        """Citations of this part of the answer, numbered behind those of an earlier one."""
+        return [replace(one, index=one.index + self._offset) for one in citations]
 
     async def _end_line(self, event: Done, sources: Sequence[Citation], line: SummaryLine) -> None:
         if not event.found:

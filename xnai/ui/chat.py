@@ -12,6 +12,7 @@ from xnai.locale import marked, preferred, texts_in
 from xnai.observability.error_reports import report
 from xnai.runtime import Runtime
 from xnai.ui import actions, commands, conversation, documents, settings_panel
+from xnai.ui.attachments import Attachments
 from xnai.ui.auth import principal_of
 from xnai.ui.broadcast import Broadcast
 from xnai.ui.history.protocol import PersonalChoices
@@ -53,7 +54,8 @@ class Chat:
     def __init__(self, runtime: Runtime, sio: Any) -> None:
         self.runtime = runtime
         self.broadcast = Broadcast(sio)
-        self.questions = Questions(runtime, self.broadcast)
+        self.attachments = Attachments(runtime.library, runtime.settings.upload_max_files)
+        self.questions = Questions(runtime, self.broadcast, self.attachments)
         self.status = ServerStatus(runtime, sio)
         self.choices: PersonalChoices | None = None  # where those of the settings panel are kept
         self._deleted: set[str] = set()  # threads, by their persons
@@ -176,6 +178,7 @@ class Chat:
         self.refuse()
         await self.status.stop()
         await self.end_streams()
+        await self.attachments.close()
         await self.runtime.stop()
 
 

@@ -14,6 +14,7 @@ from xnai.types import Citation
 from xnai.ui import links, markdown
 
 # Directly behind a word or a bracket stands what a model wrote: grid[0][1].
+_WRITTEN = re.compile(rf"(?<![\w\]{links.JOINER}])\[(\d{{1,6}})\]")  # as an answer comes
 _MARK = re.compile(rf"(?<![\w\]){links.JOINER}])\[{links.JOINER}(\d{{1,6}})\]")
 
 
@@ -39,6 +40,16 @@ def numbered(text: str, citations: Sequence[Citation]) -> tuple[str, list[Citati
 
     cited = [replace(known[index], index=number) for index, number in numbers.items()]
     return _MARK.sub(renumber, text), cited
+
+
+def last_mark(text: str) -> int:
+    """Return the highest number of a mark in an answer as it came; 0 if it has none."""
+    return max((int(mark[1]) for mark in _WRITTEN.finditer(text)), default=0)
+
+
+def moved(text: str, by: int) -> str:
+    """Raise the numbers of the marks in an answer as it came: others stand in what went before."""
+    return _WRITTEN.sub(lambda mark: f"[{int(mark[1]) + by}]", text) if by else text
 
 
 def linked(text: str, citations: Sequence[Citation], texts: Texts = IN_ENGLISH) -> str:

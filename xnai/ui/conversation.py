@@ -5,14 +5,14 @@ is doubled on a resume. This is a plain list in the user session, so it is saved
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import chainlit as cl
 from chainlit.data import get_data_layer
 from chainlit.step import StepDict
 from chainlit.user_session import user_sessions
 
-from xnai.types import Message
+from xnai.types import Citation, Message
 from xnai.ui.markdown import answer_text
 
 END = "end"  # key in a message's metadata: the state its stream ended in
@@ -25,7 +25,7 @@ class Turn(TypedDict):
     """One question with its answer.
 
     ``id`` is the id of the user's message, ``message`` that of the answer's, ``end`` the state in
-    which the answer's stream ended.
+    which the answer's stream ended, ``cited`` what an answer that may be continued has cited.
     """
 
     id: str
@@ -33,6 +33,7 @@ class Turn(TypedDict):
     answer: str
     message: str
     end: str
+    cited: NotRequired[list[dict[str, Any]]]
 
 
 def turns() -> list[Turn]:
@@ -45,6 +46,11 @@ def last_turn() -> Turn | None:
     """Return the newest turn."""
     kept = turns()
     return kept[-1] if kept else None
+
+
+def cited_in(turn: Turn) -> list[Citation]:
+    """Return what a turn's answer has cited, as far as that is kept."""
+    return [Citation(**one) for one in turn.get("cited", [])]
 
 
 def history_before(message_id: str) -> tuple[Message, ...]:

@@ -58,17 +58,25 @@ def attached_files(message: cl.Message) -> list[Element]:
 
 
 async def read_files(
-    library: DocumentLibrary, chat: ChatDocuments, files: list[Element], limit: int
+    library: DocumentLibrary,
+    chat: ChatDocuments,
+    files: list[Element],
+    limit: int,
+    begun: frozenset[str] = frozenset(),
 ) -> tuple[list[Document], list[XnaiError]]:
-    """Ingest the files of one message at once, each in a step and a row that show the progress."""
+    """Ingest the files of one message at once, each in a step and a row that show the progress.
+
+    ``begun`` are documents of these files that were begun to be read when they were attached.
+    """
     texts = texts_of(cl.context.session)
     paths = [Path(file.path) for file in files]
     waits = texts.say("Waits for its turn")
-    told = [FileRow(file.name, waits) for file in files]
-    rows = FileRows(told)
+    told = [FileRow(file.name, f"{file.name}: {waits}") for file in files]
+    rows = FileRows(told, cl.context.session.emit)
     try:
         # Files replace those of earlier messages, never those of the same message.
-        former = await library.documents(chat.person.person_id, chat.collection)
+        there = await library.documents(chat.person.person_id, chat.collection)
+        former = [one for one in there if one.id not in begun]
         if len(files) > limit:
             kind, name = TOO_MANY_FILES, "XNAI_UPLOAD_MAX_FILES"
             raise XnaiError(kind, count=len(files), limit=limit, setting=name)

@@ -3,12 +3,13 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import chainlit as cl
 import structlog
 from chainlit.chat_context import chat_context
+from chainlit.element import Element
 
 from xnai.accounts import acting
 from xnai.answering.events import Question
@@ -21,6 +22,7 @@ from xnai.runtime import Runtime
 from xnai.types import Document, Message
 from xnai.ui import actions, commands, conversation, documents, markdown, settings_panel
 from xnai.ui.answer_view import AnswerView
+from xnai.ui.attachments import Attachments
 from xnai.ui.auth import principal_of
 from xnai.ui.broadcast import Broadcast, share_question
 from xnai.ui.conversation import Turn
@@ -44,8 +46,9 @@ Work = Callable[[Stream], Awaitable[None]]
 class Questions:
     """Runs the answers of the page and shows the outcome of each."""
 
-    def __init__(self, runtime: Runtime, broadcast: Broadcast) -> None:
+    def __init__(self, runtime: Runtime, broadcast: Broadcast, attachments: Attachments) -> None:
         self._runtime = runtime
+        self._attachments = attachments
         self._broadcast = broadcast
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -142,23 +145,34 @@ class Questions:
         if (previous := conversation.last_turn()) is not None:
             await actions.remove(previous["id"])
         files = documents.attached_files(message)
+        begun = await self._attachments.sent(session)
         if files:
             stream.retrieving()
-            limit = runtime.settings.upload_max_files
-            read, failed = await documents.read_files(
-                runtime.library, documents.chat_documents(session), files, limit
-            )
+            read, failed = await self._read(files, begun)
             if failed and not read:
                 stream.account.fail(failed[0])
             if not words.strip() or (failed and not read):
                 await _report_files(read, failed, words)
                 return
         else:
+            await self._attachments.discard(begun)
             chat = documents.chat_documents(session)
             await documents.read_sample(runtime.library, chat, words)
         question = await self._question(words, stream, conversation.history_before(message.id))
         view = AnswerView(cl.Message(content=""), message.id, runtime.model)
         await self._stream(view, question, stream, (message.id, words))
+
+    async def _read(
+        self, files: list[Element], begun: frozenset[str]
+    ) -> tuple[list[Document], list[XnaiError]]:
+        """Read the files of a message; what was attached and taken back before goes."""
+        runtime, chat = self._runtime, documents.chat_documents(cl.context.session)
+        limit = runtime.settings.upload_max_files
+        read, failed = await documents.read_files(runtime.library, chat, files, limit, begun)
+        sent = frozenset(document.id for document in read)
+        self._attachments.keep(sent)
+        await self._attachments.discard(begun - sent)
+        return read, failed
 
     async def _continue(self, turn: Turn, stream: Stream) -> None:
         shown = _message(turn["message"])
@@ -169,7 +183,11 @@ class Questions:
         question = await self._question(GO_ON, stream, history)
         question = replace(question, continues=True)
         view = AnswerView(
-            shown, turn["id"], self._runtime.model, existing=turn["answer"].rstrip() + " "
+            shown,
+            turn["id"],
+            self._runtime.model,
+            existing=turn["answer"].rstrip() + " ",
+            earlier=conversation.cited_in(turn),
         )
         await self._stream(view, question, stream, (turn["id"], turn["question"]))
 
@@ -222,6 +240,7 @@ class Questions:
                 answer=view.text,
                 message=view.message.id,
                 end=end,
+                cited=[asdict(one) for one in view.cited] if end != StreamState.COMPLETED else [],
             )
             await conversation.save_turn(self._broadcast.sessions(stream.thread), turn)
 

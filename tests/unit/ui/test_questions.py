@@ -1,10 +1,11 @@
 """The buttons under an answer, from the press to the question that the pipeline is asked."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import AsyncGenerator
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,9 +22,10 @@ from xnai.answering.streams import Streams
 from xnai.errors import MODEL_CRASHED, XnaiError
 from xnai.llm.protocol import Completion, CompletionEvent, Finished, TokenText
 from xnai.settings import Settings
-from xnai.types import Document, Passage, Sentence, Usage
+from xnai.types import Citation, Document, Passage, Sentence, Usage
 from xnai.ui import actions, conversation
 from xnai.ui.answer_view import CLOSE_SOURCE
+from xnai.ui.attachments import Attachments
 from xnai.ui.broadcast import Broadcast
 from xnai.ui.conversation import Turn
 from xnai.ui.links import unbreak_links
@@ -65,7 +67,8 @@ def house(library: OwnedShelf, model: QueueModel) -> Questions:
         settings=Settings(),
         streams=Streams(),
     )
-    return Questions(runtime, Broadcast(SimpleNamespace()))  # nobody else looks at the thread
+    # Nobody else looks at the thread.
+    return Questions(runtime, Broadcast(SimpleNamespace()), Attachments(library, 1))
 
 
 async def answered(session: WebsocketSession, question: str, answer: str) -> cl.Message:
@@ -89,6 +92,32 @@ async def test_continue_searches_for_the_question_and_lets_the_model_go_on():
 
     assert library.queries == [asked]
     assert unbreak_links(shown.content).startswith("The tower was completed in March 1889. [1]")
+
+
+async def test_what_is_added_to_an_answer_keeps_the_citations_that_it_had():
+    rent = "The rent is 840 euros."
+    cited = Citation(1, "d0", "lease.pdf", 2, 0, len(rent), rent, 0.9)
+    session = page([])
+    init_ws_context(session)
+    shown = await cl.Message(content=f"{rent} [1]").send()
+    turn = Turn(
+        id="q",
+        question="When was the tower completed?",
+        answer=f"{rent} [1]",
+        message=shown.id,
+        end="stopped",
+        cited=[asdict(cited)],
+    )
+    await conversation.save_turn([session], turn)
+    added = QueueModel([TokenText("It was completed in March 1889."), Finished("stop", Usage())])
+    questions = house(OwnedShelf([WEAK]), added)
+
+    questions.continue_last({actions.QUESTION: "q"})
+    await questions.wait_until_idle()
+
+    places = re.findall(r"\[\[(\d)\]\]\(/reader/(\w+)\?page=(\d)", shown.content)
+    assert places[:2] == [("1", "d0", "2"), ("2", "d1", "3")]
+    assert shown.content.count("lease.pdf, p. 2**") == 1
 
 
 async def test_an_answer_at_its_longest_length_can_be_continued_now_and_after_a_reload():

@@ -42,7 +42,9 @@ class Page:
 
 
 @pytest.fixture
-def server() -> SimpleNamespace:
+def server(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    session = SimpleNamespace(socket_id="open", environ={})
+    monkeypatch.setattr(module, "ws_sessions_id", {"one": session})
     return SimpleNamespace(
         search_state=SimpleNamespace(state="ready", detail=""),
         breakers=SimpleNamespace(status=list),
@@ -76,7 +78,7 @@ async def test_words_are_told_when_they_change_and_a_countdown_is_the_pages_own(
             "is_down": True,
             "next_attempt": 12.3,
         },
-        None,
+        "open",
     )
 
 
@@ -125,6 +127,22 @@ async def test_a_page_that_connects_is_told_alone_before_anything_else(server):
     assert order == ["connected s1 after 1"]
     assert page.told[0][1] == "s1"
     assert page.texts == ["Opening the documents"]
+
+
+async def test_each_page_is_told_in_its_own_language(server):
+    page = Page()
+    asks = {"HTTP_ACCEPT_LANGUAGE": "de-AT,de;q=0.9"}
+    module.ws_sessions_id["two"] = SimpleNamespace(socket_id="german", environ=asks)
+    preparing = replace(READY, state="preparing", progress=0.5, eta_seconds=30)
+    server.model = SimpleNamespace(status=preparing)
+    await ServerStatus(server, page).look()
+
+    told = {to: data["text"] for data, to in page.told}
+    assert told["open"].startswith("First start: building the model's engine")
+    assert told["german"] == (
+        "Erster Start: Die Engine des Modells wird für diesen Rechner gebaut, 50%, noch etwa 30 s. "
+        "Dokumente können schon durchsucht werden."
+    )
 
 
 def test_while_one_model_can_be_asked_nothing_is_paused():

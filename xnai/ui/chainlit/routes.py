@@ -8,6 +8,7 @@ import json
 import shutil
 import unicodedata
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, NoReturn
 
@@ -75,12 +76,19 @@ SHUT = (
 )
 
 User = Annotated[Any, Depends(get_current_user)]
+UploadListener = Callable[[Any, str, Path], None]
 
 
-def install(app: FastAPI, settings: Settings, attempts: Attempts | None = None) -> None:
+def install(
+    app: FastAPI,
+    settings: Settings,
+    attempts: Attempts | None = None,
+    on_upload: UploadListener = lambda _session, _name, _path: None,
+) -> None:
     """Put the checked routes before Chainlit's; call it once, before the server starts.
 
-    ``attempts`` counts wrong keys, those sent to the API included. Pages of other origins may read
+    ``attempts`` counts wrong keys, those sent to the API included; ``on_upload`` is told of every
+    file that has come, by its session, name and path. Pages of other origins may read
     nothing, whatever Chainlit's config file says.
     """
     for middleware in app.user_middleware:
@@ -91,17 +99,17 @@ def install(app: FastAPI, settings: Settings, attempts: Attempts | None = None) 
     known = len(app.router.routes)
     sign_in = SignIn(settings, attempts or Attempts())
     app.add_middleware(CookieOfThisPort, cookie=SessionCookie(settings.trusted_proxies))
-    app.include_router(_router(settings, sign_in), prefix=config.run.root_path or "")
+    app.include_router(_router(settings, sign_in, on_upload), prefix=config.run.root_path or "")
     added = app.router.routes[known:]
     del app.router.routes[known:]
     app.router.routes[:0] = added
 
 
-def _router(settings: Settings, sign_in: SignIn) -> APIRouter:
+def _router(settings: Settings, sign_in: SignIn, on_upload: UploadListener) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     for path in SHUT:
         router.add_api_route(path, _shut, methods=ANY_METHOD, response_model=None)
-    uploads = _Uploads(settings)
+    uploads = _Uploads(settings, on_upload)
     router.add_api_route("/project/file", uploads.receive, methods=["POST"])
     router.add_api_route("/project/file/{file_id}", _get_file, methods=["GET"])
     router.add_api_route("/avatars/{name:path}", _get_avatar, methods=["GET"])
@@ -135,7 +143,8 @@ def _own_session(session_id: str, user: Any) -> Any:
 class _Uploads:
     """Receives files into a session's folder, piece by piece."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_upload: UploadListener) -> None:
+        self._on_upload = on_upload
         self._largest = settings.upload_max_mb * MEGABYTE
         self._all = self._largest * settings.upload_max_files
         self._limit_mb = settings.upload_max_mb
@@ -157,7 +166,10 @@ class _Uploads:
             if not isinstance(file, UploadFile) or not file.filename:
                 raise PageError(XnaiError(FILE_EMPTY, name="The upload"))
             self._check_room(session, file.size or 0)
-            return JSONResponse({"id": await _keep(session, file)})
+            file_id = await _keep(session, file)
+        kept = session.files[file_id]
+        self._on_upload(session, kept["name"], kept["path"])
+        return JSONResponse({"id": file_id})
 
     def _check_room(self, session: Any, size: int) -> None:
         if size > self._largest + MEGABYTE:  # the form around the file included

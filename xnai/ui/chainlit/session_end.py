@@ -32,14 +32,12 @@ STALE_AFTER = 24 * 3600.0  # seconds; an older upload folder has outlived its pr
 SessionDeleted = Callable[[str, bool], Awaitable[None]]
 
 
-def install(
-    on_session_deleted: SessionDeleted, forget: Callable[[Any], None] = lambda _: None
-) -> None:
+def install(on_session_deleted: SessionDeleted, *forget: Callable[[Any], None]) -> None:
     """Call ``on_session_deleted(thread_id, persisted)`` after a session has really ended.
 
     ``persisted`` is whether the thread is in the history; if not, nothing of it may stay. The
-    callback is not called for sessions whose thread is still open in another one; ``forget`` is
-    called with every session.
+    callback is not called for sessions whose thread is still open in another one; each ``forget``
+    is called with every session.
     """
     delete: Callable[[Any], Awaitable[None]] = getattr(
         WebsocketSession.delete, "original", WebsocketSession.delete
@@ -48,7 +46,8 @@ def install(
     async def delete_and_report(session: Any) -> None:
         await delete(session)
         chat_contexts.pop(session.id, None)
-        forget(session)
+        for tell in forget:
+            tell(session)
         user_sessions.pop(session.id, None)
         thread_id = str(session.thread_id)
         if any(other.thread_id == thread_id for other in ws_sessions_id.values()):

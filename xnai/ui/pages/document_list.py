@@ -1,7 +1,7 @@
 """``/documents``: all documents of a person, over all chats and the API."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -81,8 +81,11 @@ class FoundPlace:
 class DocumentList:
     """The page, and what its buttons do; whoever is signed in to the chat sees their own."""
 
-    def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
+    def __init__(
+        self, runtime: ApiRuntime, authority: Authority, read_again: Callable[[str], None]
+    ) -> None:
         self._runtime = runtime
+        self._read_again = read_again
         self._authority = authority
 
     async def show(self, request: Request) -> Response:
@@ -119,7 +122,7 @@ class DocumentList:
         try:
             person = self._authority.reader(request)
             document = await allowed(self._runtime, person, "change", request.path_params["id"])
-            self._runtime.library.ingest_in_background(document.id)
+            self._read_again(document.id)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the page says so
             return _problem(report(exc), texts.say("It is not read again"), texts)
         return Response(status_code=202)

@@ -1,5 +1,7 @@
 """Installs our own pages in the application that serves the chat."""
 
+from collections.abc import Callable
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,23 +12,35 @@ from xnai.api.protocol import ApiRuntime
 from xnai.ui import links
 from xnai.ui.pages.document_list import PATH as DOCUMENTS
 from xnai.ui.pages.document_list import DocumentList
+from xnai.ui.pages.export import PATH as CONVERSATIONS
+from xnai.ui.pages.export import ConversationExport
+from xnai.ui.pages.model_list import PATH as MODELS
+from xnai.ui.pages.model_list import ModelList
 from xnai.ui.pages.reader import ReaderPage
 from xnai.ui.pages.rendering import theme_css
 from xnai.ui.pages.script_texts import script_texts
 
 
-def install(app: Starlette, runtime: ApiRuntime, page_person: PagePerson) -> None:
+def install(
+    app: Starlette,
+    runtime: ApiRuntime,
+    page_person: PagePerson,
+    read_again: Callable[[str], None],
+) -> None:
     """Put the pages before Chainlit's catch-all; call it once, before the server starts.
 
     Args:
         app: the application that serves the chat.
         runtime: the running program.
         page_person: returns the person whose valid cookie of the page a request carries.
+        read_again: has a document read once more, by its id.
 
     """
     authority = Authority(runtime, page_person)
     reader = ReaderPage(runtime, authority)
-    documents = DocumentList(runtime, authority)
+    documents = DocumentList(runtime, authority, read_again)
+    models = ModelList(runtime, authority)
+    conversations = ConversationExport(authority)
     css = theme_css()
 
     async def theme(_: Request) -> Response:
@@ -38,6 +52,12 @@ def install(app: Starlette, runtime: ApiRuntime, page_person: PagePerson) -> Non
         Route(DOCUMENTS, documents.show, methods=["GET"]),
         Route(f"{DOCUMENTS}/{{id}}", documents.delete, methods=["DELETE"]),
         Route(f"{DOCUMENTS}/{{id}}/again", documents.again, methods=["POST"]),
+        Route(f"{CONVERSATIONS}/{{id}}", conversations.get, methods=["GET"]),
+        Route(MODELS, models.show, methods=["GET"]),
+        Route(f"{MODELS}/{{name}}", models.delete, methods=["DELETE"]),
+        Route(f"{MODELS}/{{name}}/get", models.get, methods=["POST"]),
+        Route(f"{MODELS}/{{name}}/pause", models.pause, methods=["POST"]),
+        Route(f"{MODELS}/{{name}}/use", models.use, methods=["POST"]),
         Route(f"{links.READER}/{{id}}", reader.show, methods=["GET"]),
         Route(f"{links.READER}/{{id}}/layer", reader.layer, methods=["GET"]),
     ]

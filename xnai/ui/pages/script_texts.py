@@ -14,6 +14,7 @@ from xnai.ui.reading_language import texts_for
 
 TEXTS = (
     marked("Documents"),
+    marked("Models"),
     marked("Deleted {file}."),
     marked("Drop a file here, or press the paper clip, and ask about it."),
     marked(
@@ -56,9 +57,14 @@ TEXTS = (
     marked("Cancel {file}"),
     marked("Try {file} again"),
     marked("Dismiss"),
+    marked("Next attempt in about {time}."),
+    marked("{number} s"),
+    marked("Take the file back"),
     marked("Send"),
     marked("Stop"),
     marked("What to do with this chat"),
+    marked("Export as Markdown"),
+    marked("Export as JSON"),
     marked("Close the panel"),
     marked("Answer again"),
     marked("A good answer"),

@@ -47,8 +47,9 @@ class HttpProtocol(H11Protocol):
         self._update_ledger()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Hand the connection over; it counts as busy from now on."""
+        """Hand the connection over; it counts as busy from now on, whatever comes after this."""
         self._update_ledger(waiting=False)
+        self._connection = None
         super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:

@@ -6,7 +6,7 @@ document analysis); columns of prose beside each other are told by their full li
 
 import re
 from bisect import bisect, bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from xnai.documents.pdf import column_heads
@@ -17,7 +17,7 @@ from xnai.documents.pdf.aligned_rows import (
     runs,
     visual_rows,
 )
-from xnai.documents.pdf.grid import Band, Cell, Row, Table
+from xnai.documents.pdf.grid import Band, Cell, Font, Row, Table, is_set_otherwise
 from xnai.documents.pdf.rules import Edge
 from xnai.documents.pdf.words import TextLine, Word, lines
 from xnai.documents.pdf.wrapped_rows import unwrapped
@@ -39,8 +39,6 @@ _MARKER = re.compile(
 )
 _FIGURE = re.compile(r"[\d€$£¥(+\-\u2212\u2013\u2014.%]")  # what a cell of figures begins with
 _DIGIT = re.compile(r"\d")
-
-Font = Callable[[Word], str]
 
 
 def aligned(words: Sequence[Word], rules: Sequence[Edge], font: Font) -> list[Table]:
@@ -145,7 +143,9 @@ def _table(
     pairs = _pairs(rows, font)
     if pairs:
         return Table(tuple(bands[:2]), (), (), pairs, is_headed=False)
-    heads = _heads(run, rows, rules) or int(_is_set_otherwise(rows, font))
+    heads = _heads(run, rows, rules) or int(
+        all(rows[0]) and is_set_otherwise(rows[0], rows[1], font)
+    )
     head = column_heads.joined(run[:heads], rows[:heads], bands, rules)
     body = tuple(unwrapped(rows[heads:]))
     return Table(tuple(bands), (), head if heads else (), body, is_headed=bool(heads))
@@ -253,9 +253,3 @@ def _heads(run: Sequence[Visual], rows: Sequence[Row], rules: Sequence[Edge]) ->
         return 1
     has_none = not any(_DIGIT.search(_text(cell)) for cell in first)
     return int(has_none and all(first[1:]) and _has_figures([first, *below_it]))
-
-
-def _is_set_otherwise(rows: Sequence[Row], font: Font) -> bool:
-    """Whether the first row is in another font than the second, as bold headings are."""
-    first, second = ({font(word) for cell in row for word in cell} for row in rows[:2])
-    return all(rows[0]) and not first & second

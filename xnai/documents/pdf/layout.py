@@ -79,10 +79,10 @@ def read(page: Any, textpage: Any) -> Layout:
     words = pdf_words.words(textpage, codes, frame, indices)
     upright = [word for word in words if word.runs != pdf_words.SLANTED]
     rules = pdf_rules.rules(page, frame) if words else pdf_rules.RuledLines()
-    inside = [pdf_grid.ruled(grid, upright) for grid in pdf_rules.grids(rules)]
+    font = partial(pdf_words.font, textpage, indices)
+    inside = [pdf_grid.ruled(grid, upright, font) for grid in pdf_rules.grids(rules)]
     tables = [table for table in inside if table is not None]
     along = [word for word in upright if word.runs == pdf_words.ALONG]
-    font = partial(pdf_words.font, textpage, indices)
     tables += pdf_columns.aligned(_outside(along, tables), rules.across, font)
     outside = _outside(along, tables)
     notes = footnotes.notes(outside)

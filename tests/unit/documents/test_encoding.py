@@ -38,3 +38,22 @@ def test_noise_is_no_text(tmp_path):
     path.write_bytes(bytes(range(256)) * 100)
 
     assert encoding.of_file(path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("cp1250", "Imię;Miasto;Kwota\nŁucja;Łódź;1 204,50\nŻaneta;Gdańsk;88,00\n"),
+        ("cp1254", "Ürün,Şehir,Fiyat\nİncir,Aydın,120\nÇay,Rize,95\nŞeker,İzmir,30\n"),
+        ("cp850", "Prüfbericht\nGerät: Kessel 3, Öffnungsdruck 6,2 bar, Größe DN 50\n"),
+        ("mac_roman", "Réunion du conseil\nPrésidente : Zoé Lefèvre\nDépenses : 12 400 euros\n"),
+        ("cp1252", "Größe: 12 m²\nStraße 4 – Köln\nFaçade à rénover, 30 °C\nPreis 12 €\n"),
+        ("cp1251", "Протокол собрания жильцов\nВзнос на ремонт 4500 рублей\n"),
+    ],
+)
+def test_the_encoding_of_a_short_text_is_told_by_its_words(tmp_path, name, text):
+    path = tmp_path / "text"
+    path.write_bytes(text.encode(name))
+    codec = encoding.of_file(path)
+    assert codec is not None
+    assert path.read_bytes().decode(codec.name) == text

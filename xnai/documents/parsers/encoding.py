@@ -40,7 +40,7 @@ _LEGACY = [
 ]
 # Of these the guesser cannot tell which a short text is in; words can, see ``_strangeness``.
 _LATIN = {
-    "cp1252": "àáâãäåæçèéêëìíîïñòóôõöøùúûüßœ",
+    "cp1252": "àáâãäåæçèéêëìíîïðñòóôõöøùúûüþßœ",
     "cp1250": "áâäăąćčçďđéęëěíîĺľłńňóôöőŕřśšşťţúůüűýźžż",
     "cp1254": "çğıöşüâîûé",
     "cp850": "àáâãäåæçèéêëìíîïñòóôõöøùúûüß",
@@ -52,6 +52,7 @@ _OUTSIDE = (  # signs that stand beside words
     "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2013\u2014\u2026\u20ac\u00a3\u00a7\u00b0\u00a9\u00ae\u2122"
     "\u2022\u00b7\u00a0"
 )
+_VOWELS = frozenset("аеёиоуыэюяіїєўαεηιουωάέήίόύώϊϋΐΰ")
 _MOST_WORDS = 3_000
 _NEVER_ALONE = 3  # letters beyond ASCII that make up a word at most
 _RARE = 0.5
@@ -114,7 +115,7 @@ def _guesses(sample: bytes) -> list[str]:
 
 def _by_words(sample: bytes, guesses: list[str]) -> list[str]:
     """The guesses, before them an encoding of Latin script in which far fewer words are strange."""
-    names = {**dict.fromkeys(guesses[:1]), **dict.fromkeys(_LATIN)}
+    names = dict.fromkeys((*guesses[:1], *_LATIN, "cp1255", "cp1256"))
     if guesses and guesses[0] not in _SINGLE_BYTE:
         return guesses
     strange = {
@@ -142,13 +143,16 @@ def _strangeness(text: str, common: str | None) -> float:
 def _is_strange(word: str, common: str | None) -> float:
     beyond = [letter for letter in word if not letter.isascii()]
     latin = [letter for letter in beyond if unicodedata.name(letter, "").startswith("LATIN")]
-    if not all(map(str.isalpha, word.replace("\u2019", ""))):
-        return 1.0
-    if any(a.islower() and b.isupper() for a, b in pairwise(word)):
+    is_spelt = all(map(str.isalpha, word.replace("\u2019", "")))
+    if not is_spelt or any(a.islower() and b.isupper() for a, b in pairwise(word)):
         return 1.0
     if (latin and len(latin) < len(beyond)) or (not latin and any(map(str.isascii, word))):
         return 1.0
-    if len(latin) == len(word) > _NEVER_ALONE:
+    if len(latin) == len(word) > _NEVER_ALONE or word[0] == "\u00dd":  # no word begins with it
+        return 1.0
+    # Portuguese has this letter before an e alone; for Hungarian it is another one.
+    is_hungarian = "õ" in word.lower() and "õe" not in word.lower()
+    if is_hungarian or (not latin and len(word) >= _NEVER_ALONE and _has_no_vowel(word)):
         return 1.0
     rare = sum(letter.lower() not in common for letter in latin) if common else 0
     return _RARE * rare / len(beyond)
@@ -239,3 +243,9 @@ def _telling(file: BinaryIO) -> bytes:
                 share -= len(kept[-1])
                 room -= len(kept[-1])
     return b"\n".join(kept)
+
+
+def _has_no_vowel(word: str) -> bool:
+    """Whether a word in a script that writes vowels has none."""
+    writes = unicodedata.name(word[0], "").startswith(("CYRILLIC", "GREEK"))
+    return writes and not _VOWELS & set(word.lower())

@@ -13,6 +13,7 @@ _APART = 2.6  # heights between the lines of two rows; more is another table
 _HEAD_ABOVE = 2.0  # heights from a heading to the row below it at most
 _LINE = 1.5  # heights from one line of a cell to the next at most
 _CAPTION_WORDS = 5
+_MORE, _WIDER = 2, 1.6  # columns that another table has, and times the step between rows above it
 
 Visual = list[TextLine]
 
@@ -35,9 +36,9 @@ def runs(rows: Sequence[Visual]) -> Iterator[list[Visual]]:
     run: list[Visual] = []
     before: Visual | None = None
     for row in rows:
-        apart = run and run[-1][0].y - row[0].y > _APART * row[0].height
+        apart = run and _is_apart(run, row)
         single = len(row) == 1
-        ends = single and not (run and _may_belong(run[-1], row[0]))
+        ends = single and not ((run and _may_belong(run[-1], row[0])) or _may_follow(run, row[0]))
         if apart or ends:
             yield from _whole(run)
             run = []
@@ -46,6 +47,24 @@ def runs(rows: Sequence[Visual]) -> Iterator[list[Visual]]:
             run.append(row)
         before = row if single else None
     yield from _whole(run)
+
+
+def _is_apart(run: Sequence[Visual], row: Visual) -> bool:
+    """Whether another table begins: it stands further down, or a little, and has other columns."""
+    step = run[-1][0].y - row[0].y
+    if step > _APART * row[0].height:
+        return True
+    if len(run) < LEAST_ROWS or len(row) - max(map(len, run)) < _MORE:
+        return False
+    before = max(above[0].y - below[0].y for above, below in pairwise(run))
+    return step > _WIDER * before
+
+
+def _may_follow(run: Sequence[Visual], line: TextLine) -> bool:
+    """Whether a short line may be a label below a second line of a row of several cells."""
+    if len(run) < 2 or len(run[-1]) > 1 or len(run[-2]) < LEAST_ROWS:  # noqa: PLR2004 - rows
+        return False
+    return len(line.words) < _CAPTION_WORDS and abs(run[-2][0].left - line.left) <= NEAR
 
 
 def _head_above(line: TextLine, row: Visual) -> list[Visual]:

@@ -20,7 +20,7 @@ from xnai.documents.pdf.aligned_rows import (
 from xnai.documents.pdf.grid import Band, Cell, Font, Row, Table, is_set_otherwise
 from xnai.documents.pdf.rules import Edge
 from xnai.documents.pdf.words import TextLine, Word, lines
-from xnai.documents.pdf.wrapped_rows import unwrapped
+from xnai.documents.pdf.wrapped_rows import unwrapped, with_small_print
 
 _GAP = 0.55  # of a word's height; a wider one may part two cells
 _CROSSED = 0.1  # of the rows may have words where columns are parted
@@ -137,15 +137,15 @@ def _table(
     while above < len(run) - LEAST_ROWS and _is_of_no_column(run[above], borders):
         above += 1
     run = run[above:]
-    rows = [_row(visual, borders, bands) for visual in run]
+    rows, kept = with_small_print([_row(visual, borders, bands) for visual in run])
+    run = [run[place] for place in kept]
     if not _is_table(rows):
         return None
     pairs = _pairs(rows, font)
     if pairs:
         return Table(tuple(bands[:2]), (), (), pairs, is_headed=False)
-    heads = _heads(run, rows, rules) or int(
-        all(rows[0]) and is_set_otherwise(rows[0], rows[1], font)
-    )
+    below = next((row for row in rows[1:] if any(row[1:])), rows[1])  # not the name of a group
+    heads = _heads(run, rows, rules) or int(all(rows[0]) and is_set_otherwise(rows[0], below, font))
     head = column_heads.joined(run[:heads], rows[:heads], bands, rules)
     body = tuple(unwrapped(rows[heads:]))
     return Table(tuple(bands), (), head if heads else (), body, is_headed=bool(heads))

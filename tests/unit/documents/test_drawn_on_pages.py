@@ -97,3 +97,27 @@ def test_a_font_that_hides_what_its_characters_mean_is_noticed():
     assert additions._is_garbled("".join(map(chr, shifted)), shifted)
     plain = list(map(ord, "Serial number:\r\nHD-88120-44\tends"))
     assert not additions._is_garbled("".join(map(chr, plain)), plain)
+
+
+def test_small_print_below_a_cell_goes_to_its_row(tmp_path):
+    rows = [("Test", "Result", "Before", "Unit"), ("Iron", "1.1", "1.4", "mg/L")]
+    rows += [("Copper", "0.84", "0.79", "mg/L"), ("Zinc", "2.08", "1.77", "mg/L")]
+    texts = [
+        (x, 700 - 30 * n, 10, cell)
+        for n, row in enumerate(rows)
+        for x, cell in zip((50, 250, 330, 420), row, strict=True)
+    ]
+    below = [(50, 690 - 30 * n, 8, "By a method with light") for n in (1, 2, 3)]
+    drawn = sorted([*texts, *below], key=lambda one: -one[1])
+    text = text_of(tmp_path, placed_pdf([(drawn, [])]))
+    assert "Test: Zinc By a method with light; Result: 2.08; Before: 1.77; Unit: mg/L." in text
+
+
+def test_what_stands_on_a_panel_makes_no_rows_with_what_stands_beside_it(tmp_path):
+    side = [(30, 700 - 20 * n, 10, f"Skill number {n}") for n in range(6)]
+    beside = [(250, 700 - 20 * n, 10, f"Job number {n}") for n in range(6)]
+    years = [(500, 700 - 20 * n, 10, str(2010 + n)) for n in range(6)]
+    panel = b"0.8 g 20 300 180 480 re f 0 g "
+    text = text_of(tmp_path, placed_pdf([(side + beside + years, [])], drawn=panel))
+    assert text.index("Skill number 5") < text.index("Job number 0")
+    assert "Job number 3; 2013" in text or "Job number 3: 2013" in text

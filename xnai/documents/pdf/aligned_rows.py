@@ -13,6 +13,7 @@ _APART = 2.6  # heights between the lines of two rows; more is another table
 _HEAD_ABOVE = 2.0  # heights from a heading to the row below it at most
 _LINE = 1.5  # heights from one line of a cell to the next at most
 _CAPTION_WORDS = 5
+_SMALLER = 0.9  # of the height of what small print stands below
 _MORE, _WIDER = 2, 1.6  # columns that another table has, and times the step between rows above it
 
 Visual = list[TextLine]
@@ -93,7 +94,7 @@ def _may_belong(row: Visual, line: TextLine) -> bool:
     It is a label, or goes on with a cell that is not the first, or has a word where one begins or
     ends.
     """
-    if len(row) > 1 and len(line.words) < _CAPTION_WORDS:
+    if len(row) > 1 and (len(line.words) < _CAPTION_WORDS or _is_small_print(row, line)):
         return True
     for cell, following in zip(row[1:], [*row[2:], None], strict=False):
         if cell.left - NEAR <= line.left and (not following or line.right < following.left):
@@ -105,6 +106,13 @@ def _may_belong(row: Visual, line: TextLine) -> bool:
         and (_has_near(lefts, word.left) or _has_near(rights, word.right))
         for before, word in pairwise(line.words)
     )
+
+
+def _is_small_print(row: Visual, line: TextLine) -> bool:
+    """Whether a line says more of the first cell of a row, below it and in smaller type."""
+    first, second = row[:2]
+    below = 0 < first.y - line.y <= first.height and abs(first.left - line.left) <= NEAR
+    return below and line.height <= _SMALLER * first.height and line.right < second.left
 
 
 def _has_near(places: Sequence[float], x: float) -> bool:

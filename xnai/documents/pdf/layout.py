@@ -83,7 +83,9 @@ def read(page: Any, textpage: Any) -> Layout:
     inside = [pdf_grid.ruled(grid, upright, font) for grid in pdf_rules.grids(rules)]
     tables = [table for table in inside if table is not None]
     along = [word for word in upright if word.runs == pdf_words.ALONG]
-    tables += pdf_columns.aligned(_outside(along, tables), rules.across, font)
+    panel = pdf_rules.sidebar(page, frame) if words else None
+    for part in reading_order.parted(_outside(along, tables), panel):
+        tables += pdf_columns.aligned(part, rules.across, font)
     outside = _outside(along, tables)
     notes = footnotes.notes(outside)
     ordered = reading_order.ordered(words, {word.first for word in outside})

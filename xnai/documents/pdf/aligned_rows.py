@@ -122,10 +122,14 @@ def _has_near(places: Sequence[float], x: float) -> bool:
 
 
 def _whole(run: list[Visual]) -> Iterator[list[Visual]]:
-    while run and len(run[-1]) == 1 and not (len(run) > 1 and _ends_cell(run[-1][0], run[-2])):
+    while run and len(run[-1]) == 1 and not (len(run) > 1 and _is_of_row(run[-1][0], run[-2])):
         run.pop()
     if sum(len(row) > 1 for row in run) >= LEAST_ROWS:
         yield run
+
+
+def _is_of_row(line: TextLine, row: Visual) -> bool:
+    return _ends_cell(line, row) or (len(row) > 1 and _is_small_print(row, line))
 
 
 def _ends_cell(line: TextLine, row: Visual) -> bool:

@@ -30,14 +30,14 @@ _MOST = 1_000  # of a page
 _MOST_BYTES = 2**16  # of a note
 
 
-class Note(NamedTuple):
+class Annotation(NamedTuple):
     """What somebody has written onto a page, and where."""
 
     text: str
     box: Box
 
 
-def notes(page: Any) -> Iterator[Note]:
+def notes(page: Any) -> Iterator[Annotation]:
     """The notes of a page: typed text as it is, comments with whose they are."""
     for number in range(min(pdfium.FPDFPage_GetAnnotCount(page.raw), _MOST)):
         annotation = pdfium.FPDFPage_GetAnnot(page.raw, number)
@@ -49,7 +49,7 @@ def notes(page: Any) -> Iterator[Note]:
             pdfium.FPDFPage_CloseAnnot(annotation)
 
 
-def _note(annotation: Any) -> Iterator[Note]:
+def _note(annotation: Any) -> Iterator[Annotation]:
     kind = pdfium.FPDFAnnot_GetSubtype(annotation)
     place = pdfium.FS_RECTF()
     if kind not in _KINDS or pdfium.FPDFAnnot_GetFlags(annotation) & _HIDDEN:
@@ -64,7 +64,7 @@ def _note(annotation: Any) -> Iterator[Note]:
         max(place.bottom, place.top),
     )
     author = " ".join(_string(annotation, b"T").split()) or "somebody"
-    yield Note(said if kind == _TYPED else f"Comment by {author}: {said}", box)
+    yield Annotation(said if kind == _TYPED else f"Comment by {author}: {said}", box)
 
 
 def _string(annotation: Any, key: bytes) -> str:

@@ -47,8 +47,13 @@ Placed = tuple[float, float, float, str]  # left, base line, size and text
 Ruled = tuple[float, float, float, float]  # from (x, y) to (x, y)
 
 
-def placed_pdf(pages: Sequence[tuple[Sequence[Placed], Sequence[Ruled]]]) -> bytes:
-    """A PDF of A4 pages with texts in Helvetica at their places, in this order, and lines."""
+def placed_pdf(
+    pages: Sequence[tuple[Sequence[Placed], Sequence[Ruled]]], *, drawn: bytes = b""
+) -> bytes:
+    """A PDF of A4 pages with texts in Helvetica at their places, in this order, and lines.
+
+    What is ``drawn`` on each page comes first, as the operators of its content.
+    """
     kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(pages)))
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
@@ -57,7 +62,8 @@ def placed_pdf(pages: Sequence[tuple[Sequence[Placed], Sequence[Ruled]]]) -> byt
     ]
     for n, (texts, lines) in enumerate(pages):
         content = b" ".join(
-            [b"BT /F1 %g Tf %g %g Td (%s) Tj ET" % (size, x, y, _literal(text))
+            [drawn]
+            + [b"BT /F1 %g Tf %g %g Td (%s) Tj ET" % (size, x, y, _literal(text))
              for x, y, size, text in texts]
             + [b"%g %g m %g %g l S" % line for line in lines]
         )  # fmt: skip

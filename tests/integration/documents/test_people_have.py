@@ -594,3 +594,34 @@ async def test_where_nothing_reads_pictures_a_scan_is_refused_with_its_name(read
 
     assert caught.value.code == "file_no_text"
     assert "apt install tesseract-ocr" in caught.value.hint
+
+
+async def test_the_line_that_tells_excel_what_parts_cells_is_no_text(read):
+    table = b"sep=;\r\nDay;Meter;kWh\r\n1 May;Cellar;1,204\r\n2 May;Cellar;1,377\r\n"
+    assert (await read(table, "a.csv")) == [
+        "Day: 1 May; Meter: Cellar; kWh: 1,204.\nDay: 2 May; Meter: Cellar; kWh: 1,377."
+    ]
+
+
+async def test_amounts_of_a_sheet_have_their_decimals_and_currency(read):
+    book = openpyxl.Workbook()
+    book.active.append(["Flat", "Rent", "Deposit", "Share"])
+    book.active.append(["Left", 612.5, 1300, 3.25])
+    for cell, form in zip("BCD", ("#,##0.00 €", '"$"#,##0.00', "0.0"), strict=True):
+        book.active[f"{cell}2"].number_format = form
+    content = BytesIO()
+    book.save(content)
+    (text,) = await read(content.getvalue(), "a.xlsx")
+    assert "Rent: 612.50 €; Deposit: $1300.00; Share: 3.3." in text
+
+
+async def test_a_calendar_has_its_lines_in_one_piece(read):
+    text = b"BEGIN:VCALENDAR\r\nSUMMARY:Dentist\\, check\r\nDESCRIPTION:Bring the bi\r\n ll.\r\n"
+    assert (await read(text + b"END:VCALENDAR\r\n", "a.ics"))[0].startswith(
+        "BEGIN:VCALENDAR\nSUMMARY:Dentist, check\nDESCRIPTION:Bring the bill.\n"
+    )
+
+
+async def test_numbers_of_notes_stand_apart_from_words(read):
+    page = '<html><body><p>40 litres<sup><a href="#n">1</a></sup> on 300 m<sup>2</sup></p>'
+    assert "40 litres [1] on 300 m2" in (await read(page.encode(), "a.html"))[0]

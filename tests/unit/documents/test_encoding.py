@@ -38,3 +38,28 @@ def test_noise_is_no_text(tmp_path):
     path.write_bytes(bytes(range(256)) * 100)
 
     assert encoding.of_file(path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("cp1250", "Imię;Miasto;Kwota\nŁucja;Łódź;1 204,50\nŻaneta;Gdańsk;88,00\n"),
+        ("cp1254", "Ürün,Şehir,Fiyat\nİncir,Aydın,120\nÇay,Rize,95\nŞeker,İzmir,30\n"),  # noqa: RUF001
+        ("cp850", "Prüfbericht\nGerät: Kessel 3, Öffnungsdruck 6,2 bar, Größe DN 50\n"),
+        ("mac_roman", "Réunion du conseil\nPrésidente : Zoé Lefèvre\nDépenses : 12 400 euros\n"),
+        ("cp1252", "Größe: 12 m²\nStraße 4 – Köln\nFaçade à rénover, 30 °C\nPreis 12 €\n"),  # noqa: RUF001
+        ("cp1251", "Протокол собрания жильцов\nВзнос на ремонт 4500 рублей\n"),  # noqa: RUF001
+        ("cp1252", "Það er gott að búa í Reykjavík. Hún á íbúð.\n"),
+        ("cp1250", "Nájemní smlouva: byt č. 4, nájemné 12 500 Kč měsíčně, výpověď\n"),
+        ("cp1250", "Bérleti szerződés: a bérleti díj 120 000 Ft, a határidő hétfő\n"),
+        ("cp1253", "Το ενοίκιο είναι 520 ευρώ τον μήνα\n"),  # noqa: RUF001
+        ("cp1255", "שכר הדירה הוא 4500 שקלים לחודש\n"),
+        ("cp1256", "الإيجار الشهري 4500 ريال\n"),
+    ],
+)
+def test_the_encoding_of_a_short_text_is_told_by_its_words(tmp_path, name, text):
+    path = tmp_path / "text"
+    path.write_bytes(text.encode(name))
+    codec = encoding.of_file(path)
+    assert codec is not None
+    assert path.read_bytes().decode(codec.name) == text

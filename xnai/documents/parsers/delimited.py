@@ -5,6 +5,7 @@ read in every form that is likely, each once, and the one that gives the most ev
 """
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
@@ -19,11 +20,21 @@ _SEPARATORS = ("\t", ";", "|", ",")
 _QUOTES = ('"', "'")
 
 
+# What Excel writes above a table, and does not show, to say what parts its cells.
+_SAID = re.compile(r"\ufeff?sep=([^\r\n])[ \t]{0,4}(?:\r\n|\r|\n)", re.IGNORECASE)
+
+
 class Form(NamedTuple):
     """What parts cells, and what stands around one that has it inside."""
 
     separator: str
     quote: str
+
+
+def without_sign(text: str) -> str:
+    """A table without the line above it that says what parts its cells."""
+    said = _SAID.match(text)
+    return text[said.end() :] if said is not None else text
 
 
 def form_of(text: str) -> Form | None:

@@ -1,7 +1,10 @@
 """Which encoding a text file is in: byte order mark, UTF-8, UTF-16, then the legacy ones."""
 
 import codecs
+import re
+import unicodedata
 from collections.abc import Iterable
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -31,7 +34,29 @@ _LEGACY = [
     "cp1253",
     "cp1255",
     "cp1256",
+    "cp1254",
+    "cp850",
+    "mac_roman",
 ]
+# Of these the guesser cannot tell which a short text is in; words can, see ``_strangeness``.
+_LATIN = {
+    "cp1252": "àáâãäåæçèéêëìíîïðñòóôõöøùúûüþßœ",
+    "cp1250": "áâäăąćčçďđéęëěíîĺľłńňóôöőŕřśšşťţúůüűýźžż",
+    "cp1254": "çğıöşüâîûé",
+    "cp850": "àáâãäåæçèéêëìíîïñòóôõöøùúûüß",
+    "mac_roman": "àáâãäåæçèéêëìíîïñòóôõöøùúûüßœ",
+}
+_CLEARLY = 0.6  # of the strangeness of the guess that another encoding has at most to be taken
+_WORD = re.compile(r"[^\s\d!-@\[-`{-~]+")
+_OUTSIDE = (  # signs that stand beside words
+    "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2013\u2014\u2026\u20ac\u00a3\u00a7\u00b0\u00a9\u00ae\u2122"
+    "\u2022\u00b7\u00a0"
+)
+_VOWELS = frozenset("аеёиоуыэюяіїєўαεηιουωάέήίόύώϊϋΐΰ")
+_MOST_WORDS = 3_000
+_NEVER_ALONE = 3  # letters beyond ASCII that make up a word at most
+_RARE = 0.5
+_SINGLE_BYTE = {*_LATIN, "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256"}
 _FALLBACK = "cp1252"
 _TEXT_CONTROLS = frozenset(b"\t\n\v\f\r\x1b\x1a")
 _MAX_CONTROLS = 0.01  # of a text's bytes; noise has 0.1
@@ -85,7 +110,52 @@ def _guesses(sample: bytes) -> list[str]:
         from_bytes(sample, cp_isolation=_LEGACY),
         key=lambda guess: (guess.chaos, -guess.coherence, guess.encoding != _FALLBACK),
     )
-    return [guess.encoding for guess in found]
+    return _by_words(sample, [guess.encoding for guess in found])
+
+
+def _by_words(sample: bytes, guesses: list[str]) -> list[str]:
+    """The guesses, before them an encoding of Latin script in which far fewer words are strange."""
+    names = dict.fromkeys((*guesses[:1], *_LATIN, "cp1255", "cp1256"))
+    if guesses and guesses[0] not in _SINGLE_BYTE:
+        return guesses
+    strange = {
+        name: _strangeness(sample.decode(name, "replace"), _LATIN.get(name)) for name in names
+    }
+    first = guesses[0] if guesses else _FALLBACK
+    best = min(strange, key=lambda name: (strange[name], name != first))
+    if strange[best] <= _CLEARLY * strange[first] and strange[best] < strange[first]:
+        return [best, *(name for name in guesses if name != best)]
+    return guesses
+
+
+def _strangeness(text: str, common: str | None) -> float:
+    """How many of the words beyond ASCII no language has, in shares of them.
+
+    A sign between letters, a capital behind a small letter, two scripts in one, or Latin letters
+    beyond ASCII alone are strange; a letter that the languages of an encoding rarely have is a
+    little.
+    """
+    words = [word.strip(_OUTSIDE) for word in islice(_WORD.findall(text), _MOST_WORDS)]
+    words = [word for word in words if not word.isascii()]
+    return sum(_is_strange(word, common) for word in words) / len(words) if words else 0.0
+
+
+def _is_strange(word: str, common: str | None) -> float:
+    beyond = [letter for letter in word if not letter.isascii()]
+    latin = [letter for letter in beyond if unicodedata.name(letter, "").startswith("LATIN")]
+    is_spelt = all(map(str.isalpha, word.replace("\u2019", "")))
+    if not is_spelt or any(a.islower() and b.isupper() for a, b in pairwise(word)):
+        return 1.0
+    if (latin and len(latin) < len(beyond)) or (not latin and any(map(str.isascii, word))):
+        return 1.0
+    if len(latin) == len(word) > _NEVER_ALONE or word[0] == "\u00dd":  # no word begins with it
+        return 1.0
+    # Portuguese has this letter before an e alone; for Hungarian it is another one.
+    is_hungarian = "õ" in word.lower() and "õe" not in word.lower()
+    if is_hungarian or (not latin and len(word) >= _NEVER_ALONE and _has_no_vowel(word)):
+        return 1.0
+    rare = sum(letter.lower() not in common for letter in latin) if common else 0
+    return _RARE * rare / len(beyond)
 
 
 class Codec(NamedTuple):
@@ -173,3 +243,9 @@ def _telling(file: BinaryIO) -> bytes:
                 share -= len(kept[-1])
                 room -= len(kept[-1])
     return b"\n".join(kept)
+
+
+def _has_no_vowel(word: str) -> bool:
+    """Whether a word in a script that writes vowels has none."""
+    writes = unicodedata.name(word[0], "").startswith(("CYRILLIC", "GREEK"))
+    return writes and not _VOWELS & set(word.lower())

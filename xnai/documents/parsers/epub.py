@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
 _CONTAINER = "META-INF/container.xml"
+_LONGEST_NAME = 500  # characters of a title
 _LONGEST_CHAPTER = 4  # bytes of a chapter for each character that a document may have
 
 
@@ -47,17 +48,29 @@ def _chapters(archive: zipfile.ZipFile, limit: int, seen: Seen) -> Iterator[Page
         for item in soup.find_all("item")
         if "nav" not in str(item.get("properties") or "").split()
     }
+    about = _about(soup)
     room = limit
     hrefs = [files.get(str(entry.get("idref"))) for entry in soup.find_all("itemref")]
     chapters = [href for href in hrefs if href is not None]
     seen.tell_total(len(chapters))
     for number, href in enumerate(chapters, start=1):
         name = posixpath.normpath(posixpath.join(folder, unquote(href)))
-        text = html_text(_read(archive, name, limit))
+        text = about + html_text(_read(archive, name, limit))
+        about = ""
         room -= len(text)
         if room < 0:
             raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
         yield Page(number, text)
+
+
+def _about(package: "BeautifulSoup") -> str:
+    """What a book is called and who wrote it, which its chapters need not say."""
+    lines = []
+    for label, name in (("Title", "dc:title"), ("Author", "dc:creator")):
+        said = [" ".join(one.get_text(" ").split()) for one in package.find_all(name)]
+        shown = "; ".join(dict.fromkeys(filter(None, said)))[:_LONGEST_NAME]
+        lines += [f"{label}: {shown}"] if shown else []
+    return "\n".join(lines) + "\n\n" if lines else ""
 
 
 def _package(archive: zipfile.ZipFile, limit: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
+from xnai.documents.parsers import straighten
 from xnai.documents.parsers.frames import Reader
 
 Recognise = Callable[[bytes, Reader], str]  # of a picture, by whom
@@ -68,6 +69,7 @@ class Read:
         size: width and height of the picture once it is upright.
         across: lines that were drawn from left to right.
         down: lines that were drawn from top to bottom.
+        changed: how the picture was changed before it was turned, see ``straighten.was_at``.
 
     """
 
@@ -76,6 +78,7 @@ class Read:
     size: tuple[int, int]
     across: tuple[Ruling, ...] = ()
     down: tuple[Ruling, ...] = ()
+    changed: straighten.Coefficients = ()
 
     @property
     def sure(self) -> float:
@@ -97,6 +100,11 @@ def read(picture: Any, recognise: Recognise, able: Sequence[str]) -> Read:
     Tesseract is quicker and reads what it knows the language of at least as well; where it is in
     doubt, the models read too, and the surer one is taken.
     """
+    level, changed = straighten.levelled(straighten.evened(picture))
+    return replace(_read(level, recognise, able), changed=changed)
+
+
+def _read(picture: Any, recognise: Recognise, able: Sequence[str]) -> Read:
     best = Read((), 0, picture.size)
     if TESSERACT in able:
         best = _by_program(picture, recognise)

@@ -1,9 +1,12 @@
 """DOCX, PPTX and XLSX; used in the worker process only."""
 
+import math
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, time
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,13 @@ _NAMELESS = re.compile(r"(?:Picture|Grafik|Image|Content Placeholder|Google Shap
 # Formats of numbers that change what is read: 0.068 is 6.8 %, and 42 is 00042.
 _PER_CENT = re.compile(r"#?,?#{0,3}0(?:\.(0{1,10}))? ?%")
 _ZEROS = re.compile(r"0{2,30}")
+# Amounts as they are shown, 612.50 EUR for 612.5; but no separators between thousands.
+_AMOUNT = re.compile(
+    r"(?P<before>[^#0]{0,8})(?:#,?#{0,3})?0(?:\.(?P<decimals>0{1,6}))?(?P<behind>[^#0]{0,8})"
+)
+_CURRENCY = re.compile(r"\[\$([^\]-]{1,5})(?:-[^\]]{0,8})?\]")
+_NOT_SHOWN = re.compile(r"[\"\\]|_.|\*.|\[[^\]]{0,20}\]")
+_UNIT = re.compile(r"[^\d?/@;,.()%E+-]{0,8}")
 _BLANKS = re.compile(r"\n{3,}")
 
 
@@ -117,7 +127,24 @@ def _shown(cell: Any) -> str:
         return f"{100 * value:.{len(match[1] or '')}f}%"
     if _ZEROS.fullmatch(form) and value == int(value) >= 0:
         return str(int(value)).zfill(len(form))
-    return _cell(value)
+    return _amount(value, form)
+
+
+def _amount(value: float, form: str) -> str:
+    """A number with the decimals and the unit that its format shows."""
+    plain = _NOT_SHOWN.sub("", _CURRENCY.sub(r"\1", form.partition(";")[0][:60]))
+    match = _AMOUNT.fullmatch(plain)
+    if match is None:
+        return _cell(value)
+    before, behind = match["before"], match["behind"]
+    if not (_UNIT.fullmatch(before) and _UNIT.fullmatch(behind)):
+        return _cell(value)
+    shown = _cell(value)
+    if match["decimals"] and math.isfinite(value):
+        smallest = Decimal(1).scaleb(-len(match["decimals"]))
+        with suppress(InvalidOperation):  # more digits than anybody shows
+            shown = str(Decimal(repr(value)).quantize(smallest, ROUND_HALF_UP))
+    return f"{before}{shown}{behind}".strip()
 
 
 def xlsx_pages(path: Path, limit: int, seen: Seen) -> Iterator[Page]:

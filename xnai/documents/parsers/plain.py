@@ -41,6 +41,9 @@ _AROUND = (
     "[aria-hidden=true]"
 )
 _ESCAPED = re.compile(r"\\([_*])")  # what Markdown may take for emphasis
+_NOTE_SIGN = re.compile(r"[\[(]?(?:\d{1,4}|[a-z*\u2020\u2021])[\])]?")
+_FOLDED = re.compile(r"\r?\n[ \t]")
+_SEPARATE = re.compile(r"\\([,;])")
 _CONTENT = "main, [role=main]:not(main)"
 _MOST_OF_IT = 0.3  # of a page's text that stands in what calls itself its content
 
@@ -83,7 +86,14 @@ def text_page(path: Path, limit: int, seen: Seen) -> Page:
         Failure: FILE_TEXT_TOO_LONG beyond ``limit`` characters, FILE_DAMAGED if it is not text.
 
     """
-    return Page(None, tidy(decoded(path, limit, seen)))
+    return Page(None, tidy(_unfolded(decoded(path, limit, seen))))
+
+
+def _unfolded(text: str) -> str:
+    """A calendar or a card with its lines in one piece (RFC 5545); other texts as they are."""
+    if not text.startswith(("BEGIN:VCALENDAR", "BEGIN:VCARD")):
+        return text
+    return _SEPARATE.sub(r"\1", _FOLDED.sub("", text)).replace("\\n", "\n")
 
 
 def _without_furniture(soup: "BeautifulSoup") -> "BeautifulSoup":
@@ -102,6 +112,7 @@ def _without_furniture(soup: "BeautifulSoup") -> "BeautifulSoup":
             kept = content[0].extract()
             soup.body.clear()
             soup.body.append(kept)
+    _part_notes(soup)
     for image in soup.find_all("img"):
         image.replace_with(str(image.get("alt") or ""))
     for link in soup.find_all("a"):
@@ -109,6 +120,14 @@ def _without_furniture(soup: "BeautifulSoup") -> "BeautifulSoup":
         if not str(link.get("href") or "").startswith(("http://", "https://", "mailto:")):
             link.unwrap()
     return soup
+
+
+def _part_notes(soup: "BeautifulSoup") -> None:
+    """Part the numbers of notes from the words that they follow, as in ``40 litres.2``."""
+    for raised in soup.find_all("sup"):
+        sign = raised.get_text(strip=True)
+        if raised.find("a") is not None and _NOTE_SIGN.fullmatch(sign):
+            raised.replace_with(f" [{sign.strip('[]()')}]")
 
 
 def _leave_out_languages(soup: "BeautifulSoup") -> None:
@@ -154,7 +173,7 @@ def csv_page(path: Path, limit: int, seen: Seen) -> Page:
         Failure: as ``text_page``.
 
     """
-    text = decoded(path, limit, seen)
+    text = delimited.without_sign(decoded(path, limit, seen))
     form = delimited.form_of(text)
     if form is None:
         return Page(None, tidy(text))

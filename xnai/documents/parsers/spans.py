@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from xnai.documents.parsers import label_grid
 from xnai.documents.parsers.table import has_headings, row_sentence
 
 MOST_COLUMNS = 1_000
@@ -83,6 +84,8 @@ def sentences(grid: SpanGrid) -> list[str]:
     while start < len(rows) - 1 and _is_one(owners[start]):
         lines += [rows[start][0]] if rows[start][0] else []
         start += 1
+    if marked <= start and (form := label_grid.pairs(_once(rows[start:], owners[start:]))):
+        return [*lines, *(row_sentence((), pair) for pair in form)]
     heads = _heads(rows[start:], owners[start:], max(marked - start, 0))
     body = start + heads
     head = (
@@ -96,6 +99,16 @@ def sentences(grid: SpanGrid) -> list[str]:
         elif any(row):
             lines.append(row_sentence(head, row))
     return lines
+
+
+def _once(
+    rows: Sequence[Sequence[str]], owners: Sequence[Sequence[tuple[int, int]]]
+) -> list[list[str]]:
+    """Rows in which what spans several columns is said in the first of them alone."""
+    return [
+        ["" if at and owner[at] == owner[at - 1] else cell.strip() for at, cell in enumerate(row)]
+        for row, owner in zip(rows, owners, strict=True)
+    ]
 
 
 def _is_one(owners: Sequence[tuple[int, int]]) -> bool:

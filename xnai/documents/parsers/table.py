@@ -7,7 +7,7 @@ answers nothing, and one that is a line of a grid is run together with its neigh
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from xnai.documents.parsers import row_log
+from xnai.documents.parsers import label_grid, row_log
 
 STOP = "."
 _ENDS = tuple(".!?:;")
@@ -179,6 +179,10 @@ class _Block:
         if not table:
             # Rows of one cell below a table are rows of it all the same.
             self.lines = [row_sentence(former, row) for row in rows] if former else self.lines
+            return
+        if (former is None or titles) and (form := label_grid.pairs(table)):
+            self.head = []
+            self.lines += [row_sentence((), pair) for pair in form]
             return
         heads = _count_heads(table, is_first=former is None or titles > 0)
         if heads or former is None or titles:

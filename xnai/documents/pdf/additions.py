@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from xnai.documents.parsers import ocr, row_log
 from xnai.documents.parsers.seen import Seen
-from xnai.documents.pdf import forms, page_pictures, scans
+from xnai.documents.pdf import annotations, forms, page_pictures, scans, tick_boxes
 from xnai.documents.pdf import layout as pdf_layout
 from xnai.documents.pdf.characters import CharacterText
 from xnai.documents.pdf.page_pictures import Box
@@ -18,6 +18,8 @@ from xnai.types import UNITS, PlacedWord
 _KNOWN = 0.85  # of the words in a picture that the page's own text has: it is no scan
 _LEAST = 4  # letters of words that are compared
 _GARBLED = 0.3  # of a page's characters that mean nothing
+_CONTROLS = 0.05  # of them that are control characters
+_SPACE, _LINE_SIGNS = 0x20, frozenset((0x02, 0x09, 0x0A, 0x0D))
 _PRIVATE = range(0xE000, 0xF900)
 _UNKNOWN = 0xFFFD
 _MISSING = 0.6  # of a line's words that the picture has; with fewer the line is kept
@@ -60,18 +62,20 @@ class Additions:
         """Read a page's pictures and forms; ``read`` is what its own text says."""
         page = self._document[index]
         try:
-            whole = self._with_pictures(page, index + 1, read)
+            whole = self._with_pictures(page, index + 1, layout, read)
             return self._with_fields(page, layout, whole)
         finally:
             page.close()
 
-    def _with_pictures(self, page: Any, number: int, read: CharacterText) -> Whole:
+    def _with_pictures(
+        self, page: Any, number: int, layout: pdf_layout.Layout, read: CharacterText
+    ) -> Whole:
         whole = Whole(read, read.text)
         has_text = bool(read.text.strip())
         if self._seen.recognise is None or (not has_text and page_pictures.is_blank(page)):
             return whole
         pictures = page_pictures.on(page)
-        if has_text and not pictures.cover and not _is_garbled(read.text):
+        if has_text and not pictures.cover and not _is_garbled(read.text, layout.codes):
             return self._with_parts(page, number, pictures.boxes, whole)
         drawn, scale = page_pictures.drawn(page)
         found = ocr.read(drawn, self._seen.recognise, self._seen.able)
@@ -84,7 +88,7 @@ class Additions:
         scanned = scans.layout_of(found, scale)
         text, _ = pdf_layout.written(scanned, None)
         words = scans.placed(found, scanned, text)
-        missing = "" if _is_garbled(read.text) else _missing(read.text, found)
+        missing = "" if _is_garbled(read.text, layout.codes) else _missing(read.text, found)
         all_text = text.text + (f"\n\n{missing}" if missing else "")
         return Whole(text, all_text, words, is_native=False)
 
@@ -119,20 +123,29 @@ class Additions:
 
     def _with_fields(self, page: Any, layout: pdf_layout.Layout, whole: Whole) -> Whole:
         found = forms.fields(self._document, page, layout.words, layout.frame)
-        if not found:
-            return whole
-        self._seen.forms += 1
-        text, words = whole.text.rstrip("\n"), list(whole.words)
-        for number, field in enumerate(found):
-            text += ("\n\n" if not number else "\n") if text else ""
-            start = len(text)
-            text += field.sentence
+        if whole.is_native:
+            found += tick_boxes.fields(page, layout.words, layout.frame)
+        for field in found:
             row_log.note(field.sentence, (), (field.label, field.value))
-            box = page_pictures.in_units(page, field.box)
-            words.append(PlacedWord(start, len(text), *box, 100))
-        if len(text) < len(whole.text):
-            text += whole.text[len(text) :]
-        return whole._replace(text=text, words=tuple(words))
+        self._seen.forms += bool(found)
+        written = [(field.sentence, field.box) for field in found]
+        whole = _with_lines(page, whole, written)
+        return _with_lines(page, whole, list(annotations.notes(page)))
+
+
+def _with_lines(page: Any, whole: Whole, found: Sequence[tuple[str, page_pictures.Box]]) -> Whole:
+    """A page with lines behind its text that stand in these places."""
+    if not found:
+        return whole
+    text, words = whole.text.rstrip("\n"), list(whole.words)
+    for number, (said, box) in enumerate(found):
+        text += ("\n\n" if not number else "\n") if text else ""
+        start = len(text)
+        text += said
+        words.append(PlacedWord(start, len(text), *page_pictures.in_units(page, box), 100))
+    if len(text) < len(whole.text):
+        text += whole.text[len(text) :]
+    return whole._replace(text=text, words=tuple(words))
 
 
 _PICTURE = "\n\nPicture: "
@@ -181,8 +194,15 @@ def _missing(text: str, found: ocr.Read) -> str:
     return "\n".join(kept)
 
 
-def _is_garbled(text: str) -> bool:
-    """Whether a font hides what its characters mean."""
+def _is_garbled(text: str, drawn: Sequence[int]) -> bool:
+    """Whether a font hides what its characters mean.
+
+    Where it says nothing of them pdfium gives the numbers of their shapes; those of figures and of
+    the space are control characters then.
+    """
+    controls = sum(code < _SPACE and code not in _LINE_SIGNS for code in drawn)
+    if controls > _CONTROLS * len(drawn):
+        return True
     codes = [ord(character) for character in text if not character.isspace()]
     return sum(c == _UNKNOWN or c in _PRIVATE for c in codes) > _GARBLED * len(codes)
 

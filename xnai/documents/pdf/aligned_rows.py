@@ -13,6 +13,8 @@ _APART = 2.6  # heights between the lines of two rows; more is another table
 _HEAD_ABOVE = 2.0  # heights from a heading to the row below it at most
 _LINE = 1.5  # heights from one line of a cell to the next at most
 _CAPTION_WORDS = 5
+_SMALLER = 0.9  # of the height of what small print stands below
+_MORE, _WIDER = 2, 1.6  # columns that another table has, and times the step between rows above it
 
 Visual = list[TextLine]
 
@@ -35,9 +37,9 @@ def runs(rows: Sequence[Visual]) -> Iterator[list[Visual]]:
     run: list[Visual] = []
     before: Visual | None = None
     for row in rows:
-        apart = run and run[-1][0].y - row[0].y > _APART * row[0].height
+        apart = run and _is_apart(run, row)
         single = len(row) == 1
-        ends = single and not (run and _may_belong(run[-1], row[0]))
+        ends = single and not ((run and _may_belong(run[-1], row[0])) or _may_follow(run, row[0]))
         if apart or ends:
             yield from _whole(run)
             run = []
@@ -46,6 +48,24 @@ def runs(rows: Sequence[Visual]) -> Iterator[list[Visual]]:
             run.append(row)
         before = row if single else None
     yield from _whole(run)
+
+
+def _is_apart(run: Sequence[Visual], row: Visual) -> bool:
+    """Whether another table begins: it stands further down, or a little, and has other columns."""
+    step = run[-1][0].y - row[0].y
+    if step > _APART * row[0].height:
+        return True
+    if len(run) < LEAST_ROWS or len(row) - max(map(len, run)) < _MORE:
+        return False
+    before = max(above[0].y - below[0].y for above, below in pairwise(run))
+    return step > _WIDER * before
+
+
+def _may_follow(run: Sequence[Visual], line: TextLine) -> bool:
+    """Whether a short line may be a label below a second line of a row of several cells."""
+    if len(run) < 2 or len(run[-1]) > 1 or len(run[-2]) < LEAST_ROWS:  # noqa: PLR2004 - rows
+        return False
+    return len(line.words) < _CAPTION_WORDS and abs(run[-2][0].left - line.left) <= NEAR
 
 
 def _head_above(line: TextLine, row: Visual) -> list[Visual]:
@@ -74,7 +94,7 @@ def _may_belong(row: Visual, line: TextLine) -> bool:
     It is a label, or goes on with a cell that is not the first, or has a word where one begins or
     ends.
     """
-    if len(row) > 1 and len(line.words) < _CAPTION_WORDS:
+    if len(row) > 1 and (len(line.words) < _CAPTION_WORDS or _is_small_print(row, line)):
         return True
     for cell, following in zip(row[1:], [*row[2:], None], strict=False):
         if cell.left - NEAR <= line.left and (not following or line.right < following.left):
@@ -88,6 +108,13 @@ def _may_belong(row: Visual, line: TextLine) -> bool:
     )
 
 
+def _is_small_print(row: Visual, line: TextLine) -> bool:
+    """Whether a line says more of the first cell of a row, below it and in smaller type."""
+    first, second = row[:2]
+    below = 0 < first.y - line.y <= first.height and abs(first.left - line.left) <= NEAR
+    return below and line.height <= _SMALLER * first.height and line.right < second.left
+
+
 def _has_near(places: Sequence[float], x: float) -> bool:
     """Whether one of the places, which are in order, is near."""
     at = bisect(places, x - NEAR)
@@ -95,10 +122,14 @@ def _has_near(places: Sequence[float], x: float) -> bool:
 
 
 def _whole(run: list[Visual]) -> Iterator[list[Visual]]:
-    while run and len(run[-1]) == 1 and not (len(run) > 1 and _ends_cell(run[-1][0], run[-2])):
+    while run and len(run[-1]) == 1 and not (len(run) > 1 and _is_of_row(run[-1][0], run[-2])):
         run.pop()
     if sum(len(row) > 1 for row in run) >= LEAST_ROWS:
         yield run
+
+
+def _is_of_row(line: TextLine, row: Visual) -> bool:
+    return _ends_cell(line, row) or (len(row) > 1 and _is_small_print(row, line))
 
 
 def _ends_cell(line: TextLine, row: Visual) -> bool:

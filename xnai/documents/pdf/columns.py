@@ -6,7 +6,7 @@ document analysis); columns of prose beside each other are told by their full li
 
 import re
 from bisect import bisect, bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from xnai.documents.pdf import column_heads
@@ -17,10 +17,10 @@ from xnai.documents.pdf.aligned_rows import (
     runs,
     visual_rows,
 )
-from xnai.documents.pdf.grid import Band, Cell, Row, Table
+from xnai.documents.pdf.grid import Band, Cell, Font, Row, Table, is_set_otherwise
 from xnai.documents.pdf.rules import Edge
 from xnai.documents.pdf.words import TextLine, Word, lines
-from xnai.documents.pdf.wrapped_rows import unwrapped
+from xnai.documents.pdf.wrapped_rows import unwrapped, with_small_print
 
 _GAP = 0.55  # of a word's height; a wider one may part two cells
 _CROSSED = 0.1  # of the rows may have words where columns are parted
@@ -39,8 +39,6 @@ _MARKER = re.compile(
 )
 _FIGURE = re.compile(r"[\d€$£¥(+\-\u2212\u2013\u2014.%]")  # what a cell of figures begins with
 _DIGIT = re.compile(r"\d")
-
-Font = Callable[[Word], str]
 
 
 def aligned(words: Sequence[Word], rules: Sequence[Edge], font: Font) -> list[Table]:
@@ -139,13 +137,15 @@ def _table(
     while above < len(run) - LEAST_ROWS and _is_of_no_column(run[above], borders):
         above += 1
     run = run[above:]
-    rows = [_row(visual, borders, bands) for visual in run]
+    rows, kept = with_small_print([_row(visual, borders, bands) for visual in run])
+    run = [run[place] for place in kept]
     if not _is_table(rows):
         return None
     pairs = _pairs(rows, font)
     if pairs:
         return Table(tuple(bands[:2]), (), (), pairs, is_headed=False)
-    heads = _heads(run, rows, rules) or int(_is_set_otherwise(rows, font))
+    below = next((row for row in rows[1:] if any(row[1:])), rows[1])  # not the name of a group
+    heads = _heads(run, rows, rules) or int(all(rows[0]) and is_set_otherwise(rows[0], below, font))
     head = column_heads.joined(run[:heads], rows[:heads], bands, rules)
     body = tuple(unwrapped(rows[heads:]))
     return Table(tuple(bands), (), head if heads else (), body, is_headed=bool(heads))
@@ -253,9 +253,3 @@ def _heads(run: Sequence[Visual], rows: Sequence[Row], rules: Sequence[Edge]) ->
         return 1
     has_none = not any(_DIGIT.search(_text(cell)) for cell in first)
     return int(has_none and all(first[1:]) and _has_figures([first, *below_it]))
-
-
-def _is_set_otherwise(rows: Sequence[Row], font: Font) -> bool:
-    """Whether the first row is in another font than the second, as bold headings are."""
-    first, second = ({font(word) for cell in row for word in cell} for row in rows[:2])
-    return all(rows[0]) and not first & second

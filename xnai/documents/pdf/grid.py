@@ -1,10 +1,11 @@
 """Tables whose cells are ruled."""
 
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from xnai.documents.parsers import label_grid
 from xnai.documents.parsers.table import has_headings
 from xnai.documents.pdf.rules import Edge, Grid
 from xnai.documents.pdf.words import Word
@@ -13,6 +14,7 @@ Cell = tuple[Word, ...]
 Row = tuple[Cell, ...]
 Square = tuple[int, int]  # row and column
 Band = tuple[float, float]  # left and right end
+Font = Callable[[Word], str]  # its name
 
 _NEAR = 3.0  # points
 _LEAST_FILLED = 0.4  # of the cells; fewer are those of a chart
@@ -52,8 +54,8 @@ def texts(row: Sequence[Cell]) -> tuple[str, ...]:
     return tuple(" ".join(word.text for word in cell) for cell in row)
 
 
-def ruled(grid: Grid, words: Sequence[Word]) -> Table | None:
-    """The table in a grid; None if it is none."""
+def ruled(grid: Grid, words: Sequence[Word], font: Font) -> Table | None:
+    """The table in a grid; None if it is none. Headings may differ in their ``font``."""
     squares = _squares(grid, words)
     if not squares:
         return None
@@ -75,6 +77,8 @@ def ruled(grid: Grid, words: Sequence[Word]) -> Table | None:
     if len(height) > 1 and len(set(spans[0])) == 1:
         caption = cells.pop(0)[0]
         spans.pop(0)
+    if form := _beside(cells, spans):
+        return Table(tuple(pairwise(grid.xs[:3])), caption, (), form, is_headed=False)
     heads = _heads(spans)
     head = [_joined(cells[:heads], column) for column in width]
     body = [_told_once(row, span) for row, span in zip(cells[heads:], spans[heads:], strict=True)]
@@ -83,6 +87,8 @@ def ruled(grid: Grid, words: Sequence[Word]) -> Table | None:
     rows = tuple(tuple(row) for row in body)
     is_headed = bool(caption) or heads > 1
     table = Table(tuple(pairwise(grid.xs)), caption, tuple(head), rows, is_headed)
+    if rows and is_set_otherwise(head, rows[0], font):
+        return _checked(table._replace(is_headed=True))
     if not is_headed and not has_headings([texts(row) for row in (head, *rows) if any(row)]):
         table = table._replace(head=(), rows=(table.head, *rows))
     return _checked(table)
@@ -103,6 +109,24 @@ def _form(regions: dict[Square, list[Word]]) -> tuple[Row, ...]:
     return tuple(
         (tuple(found[0]), tuple(word for line in found[1:] for word in line)) for _, found in filled
     )
+
+
+def _beside(cells: Sequence[Sequence[Cell]], spans: Sequence[Sequence[int]]) -> tuple[Row, ...]:
+    """Labels and values of a form that has them side by side; none if it is no form."""
+    once = [
+        [() if at and span[at] == span[at - 1] else cell for at, cell in enumerate(row)]
+        for row, span in zip(cells, spans, strict=True)
+    ]
+    if not label_grid.is_form([texts(row) for row in once]):
+        return ()
+    return tuple(pair for row in once for pair in label_grid.in_row(row, ()) if any(pair))
+
+
+def is_set_otherwise(head: Sequence[Cell], row: Sequence[Cell], font: Font) -> bool:
+    """Whether headings are in another font than the row below them, as bold ones are."""
+    above = {font(word) for cell in head[1:] for word in cell}
+    below = {font(word) for cell in row[1:] for word in cell}
+    return bool(above and below) and all(head[1:]) and not above & below
 
 
 def _text_lines(words: Sequence[Word]) -> list[list[Word]]:

@@ -79,11 +79,13 @@ def read(page: Any, textpage: Any) -> Layout:
     words = pdf_words.words(textpage, codes, frame, indices)
     upright = [word for word in words if word.runs != pdf_words.SLANTED]
     rules = pdf_rules.rules(page, frame) if words else pdf_rules.RuledLines()
-    inside = [pdf_grid.ruled(grid, upright) for grid in pdf_rules.grids(rules)]
+    font = partial(pdf_words.font, textpage, indices)
+    inside = [pdf_grid.ruled(grid, upright, font) for grid in pdf_rules.grids(rules)]
     tables = [table for table in inside if table is not None]
     along = [word for word in upright if word.runs == pdf_words.ALONG]
-    font = partial(pdf_words.font, textpage, indices)
-    tables += pdf_columns.aligned(_outside(along, tables), rules.across, font)
+    panel = pdf_rules.sidebar(page, frame) if words else None
+    for part in reading_order.parted(_outside(along, tables), panel):
+        tables += pdf_columns.aligned(part, rules.across, font)
     outside = _outside(along, tables)
     notes = footnotes.notes(outside)
     ordered = reading_order.ordered(words, {word.first for word in outside})

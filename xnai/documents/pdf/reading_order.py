@@ -4,6 +4,7 @@ from bisect import bisect, bisect_left
 from collections.abc import Collection, Container, Sequence
 from itertools import pairwise
 
+from xnai.documents.pdf.frame import Box
 from xnai.documents.pdf.words import SLANTED, TextLine, Word, lines
 
 _GAP = 1.2  # heights between words; a wider one parts two columns
@@ -86,6 +87,15 @@ def _with_tables(columns: Sequence[Word], tables: Sequence[Word]) -> list[Word]:
     lowest = min(word.bottom for word in tables)
     place = next((at for at, word in enumerate(columns) if word.top <= lowest), len(columns))
     return [*columns[:place], *tables, *columns[place:]]
+
+
+def parted(words: Sequence[Word], panel: Box | None) -> list[list[Word]]:
+    """Words that stand on a panel, and the others; they make no rows with each other."""
+    if panel is None:
+        return [list(words)]
+    inside = [word for word in words if panel[0] <= word.x <= panel[2] and word.y >= panel[1]]
+    taken = {word.first for word in inside}
+    return [inside, [word for word in words if word.first not in taken]]
 
 
 def from_the_top(words: Sequence[Word], tables: Container[int]) -> list[Word]:

@@ -15,6 +15,8 @@ from xnai.documents.pdf.frame import Box, Frame
 _MOST_OBJECTS = 5_000  # of a page; beyond, it is a drawing
 _MOST_SEGMENTS = 20_000
 _MOST_EDGES = 1_500
+_MOST_PANELS = 100  # a panel is drawn before what stands on it
+_PANEL_HEIGHT, _PANEL = 0.3, (0.15, 0.45)  # of the page's height, and of its width
 _STRAIGHT = 1.0  # points by which a straight line may lean
 _SHORTEST = 4.0  # points; dots and dashes are no rules
 _NEAR = 3.0  # points between lines that are one, or that cross
@@ -68,6 +70,28 @@ def rules(page: Any, frame: Frame) -> RuledLines:
             box = frame.seen((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
             _add(box, across, down)
     return bounded(RuledLines(merged(across), merged(down)))
+
+
+def sidebar(page: Any, frame: Frame) -> Box | None:
+    """The tall coloured panel at the side of a page that has one, as it lies in its frame."""
+    raw = page.raw
+    left, bottom, right, top = frame.size
+    edges = [ctypes.c_float() for _ in range(4)]
+    fill, stroke = ctypes.c_int(), ctypes.c_int()
+    for number in range(min(pdfium.FPDFPage_CountObjects(raw), _MOST_PANELS)):
+        item = pdfium.FPDFPage_GetObject(raw, number)
+        if pdfium.FPDFPageObj_GetType(item) != pdfium.FPDF_PAGEOBJ_PATH:
+            continue
+        pdfium.FPDFPath_GetDrawMode(item, fill, stroke)
+        if fill.value == pdfium.FPDF_FILLMODE_NONE:
+            continue
+        pdfium.FPDFPageObj_GetBounds(item, *edges)
+        x0, y0, x1, y1 = frame.seen(tuple(edge.value for edge in edges))  # type: ignore[arg-type]
+        is_tall = y1 - y0 >= _PANEL_HEIGHT * (top - bottom)
+        is_beside = _PANEL[0] <= (x1 - x0) / max(right - left, 1.0) <= _PANEL[1]
+        if is_tall and is_beside:
+            return x0, y0, x1, y1
+    return None
 
 
 def bounded(found: RuledLines) -> RuledLines:

@@ -7,6 +7,7 @@ its place, so that a quote is marked on the picture.
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from xnai.documents.parsers import straighten
 from xnai.documents.parsers.ocr import PictureText, Read, Ruling
 from xnai.documents.pdf import columns as pdf_columns
 from xnai.documents.pdf import grid as pdf_grid
@@ -42,7 +43,7 @@ def layout_of(read: Read, scale: float) -> Layout:
             pdf_rules.merged(edges(read.down, across=False)),
         )
     )
-    inside = [pdf_grid.ruled(grid, words) for grid in pdf_rules.grids(rules)]
+    inside = [pdf_grid.ruled(grid, words, lambda _: "") for grid in pdf_rules.grids(rules)]
     tables = [table for table in inside if table is not None]
     taken = {word.first for table in tables for word in table.words}
     left = [word for word in words if word.first not in taken]
@@ -161,6 +162,11 @@ def _as_drawn(box: tuple[int, int, int, int], read: Read) -> tuple[int, int, int
             height,
             width,
         )
+    if read.changed:
+        corners = [(x, y) for x in (left, right) for y in (top, bottom)]
+        places = [straighten.was_at(read.changed, *corner) for corner in corners]
+        left, right = (round(pick(x for x, _ in places)) for pick in (min, max))
+        top, bottom = (round(pick(y for _, y in places)) for pick in (min, max))
     ends = ((left, width), (top, height), (right, width), (bottom, height))
     left, top, right, bottom = (min(max(at * UNITS // max(of, 1), 0), UNITS) for at, of in ends)
     return left, top, right, bottom

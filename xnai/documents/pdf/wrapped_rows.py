@@ -10,7 +10,41 @@ from xnai.documents.pdf.grid import Cell, Row
 _CLOSER = 0.9  # of the distance between rows, that of two lines of one cell
 _FURTHER = 1.25  # than the lines of a cell are apart: another row begins
 _LEAST_LINES = 3
+_LEAST_CELLS = 3  # of a row that small print stands below
+_SMALLER = 0.9  # of the height of what it stands below
+_TIGHT = 1.2  # heights from one line of a heading to the next
+_NEAR = 2.0  # points
 _FIGURE = re.compile(r"[\d€$£¥(+\-\u2212\u2013\u2014.%]")  # what a cell of figures begins with
+
+
+def with_small_print(rows: Sequence[Row]) -> tuple[list[Row], list[int]]:
+    """Rows with what stands in smaller type below their first cell in it, as methods of a test do.
+
+    A second line of a heading goes to it as well. Returns the places of the rows that are left too.
+    """
+    result: list[Row] = []
+    kept: list[int] = []
+    for place, row in enumerate(rows):
+        filled = [at for at, cell in enumerate(row) if cell]
+        if len(filled) == 1 and result and _is_below(result[-1], row, filled[0], len(result) == 1):
+            at = filled[0]
+            result[-1] = (*result[-1][:at], result[-1][at] + row[at], *result[-1][at + 1 :])
+        else:
+            result.append(row)
+            kept.append(place)
+    return result, kept
+
+
+def _is_below(row: Row, line: Row, at: int, is_first: bool) -> bool:
+    """Whether a single cell is the next line of the one above it, and no row of its own."""
+    above, below = row[at], line[at]
+    if not above or sum(map(bool, row)) < _LEAST_CELLS:
+        return False
+    step = min(word.y for word in above) - below[0].y
+    if at:
+        return is_first and 0 < step <= _TIGHT * above[0].height
+    smaller = below[0].height <= _SMALLER * above[0].height
+    return smaller and 0 < step <= above[0].height and abs(below[0].left - above[0].left) < _NEAR
 
 
 def unwrapped(rows: Sequence[Row]) -> list[Row]:

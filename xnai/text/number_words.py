@@ -17,10 +17,32 @@ _WORDS = (
     "twelve zwölf douze doce",
 )
 NUMBER_WORDS = {word: number for number, words in enumerate(_WORDS, 1) for word in words.split()}
+_MONTHS = (
+    "january januar janvier enero gennaio januari января",
+    "february februar février febrero febbraio februari февраля",
+    "march märz mars marzo maart марта",
+    "april avril abril aprile апреля",
+    "may mai mayo maggio mei мая",
+    "june juni juin junio giugno июня",
+    "july juli juillet julio luglio июля",
+    "august août agosto augustus августа",
+    "september septembre septiembre settembre сентября",
+    "october oktober octobre octubre ottobre октября",
+    "november novembre noviembre ноября",
+    "december dezember décembre diciembre dicembre декабря",
+)
+_MONTH_NUMBERS = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
+_HAN = re.compile(r"[一二三四五六七八九十]")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
 def numbers_in_words(text: str) -> frozenset[str]:
     """The numbers that a text has as words, in figures."""
-    words = _WORD.findall(text.casefold())
+    words = [*_WORD.findall(text.casefold()), *_HAN.findall(text)]
     return frozenset(str(NUMBER_WORDS[word]) for word in words if word in NUMBER_WORDS)
+
+
+def months_in_words(text: str) -> frozenset[str]:
+    """The months that a text names, in figures: "4" for "1 April 2025"."""
+    words = _WORD.findall(text.casefold())
+    return frozenset(str(_MONTH_NUMBERS[word]) for word in words if word in _MONTH_NUMBERS)

@@ -412,3 +412,30 @@ def test_a_figure_right_behind_a_quoted_line_is_proven_by_its_line_and_one_far_o
     assert near.marks
     assert 2 in [line.number for line in near.lines]
     assert not Proof(lines[:1], ["How much?"], others=lines).prove("That makes 560.").marks
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("Beginn: 01.04.2025", "It begins on 1 April 2025."),
+        ("Due 2025-06-09", "Am 9. Juni 2025."),
+        ("The agreement begins on 1 April 2025.", "2025年4月1日开始。"),
+        ("十楼以上的住户可领取300元", "From the 10th floor on they get 300."),
+    ],
+)
+def test_a_date_is_proven_in_any_notation(line, sentence):
+    lines = sheet(page(line)).lines
+    assert Proof(lines, ["When?"], others=lines).prove(sentence).marks
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("Beginn: 01.04.2025", "It begins on 2 April 2025."),
+        ("Version 1.4.2025.7 is out", "It begins on 4 May 2025."),
+        ("The agreement begins on 1 April 2025.", "2025年5月1日开始。"),
+    ],
+)
+def test_another_date_is_not(line, sentence):
+    lines = sheet(page(line)).lines
+    assert not Proof(lines, ["When?"], others=lines).prove(sentence).marks

@@ -15,13 +15,16 @@ from dataclasses import dataclass
 from xnai.answering.citations import words_of
 from xnai.answering.reading.lines import NumberedLine
 from xnai.answering.reading.second_look import said
-from xnai.text.number_words import numbers_in_words
+from xnai.text.number_words import months_in_words, numbers_in_words
 from xnai.types import Citation
 
 _NEARLY = 0.7  # of a sentence's words that another line has, which then carries it
 _LEAST_WORDS = 2
 MOST_MARKS = 3  # behind one sentence
 _FIGURE = re.compile(r"\d+(?:[.,'\u00a0\u202f:/-]\d+)*")
+_DATE = re.compile(
+    r"(?<![\d.,/-])(?:[0-3]?\d([./-])[01]?\d\1(?:\d{4}|\d\d)|\d{4}([./-])[01]?\d\2[0-3]?\d)(?![\d/-]|\.\d)"
+)
 _SPACES = re.compile(r"['\u00a0\u202f](?=\d{3}(?!\d))")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)+")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
@@ -61,7 +64,10 @@ def as_worked_out(body: str, results: Sequence[NumberedLine], question: str) -> 
 
 
 def _figures_on(line: NumberedLine) -> frozenset[str]:
-    return figures_of(line.text) | numbers_in_words(line.text)
+    """The figures of a line, however they are written: "01.04.2025" has those of "1 April 2025"."""
+    text = line.text
+    parts = (part.lstrip("0") for date in _DATE.finditer(text) for part in re.split(r"\D", date[0]))
+    return figures_of(text) | numbers_in_words(text) | months_in_words(text) | frozenset(parts)
 
 
 @dataclass(frozen=True, slots=True)

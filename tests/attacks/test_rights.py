@@ -365,7 +365,11 @@ async def test_events_with_ids_of_somebody_else_change_nothing(world):
     assert tab.thread_id != world.page.thread
     assert kept.json()["status"] == "processed"
     assert not [w for w in (world.chat_file, world.api_file, "secret.txt", "1954") if w in told]
-    assert [name for name, _ in world.page.tab.events[seen:] if name != "element"] == []
+    came = [(name, data) for name, data in world.page.tab.events[seen:] if name != "element"]
+    # How far her own file is read is told to Ann, and nothing else.
+    assert all(name == "window_message" for name, _ in came)
+    names = {row["name"] for _, data in came for row in data["rows"]}
+    assert names <= {"secret.txt"}
 
 
 async def test_the_servers_own_matters_are_for_the_holders_of_keys(world):

@@ -45,6 +45,8 @@ async def test_a_process_that_sleeps_does_not_wait_however_busy_the_machine_is()
         for _ in range(3):
             stack.enter_context(on_one_processor(BUSY))
         seen = ProcessorWait(pid)
+        # It may still be on its way into its sleep.
+        wait_until(lambda: seen.share() < 0.1, "it fell asleep", pace=0.3)
         await stays(lambda: seen.share() < 0.1, "it sleeps", 1.0, pace=0.2)
 
 

@@ -18,7 +18,7 @@ class Collections:
 
 def chat(library: Collections) -> Chat:
     runtime: Any = SimpleNamespace(
-        streams=Streams(), library=library, settings=SimpleNamespace(), model=None
+        streams=Streams(), library=library, settings=SimpleNamespace(upload_max_files=5), model=None
     )
     return Chat(runtime, SimpleNamespace())
 

@@ -19,7 +19,7 @@ _LEAST_COLUMNS = 3
 _SEVERAL = 0.4  # of the cells of a timetable that stand in other columns, too
 _MOST_LINES = 3  # that are added
 _MOST_CELLS = 40  # of one of them
-_BESIDE = re.compile(r"\s*\([^()]{0,40}\)")
+_BESIDE = re.compile(r"\s?\([^()]{0,40}\)")
 _TIME = re.compile(r"(?<!\d)([01]?\d|2[0-3])\s?[:.h]\s?([0-5]\d)(?!\d|[.:]\d)")
 _LASTS = re.compile(
     r"\b(?:how long|how many minutes|minutes|duration|lasts?|takes?|wie ?lange|dauer\w*|minuten|"

@@ -163,7 +163,7 @@ class ModelList:
 
     def _found(self, person: Principal, texts: Texts) -> list[ShownModel]:
         """Look which models there are; blocks."""
-        machine = words.Processor(usable_cores(), cpu_flags())
+        machine = words.MachineClass(usable_cores(), cpu_flags())
         is_operator = may(person, "operate", SERVER)
         return [
             self._shown(row, machine, texts, is_operator=is_operator)
@@ -171,7 +171,7 @@ class ModelList:
         ]
 
     def _shown(
-        self, row: ModelRow, machine: words.Processor, texts: Texts, *, is_operator: bool
+        self, row: ModelRow, machine: words.MachineClass, texts: Texts, *, is_operator: bool
     ) -> ShownModel:
         entry = shipped().find(row.name)
         state = self._state(row)

@@ -24,7 +24,7 @@ _IN_SECONDS = 90  # below that, seconds read better than minutes
 
 
 @dataclass(frozen=True, slots=True)
-class Processor:
+class MachineClass:
     """What a model's speed is expected by."""
 
     cores: int
@@ -55,7 +55,7 @@ def room(row: ModelRow, texts: Texts) -> str:
     return texts.say("Needs {number} GB of memory, which are not free now.", number=need)
 
 
-def speed(row: ModelRow, entry: CatalogueEntry | None, machine: Processor, texts: Texts) -> str:
+def speed(row: ModelRow, entry: CatalogueEntry | None, machine: MachineClass, texts: Texts) -> str:
     """Return how fast it reads and writes: as measured here, else as on a machine like this."""
     if row.kind != "chat":
         return ""

@@ -123,7 +123,9 @@ async def test_only_the_first_key_changes_what_everybody_uses(tmp_path: Path, wh
         first = Shown((await http.get("/models", headers=FIRST)).text)
         stranger = await http.get("/models")
     assert second.status_code == 403
-    assert "This key may not change what everybody uses" in Shown(second.text).words
+    assert (
+        "This key may not change what everybody on this server shares" in Shown(second.text).words
+    )
     assert not page.of("button")
     assert "Which of them is used is decided by who runs this server." in page.words
     assert buttons(first, "get") > 0

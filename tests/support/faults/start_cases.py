@@ -219,7 +219,7 @@ async def library(folder):
             await books.add("o", f"{name}.txt", folder / name)
         await refused("too_many_files", books.add("o", "a.txt", folder / "a"))
     await refused("shutting_down", followed(books, one.id))
-    unopened = type(books)(books._settings, books._index, embedder, books._search)
+    unopened = type(books)(books._settings, books._index, embedder, books._lookups._search)
     await refused("search_down", unopened.documents("o"))
     await refused("documents_too_long", Thick(books).everything())
 

@@ -187,6 +187,14 @@ async def page(v, server):
     nobody = httpx.AsyncClient(base_url=server.url)
     await refused_socket(v, Tab(server, nobody), "sign_in_needed")
     await nobody.aclose()
+    used = (await v.client.get("/health/ready")).json()["model_id"]
+    for method, path in (
+        ("GET", f"/conversations/{uuid.uuid4()}?as=exe"),
+        ("GET", f"/conversations/{uuid.uuid4()}?as=md"),
+        ("DELETE", f"/models/{used}"),
+    ):
+        v.judge.where = f"{method} {path}"
+        assert v.judge.response(await v.client.request(method, path)).is_error
     async with tab_of(v) as tab:
         await enter(v, tab)
         for event, payload, code in (
@@ -253,6 +261,9 @@ async def keyed(server, judge):
         answer = judge.response(await client.post("/v1/breakers/embedder", **order))
         assert answer.json()["error"]["code"] == "forbidden"
         body = {"messages": HI, "retrieval": False}
+        order = {"json": {**body, "model": "none"}, "headers": second}
+        answer = judge.response(await client.post(CHAT, **order))
+        assert answer.json()["error"]["code"] == "forbidden"
         for stream in (True, False):
             asked = {"json": {**body, "stream": stream}, "headers": first}
             answer = judge.response(await client.post(CHAT, **asked))
@@ -282,6 +293,7 @@ async def thread_of_another(server, judge):
         await refused_socket(Visit(server, other, judge), Tab(server, other), "not_found", **thread)
         await tab.vanish()
         opened.remove(tab)
+        judge.response(await other.post("/models/none/get"))
 
 
 async def stopping(server, v):

@@ -30,14 +30,17 @@ from xnai.accounts import PROGRAM, People, Principal, acting
 from xnai.answering import limits
 from xnai.answering.events import Question
 from xnai.answering.pipeline import Pipeline
+from xnai.answering.reading.gather import Gatherer
 from xnai.answering.streams import Stream, Streams, StreamState
 from xnai.api.errors import from_router, require_accepting, require_search
 from xnai.api.files import FileRoutes
 from xnai.api.readiness import require_ready
 from xnai.api.scope import missing
 from xnai.client import readable
+from xnai.data_folder import marker
 from xnai.documents.jobs import Jobs
 from xnai.documents.storage import disk_errors
+from xnai.documents.text_work import TextWork
 from xnai.evaluation.workspace import Workspace
 from xnai.llm.ipc import RefusedError
 from xnai.llm.worker.sequence import check_characters
@@ -53,9 +56,11 @@ from xnai.retrieval.index.sqlite import connections
 from xnai.retrieval.index.sqlite.index import SqliteIndex
 from xnai.runtime import Runtime
 from xnai.settings import Settings, load_settings
-from xnai.types import Document, Passage, Sampling, Scope
+from xnai.types import Document, PageTexts, Passage, Sampling, Scope
 from xnai.ui.chainlit import address, errors
 from xnai.ui.history.data_layer import SqliteHistory
+from xnai.ui.history.protocol import ThreadQuery
+from xnai.ui.history.sqlite.searching import ThreadSearch
 from xnai.ui.server import tls
 
 # Locks of SQLite are a process's own, so another one has to keep the file locked.
@@ -82,6 +87,9 @@ async def settings(folder, patch):
     await refused("accounts_damaged", lambda: People(folder / "people"))
     (folder / "people" / "accounts.json").unlink()
     (folder / "people" / "accounts.json").mkdir()
+    await refused("accounts_damaged", lambda: People(folder / "people"))
+    (folder / "people" / "accounts.json").rmdir()
+    marker.record(folder / "people", marker.PEOPLE)  # it was there
     await refused("accounts_damaged", lambda: People(folder / "people"))
     theirs = Settings(_env_file=None, data_dir=folder)  # which holds the file
     await refused("data_dir_foreign", lambda: Runtime(theirs))
@@ -222,10 +230,22 @@ async def library(folder):
     unopened = type(books)(books._settings, books._index, embedder, books._lookups._search)
     await refused("search_down", unopened.documents("o"))
     await refused("documents_too_long", Thick(books).everything())
+    long = Gatherer(TooLong(), TextWork())
+    await refused("documents_too_long", long._central(Scope("o"), 99))
+    search = ThreadSearch(folder / "history.sqlite3")
+    await search.close()
+    await refused("shutting_down", search.page(PROGRAM, ThreadQuery("o", 1)))
 
 
 def record(name):
     return Document(name, "o", "a", "text/plain", 1, "", 0.0)
+
+
+class TooLong:
+    """A library whose documents are too long to be summarised."""
+
+    async def pages(self, _scope, _most):
+        return PageTexts(99_999_999, None)
 
 
 class Thick:

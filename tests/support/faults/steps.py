@@ -394,6 +394,10 @@ async def page_lists(v):
         v.judge.response(await v.client.get("/documents", params={"q": QUESTION}))
         v.judge.response(await v.client.get("/documents", params={"chat": tab.thread_id}))
         v.judge.response(await v.client.delete(f"/documents/{'0' * 32}"))
+        chat = f"/conversations/{tab.thread_id}"
+        for form in ("md", "json"):
+            v.judge.response(await v.client.get(chat, params={"as": form}))
+        v.judge.response(await v.client.get("/models"))
         yield
 
 

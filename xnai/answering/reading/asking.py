@@ -1,5 +1,6 @@
 """What the model is asked for one question, and how its stream becomes what is told."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -130,7 +131,8 @@ class Asking:
     async def spelt(self, sheet: Sheet) -> str:
         """The question, with what is misspelt in it put right by the words of the documents."""
         question = self.run.question.text
-        pairs = neighbours(question, (line.text for line in sheet.lines))
+        lines = [line.text for line in sheet.lines]
+        pairs = await asyncio.to_thread(neighbours, question, lines)
         if not pairs:
             return question
         words = [f" {word}" for pair in pairs.items() for word in pair]

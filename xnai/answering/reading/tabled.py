@@ -82,9 +82,10 @@ async def _over(
             _log.warning("a table's grammar was refused", columns=len(table.columns))
             return None
         found = await text_work.run(_worked_out, written, table, asked, pages, run.texts)
-        empty = empty_columns(written, table)
-        if found is not None or not empty:
+        if found is not None:
             return found
+        if not (empty := await text_work.run(empty_columns, written, table)):
+            return None
         table = table.without(empty)
     return None
 

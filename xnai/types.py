@@ -211,14 +211,21 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose documents are searched, and which of them (None: all).
+    """For whom documents are searched, and which: single ones, a collection, and libraries.
 
-    ``owner`` is the person's id, ``collection`` one of theirs.
+    ``owner`` is the person's id, ``collection`` one of theirs. If nothing is named, it is all that
+    the person has.
     """
 
     owner: str
     document_ids: tuple[str, ...] | None = None
     collection: str | None = None
+    libraries: tuple[str, ...] = ()
+
+    @property
+    def has_places(self) -> bool:
+        """Whether it holds a collection of the person, or all of them."""
+        return self.collection is not None or (self.document_ids is None and not self.libraries)
 
 
 @dataclass(frozen=True, slots=True)

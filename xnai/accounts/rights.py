@@ -1,14 +1,22 @@
 """The one check of rights, and the same as a condition in SQL.
 
-A thing belongs to a person, or it is the server. What somebody may not see does not exist: callers
-answer as they do for an unknown id. Groups and shared libraries belong here, and nowhere else.
+A thing belongs to a person, or it is the server; a library may have members beside its owner. What
+somebody may not see does not exist: callers answer as they do for an unknown id. Groups belong
+here, and nowhere else.
 """
 
+from collections.abc import Mapping
 from typing import Final, Literal, Protocol
 
 from xnai.accounts.principal import Principal
 
-Action = Literal["see", "change", "use", "operate"]
+Action = Literal["see", "add", "change", "use", "operate"]
+# What a member of a library may do with it, by the word that is kept for them.
+GRANTED: Final[Mapping[str, frozenset[Action]]] = {
+    "read": frozenset({"see"}),
+    "add": frozenset({"see", "add"}),
+    "manage": frozenset({"see", "add", "change"}),
+}
 
 
 class Owned(Protocol):
@@ -20,6 +28,15 @@ class Owned(Protocol):
         ...
 
 
+class Shared(Owned, Protocol):
+    """A library: others than its owner may be members."""
+
+    @property
+    def members(self) -> Mapping[str, str]:
+        """What each member may do, a word of ``GRANTED`` by the person's id."""
+        ...
+
+
 class Server:
     """What everybody shares: models, breakers, figures."""
 
@@ -27,18 +44,33 @@ class Server:
 SERVER: Final = Server()
 
 
-def may(principal: Principal, action: Action, thing: Owned | Server) -> bool:
+def may(principal: Principal, action: Action, thing: Owned | Shared | Server) -> bool:
     """Return whether somebody may do something with a thing.
 
-    ``see`` and ``change`` are about a person's things, ``use`` and ``operate`` about the server.
+    ``see``, ``add`` and ``change`` are about persons' things, ``use`` and ``operate`` about the
+    server.
     """
     if principal.kind == "program":
         return True
     if isinstance(thing, Server):
         return action in principal.scopes
-    return bool(thing.owner) and thing.owner == principal.person_id
+    if not thing.owner:
+        return False
+    if thing.owner == principal.person_id:
+        return True
+    members: Mapping[str, str] = getattr(thing, "members", {})
+    return action in GRANTED.get(members.get(principal.person_id, ""), frozenset())
 
 
 def seen_by(owner_column: str) -> str:
     """Return the SQL condition for rows that ``:person_id`` may see."""
     return f"({owner_column} <> '' AND {owner_column} = :person_id)"
+
+
+def library_seen_by(library: str) -> str:
+    """Return the SQL condition for libraries that ``:person_id`` may see, by the rows' alias."""
+    return (
+        f"({seen_by(f'{library}.owner')} OR ({library}.owner <> '' AND EXISTS ("  # noqa: S608
+        f"SELECT 1 FROM library_members m WHERE m.library_id = {library}.id "
+        "AND m.person_id = :person_id)))"
+    )

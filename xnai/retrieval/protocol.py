@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xnai.retrieval.index.damage import Damage
+from xnai.retrieval.libraries import LibraryTables
 from xnai.types import Chunk, Document, Page, PageDetails, PageTexts, Passage, Scope
 
 Vectors = NDArray[np.float32]  # shape (n, dimensions), unit length
@@ -147,6 +148,11 @@ class Index(Protocol):
     @property
     def damage(self) -> Damage:
         """What of it cannot be read."""
+        ...
+
+    @property
+    def libraries(self) -> LibraryTables:
+        """The libraries that documents stand in."""
         ...
 
     async def change(self, document: Document, was: str) -> bool:

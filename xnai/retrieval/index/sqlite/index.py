@@ -16,6 +16,7 @@ from xnai.retrieval.index.sqlite import places, records, reembedding
 from xnai.retrieval.index.sqlite import token_codes as stored_codes
 from xnai.retrieval.index.sqlite.connections import Connections, Work
 from xnai.retrieval.index.sqlite.fulltext import terms_of
+from xnai.retrieval.index.sqlite.libraries import SqliteLibraries
 from xnai.retrieval.index.sqlite.ranking import Hits, by_vector, by_words
 from xnai.retrieval.index.sqlite.schema import BUNDLED
 from xnai.retrieval.index.sqlite.scope import IN_SCOPE, scope_values
@@ -45,6 +46,7 @@ class SqliteIndex:
         self._embedded_by = EmbeddedBy(BUNDLED, "", dimensions)
         self.damage = Damage()
         self._connections = Connections(path)
+        self.libraries = SqliteLibraries(self._connections, self.damage)
 
     async def start(self) -> EmbeddedBy | None:
         """Open the file, so that what is wrong with it shows now and not at the first question.

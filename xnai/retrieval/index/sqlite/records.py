@@ -25,7 +25,12 @@ _NEW = {
     "report": "'[]' AS report",
 }  # columns that earlier versions had not
 _MARKS = ", ".join("?" for _ in fields(Document))
-_UPDATES = ", ".join(f"{field.name} = excluded.{field.name}" for field in fields(Document)[1:])
+# Where a document belongs is set once; ``give`` and ``move`` change it, also while it is read.
+_UPDATES = ", ".join(
+    f"{field.name} = excluded.{field.name}"
+    for field in fields(Document)[1:]
+    if field.name not in {"owner", "collection"}
+)
 _STATUSES = frozenset(get_args(DocumentStatus))
 _MERGE_CHUNKS = 100  # merging so many costs about as much as erasing one in place
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -113,7 +118,7 @@ def put_chunks(
     first = (last_id or 0) + 1
     ids = range(first, first + len(chunks))
     texts = [encodable(chunk.text) for chunk in chunks]
-    token = owner_token(document.collection or document.owner)
+    _, token = _words(connection, document.id)
     connection.executemany(
         "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -146,8 +151,18 @@ def delete_content(connection: apsw.Connection, document_id: str) -> None:
 
 def give(connection: apsw.Connection, document_id: str, owner: str) -> None:
     """Make somebody the owner of a document, and its words findable as theirs."""
+    _place(connection, document_id, "owner", owner)
+
+
+def move(connection: apsw.Connection, document_id: str, collection: str) -> None:
+    """Have a document belong to another collection, and its words findable there."""
+    _place(connection, document_id, "collection", collection)
+
+
+def _place(connection: apsw.Connection, document_id: str, column: str, value: str) -> None:
     rows, before = _words(connection, document_id)
-    connection.execute("UPDATE documents SET owner = ? WHERE id = ?", (owner, document_id))
+    update = f"UPDATE documents SET {column} = ? WHERE id = ?"  # noqa: S608 - our own names
+    connection.execute(update, (value, document_id))
     _, token = _words(connection, document_id)
     if token != before:
         _erase_words(connection, rows, before)

@@ -5,17 +5,27 @@ from collections.abc import Sequence
 
 import apsw
 
-from xnai.accounts.rights import seen_by
+from xnai.accounts.rights import library_seen_by, seen_by
 from xnai.retrieval.index.sqlite import records
 from xnai.retrieval.index.sqlite.fulltext import match_expression
 from xnai.types import Scope
 
 MAX_RANKED = 10_000  # chunks that are ranked by BM25
 
-IN_SCOPE = (  # of documents as d
-    f"{seen_by('d.owner')} AND ("  # noqa: S608 - our own text
-    ":collection IS NULL OR d.collection = :collection) "
-    "AND (:ids IS NULL OR d.id IN (SELECT value FROM json_each(:ids)))"
+# Of documents as d: whole places of a person, libraries, and single documents, each as far as it may
+# be seen. All of them are in one set before anything is ranked.
+IN_SCOPE = (
+    "d.id IN ("  # noqa: S608 - our own text
+    f"SELECT o.id FROM documents o WHERE :places AND {seen_by('o.owner')} "
+    "AND (:collection IS NULL OR o.collection = :collection) "
+    "UNION ALL SELECT h.document_id FROM json_each(:libraries) j "
+    "CROSS JOIN libraries l ON l.id = j.value "
+    "CROSS JOIN library_documents h ON h.library_id = l.id "
+    f"WHERE {library_seen_by('l')} "
+    "UNION ALL SELECT o.id FROM json_each(:ids) j CROSS JOIN documents o ON o.id = j.value "
+    f"WHERE {seen_by('o.owner')} OR EXISTS (SELECT 1 FROM library_documents h "
+    f"JOIN libraries l ON l.id = h.library_id WHERE h.document_id = o.id "
+    f"AND {library_seen_by('l')}))"
 )
 
 
@@ -51,6 +61,11 @@ def selective(connection: apsw.Connection, terms: Sequence[str], owners: list[st
 
 def scope_values(scope: Scope) -> dict[str, str | int | None]:
     """Values for the names in ``IN_SCOPE``."""
-    ids = None if scope.document_ids is None else json.dumps(scope.document_ids)
     collection = None if scope.collection is None else records.encodable(scope.collection)
-    return {"person_id": records.encodable(scope.owner), "collection": collection, "ids": ids}
+    return {
+        "person_id": records.encodable(scope.owner),
+        "places": int(scope.has_places),
+        "collection": collection,
+        "libraries": json.dumps(scope.libraries),
+        "ids": json.dumps(scope.document_ids or ()),
+    }

@@ -31,6 +31,7 @@ from xnai.breakers import (
 from xnai.data_folder.ownership import free_gigabytes, prepare_folder
 from xnai.data_folder.restoring import finish
 from xnai.data_folder.rights import keep_private
+from xnai.documents.libraries import Libraries
 from xnai.documents.library import Library
 from xnai.documents.reembed import Renewal
 from xnai.errors import INTERNAL, XnaiError
@@ -107,6 +108,7 @@ class Runtime:
             whose=functools.partial(owner_now, self.people, self._conversations),
             conversations=self._conversations,
         )
+        self.libraries = Libraries(self._index.libraries, self.library, self.audit)
         self._renewal = Renewal(
             self._index, self._embedder, self.library.reading_paused, self.search_state
         )
@@ -187,6 +189,7 @@ class Runtime:
             is_changing = await self._renewal.settle()
             await carry_over(self._index, self.people, self._conversations)
             await self.library.start()
+            await self.libraries.start()
         except XnaiError as exc:
             log.error("documents cannot be searched", code=exc.code, reason=exc.message)
             self.search_state.become("down", str(exc), exc.code)

@@ -17,6 +17,7 @@ _STOP_LENGTH = 500  # characters
 _ALTERNATIVES_MAX = 20
 _INT32_MAX = 2**31 - 1
 _DOCUMENTS_MAX = 1_000  # ids to answer from
+_STORES_MAX = 1000  # libraries that one question may ask
 _PARTS_MAX = 1_000  # of one message
 _ANY_OBJECT = '{"type": "object"}'
 _SHOWN = 80  # characters of a refused value that are repeated
@@ -93,10 +94,14 @@ class StreamOptions(_Wire):
 
 
 class Retrieval(_Wire):
-    """The documents to answer from; ``document_ids`` None means all of the caller's."""
+    """The documents and libraries to answer from; without any, it is all of the caller's files."""
 
     document_ids: (
         Annotated[tuple[str, ...], Field(min_length=1, max_length=_DOCUMENTS_MAX, fail_fast=True)]
+        | None
+    ) = None
+    vector_store_ids: (
+        Annotated[tuple[str, ...], Field(min_length=1, max_length=_STORES_MAX, fail_fast=True)]
         | None
     ) = None
     passages: Annotated[int, Field(ge=1, le=20)] | None = None

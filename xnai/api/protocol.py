@@ -7,6 +7,7 @@ from xnai.accounts import People
 from xnai.accounts.attempts import Attempts
 from xnai.answering.events import Event, Question
 from xnai.answering.streams import Streams
+from xnai.documents.libraries import Libraries
 from xnai.documents.protocol import DocumentLibrary
 from xnai.llm.protocol import LanguageModel
 from xnai.observability.audit import AuditLog
@@ -89,6 +90,11 @@ class ApiRuntime(Protocol):
     @property
     def library(self) -> DocumentLibrary:
         """The documents."""
+        ...
+
+    @property
+    def libraries(self) -> Libraries:
+        """The libraries in which documents stand."""
         ...
 
     @property

@@ -21,20 +21,22 @@ _BUSY_SECONDS = 2.0
 async def scope_of(
     runtime: ApiRuntime, caller: Principal, retrieval: Retrieval | Literal[False] | None
 ) -> Scope | None:
-    """Return the documents named, or all files of the caller; None means a plain chat.
+    """Return the documents and libraries named, or all files of the caller; None: a plain chat.
 
     Raises:
-        XnaiError: SEARCH_DOWN; NOT_FOUND, DOCUMENT_BUSY or DOCUMENT_FAILED for a document named.
+        XnaiError: SEARCH_DOWN; NOT_FOUND, DOCUMENT_BUSY or DOCUMENT_FAILED for a document named,
+            NOT_FOUND or LIBRARY_EXPIRED for a library.
 
     """
     if retrieval is False:
         return None
     require_search(runtime)
-    if retrieval is not None and retrieval.document_ids is not None:
-        ids = tuple(dict.fromkeys(retrieval.document_ids))
+    if retrieval is not None and (retrieval.document_ids or retrieval.vector_store_ids):
+        ids = tuple(dict.fromkeys(retrieval.document_ids or ()))
         for document_id in ids:
             require_processed(await allowed(runtime, caller, "see", document_id))
-        return Scope(caller.person_id, ids)
+        libraries = await runtime.libraries.asked(caller, retrieval.vector_store_ids or ())
+        return Scope(caller.person_id, ids or None, libraries=libraries)
     documents = await runtime.library.documents(caller.person_id)
     if not any(document.is_searchable for document in documents):
         return None
@@ -52,7 +54,11 @@ async def allowed(
     """
     require_search(runtime)
     document = await runtime.library.get(document_id)
-    if document is None or not may(caller, action, document):
+    # A library shows its documents to its members, who may not change them.
+    if document is None or not (
+        may(caller, action, document)
+        or (action == "see" and await runtime.libraries.shows(caller, document.id))
+    ):
         raise XnaiError(NOT_FOUND, what="document", name=document_id[:100])
     return document
 

@@ -50,7 +50,7 @@ class Intake:
         """Copy a file in, see ``DocumentLibrary.add``; ``belongs``: owner and collection."""
         name = display_name(file_name)
         with self._notes.adding(*belongs, name) as note:
-            self._refuse_too_many(await self._index.documents(*belongs))
+            await self._refuse_too_many(belongs, await self._index.documents(*belongs))
             await self._upkeep.require_folder()
             async with self._files.receive(name, source) as received:
                 media_type = await self._kinds.media_type(received.path, name, belongs[0])
@@ -62,14 +62,19 @@ class Intake:
                     if known is not None:
                         note(known, "known")
                         return await uninterrupted(self._known_again(known, received))
-                    self._refuse_too_many(documents)
+                    await self._refuse_too_many(belongs, documents)
                     keeping = self._keep(belongs, media_type, received, replaces)
                     document = await uninterrupted(keeping)
                     note(document, "accepted")
                     return document
 
-    def _refuse_too_many(self, documents: Sequence[Document]) -> None:
+    async def _refuse_too_many(
+        self, belongs: tuple[str, str], documents: Sequence[Document]
+    ) -> None:
+        """Refuse more than a chat may have, or a person beside what stands in libraries."""
         count = len(documents) + 1
+        if count > self._most and not belongs[1]:
+            count -= await self._index.libraries.kept(*belongs)
         if count > self._most:
             raise XnaiError(
                 TOO_MANY_FILES, count=count, limit=self._most, setting="XNAI_DOCUMENTS_MAX"

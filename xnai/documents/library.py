@@ -25,12 +25,7 @@ from xnai.documents.text_work import TextWork
 from xnai.documents.turns import Readers
 from xnai.documents.unrecorded import Recovery, Whose
 from xnai.documents.upkeep import Upkeep, is_unfinished
-from xnai.errors import (
-    DOCUMENTS_TOO_LONG,
-    NOT_FOUND,
-    SEARCH_DOWN,
-    XnaiError,
-)
+from xnai.errors import DOCUMENTS_TOO_LONG, NOT_FOUND, SEARCH_DOWN, XnaiError
 from xnai.observability.audit import AuditLog
 from xnai.observability.health import Part
 from xnai.retrieval.protocol import Index
@@ -184,6 +179,7 @@ class Library:
         """Delete the versions that a processed document replaces; what fails is left to a start."""
         removed: list[str] = []
         try:
+            await self._index.libraries.inherit(document.id, document.replaces)
             removed = [former for former in document.replaces if await self.delete(former)]
             await uninterrupted(self._index.put_document(replace(document, replaces=())))
         except Exception as exc:  # noqa: BLE001 - the new version is there all the same
@@ -234,10 +230,11 @@ class Library:
         return deleted
 
     async def delete_collection(self, collection: str) -> int:
-        """Remove all documents of a collection; returns how many."""
+        """Remove the documents of a collection that stand in no library; returns how many."""
         self._require_started()
         documents = await self._index.documents(collection=collection) if collection else []
-        return sum([await self.delete(document.id) for document in documents])
+        kept = await self._index.libraries.libraries_of([one.id for one in documents])
+        return sum([await self.delete(one.id) for one in documents if one.id not in kept])
 
     def original(self, document: Document) -> Path:
         """Where the original file lies."""

@@ -117,7 +117,7 @@ class DocumentLibrary(Protocol):
         ...
 
     async def delete_collection(self, collection: str) -> int:
-        """Remove all documents of a collection; returns how many."""
+        """Remove the documents of a collection that stand in no library; returns how many."""
         ...
 
     def original(self, document: Document) -> Path:

@@ -14,6 +14,7 @@ from xnai.errors._endpoint import *
 from xnai.errors._health import *
 from xnai.errors._hub import *
 from xnai.errors._kinds import *
+from xnai.errors._library import *
 from xnai.errors._model import *
 from xnai.errors._operation import *
 from xnai.errors._overload import *

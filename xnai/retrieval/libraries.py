@@ -112,6 +112,14 @@ class LibraryTables(Protocol):
         """How many documents of an owner's collection stand in a library."""
         ...
 
+    async def kept_in(self, collection: str) -> list[Document]:
+        """The documents of a collection that stand in a library."""
+        ...
+
+    async def inherit(self, document_id: str, former: Sequence[str]) -> None:
+        """Have a document stand wherever documents stand whose new version it is."""
+        ...
+
     async def move(self, document_id: str, collection: str) -> Document | None:
         """Have a document belong to another collection of its owner; None if it is gone."""
         ...

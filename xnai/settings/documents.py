@@ -15,7 +15,11 @@ class DocumentSettings(BaseModel):
         20, ge=1, le=10_000, description="Most files accepted with one message."
     )
     documents_max: int = Field(
-        500, ge=1, le=10_000_000, description="Most documents one owner may keep."
+        500,
+        ge=1,
+        le=10_000_000,
+        description="Most documents of a chat, and most files that a person brings over the API "
+        "beside those that stand in libraries, which have no limit.",
     )
     document_max_characters: int = Field(
         10_000_000,

@@ -144,7 +144,7 @@ class Chat:
         if stream is not None:
             await stream.over()
         self.broadcast.forget(thread_id)
-        await self.runtime.library.delete_collection(documents.collection_of(thread_id))
+        await self._delete_documents(thread_id)
 
     async def session_deleted(self, thread_id: str, persisted: bool) -> None:
         """Delete what came into a chat after its person had deleted it.
@@ -156,7 +156,13 @@ class Chat:
         if stream is not None:
             await stream.over()
         if not persisted and thread_id in self._deleted:
-            await self.runtime.library.delete_collection(documents.collection_of(thread_id))
+            await self._delete_documents(thread_id)
+
+    async def _delete_documents(self, thread_id: str) -> None:
+        """Delete the documents of a chat that stand in no library."""
+        collection = documents.collection_of(thread_id)
+        await self.runtime.libraries.release(collection)
+        await self.runtime.library.delete_collection(collection)
 
     def refuse(self) -> None:
         """Accept no more questions."""

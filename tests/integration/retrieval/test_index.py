@@ -325,7 +325,8 @@ def test_names_of_migrations_are_the_ledger():
     names = [name for (name,) in connection.execute("SELECT name FROM migrations ORDER BY rowid")]
     assert names == [
         "m001_documents", "m002_chunks", "m003_signatures", "m004_embedding", "m005_replaces",
-        "m006_token_codes", "m007_owners", "m008_checksums", "m009_reports", "m010_blocks", "m011_libraries",
+        "m006_token_codes", "m007_owners", "m008_checksums", "m009_reports", "m010_blocks",
+        "m011_libraries",
     ]  # fmt: skip
 
 

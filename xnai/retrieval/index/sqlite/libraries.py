@@ -41,6 +41,15 @@ _KEPT = (
     "SELECT count(*) FROM documents d WHERE d.owner = ? AND d.collection = ? "
     "AND EXISTS (SELECT 1 FROM library_documents h WHERE h.document_id = d.id)"
 )
+_KEPT_IN = (
+    "WHERE collection = :collection AND EXISTS ("
+    "SELECT 1 FROM library_documents h WHERE h.document_id = documents.id)"
+)
+_INHERIT = (
+    "INSERT INTO library_documents SELECT h.library_id, ?, h.added_at, h.added_by, h.attributes "
+    "FROM library_documents h WHERE h.document_id IN (SELECT value FROM json_each(?)) "
+    "ON CONFLICT DO NOTHING"
+)
 _HOMELESS = (
     "SELECT DISTINCT d.owner, d.collection FROM documents d WHERE d.collection LIKE :home || '%' "
     "AND d.owner <> '' AND NOT EXISTS ("
@@ -173,6 +182,18 @@ class SqliteLibraries:
         row = (owner, collection)
         return await self._connections.read(lambda c: int(c.execute(_KEPT, row).get))
 
+    async def kept_in(self, collection: str) -> list[Document]:
+        """The documents of a collection that stand in a library."""
+        values = {"collection": collection}
+        return await self._connections.read(
+            lambda c: records.documents(c, _KEPT_IN, values, self._damage)
+        )
+
+    async def inherit(self, document_id: str, former: Sequence[str]) -> None:
+        """Have a document stand wherever documents stand whose new version it is."""
+        row = (document_id, json.dumps(list(former)))
+        await self._connections.write(lambda c: c.execute(_INHERIT, row).fetchall())
+
     async def move(self, document_id: str, collection: str) -> Document | None:
         """Have a document belong to another collection of its owner; None if it is gone."""
 
@@ -223,9 +244,8 @@ def _insert(connection: apsw.Connection, library: NamedLibrary) -> bool:
     return connection.changes() > 0
 
 
-def _read(
-    connection: apsw.Connection, query: str, values: Mapping[str, str]
-) -> list[NamedLibrary]:
+def _read(connection: apsw.Connection, query: str, values: Mapping[str, str]) -> list[NamedLibrary]:
+    """Libraries with their members, and what stands in them."""
     rows: list[Any] = connection.execute(query, values).fetchall()
     ids = {"ids": json.dumps([row[0] for row in rows])}
     members: dict[str, dict[str, str]] = {}

@@ -12,8 +12,8 @@ from xnai.types import Scope
 
 MAX_RANKED = 10_000  # chunks that are ranked by BM25
 
-# Of documents as d: whole places of a person, libraries, and single documents, each as far as it may
-# be seen. All of them are in one set before anything is ranked.
+# Of documents as d: whole places of a person, libraries, and single documents, each as far as it
+# may be seen. All of them are in one set before anything is ranked.
 IN_SCOPE = (
     "d.id IN ("  # noqa: S608 - our own text
     f"SELECT o.id FROM documents o WHERE :places AND {seen_by('o.owner')} "

@@ -1,0 +1,53 @@
+"""Libraries of documents: how they are called, and how many there may be."""
+
+from xnai.errors._kinds import Category, ErrorKind
+
+LIBRARY_NAME_EMPTY = ErrorKind(
+    "library_name_empty",
+    Category.REQUEST,
+    400,
+    "The library has no name.",
+    "Give it a name that says what is in it.",
+    seen="Whoever makes or renames a library and types nothing that can be seen.",
+)
+LIBRARY_NAME_TOO_LONG = ErrorKind(
+    "library_name_too_long",
+    Category.REQUEST,
+    400,
+    "The name of the library has {count:,} characters; at most {limit} are kept.",
+    "Choose a shorter name.",
+    seen="Whoever gives a library a name that is a text.",
+)
+LIBRARY_NAME_UNSEEN = ErrorKind(
+    "library_name_unseen",
+    Category.REQUEST,
+    400,
+    "The name of the library has a character that cannot be seen, such as a mark that turns the "
+    "direction of the text ({character}).",
+    "Type the name anew instead of pasting it.",
+    seen="Whoever gives a library a name that would look like another one.",
+)
+LIBRARY_NAME_TAKEN = ErrorKind(
+    "library_name_taken",
+    Category.REQUEST,
+    409,
+    "You have a library called {name!r} already.",
+    "Choose another name, or use the library that there is.",
+    seen="Whoever gives two libraries one name, also in other letters or spaces.",
+)
+LIBRARIES_TOO_MANY = ErrorKind(
+    "libraries_too_many",
+    Category.REQUEST,
+    400,
+    "You have {limit:,} libraries, which is as many as one person may have.",
+    "Delete one that is not needed any more.",
+    seen="A program that makes a library for everything.",
+)
+LIBRARY_EXPIRED = ErrorKind(
+    "library_expired",
+    Category.DOCUMENT,
+    410,
+    "The library {name!r} has expired: it was not used for {days:,} days.",
+    "Its documents are all there. Set `expires_after` anew to have it searched again.",
+    seen="A program that asks a library whose time, which a program has set, is over.",
+)

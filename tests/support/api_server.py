@@ -26,6 +26,7 @@ from xnai.api import install
 from xnai.api.auth import PagePerson
 from xnai.api.routes import no_page_person
 from xnai.documents.drawn_pages import PageLayer, RecognisedWord
+from xnai.documents.libraries import Libraries
 from xnai.documents.page_content import PageContent
 from xnai.documents.protocol import IngestProgress
 from xnai.errors import FILE_EMPTY, FILE_TOO_LARGE, MODEL_NOT_FOUND, XnaiError
@@ -33,6 +34,7 @@ from xnai.llm.protocol import EndpointStatus, ModelInfo, ModelStatus
 from xnai.observability.audit import AuditLog
 from xnai.observability.health import Health
 from xnai.resilience.registry import Breakers
+from xnai.retrieval.index.sqlite.index import SqliteIndex
 from xnai.settings import Settings
 from xnai.types import Citation, Document, Passage, Scope, Usage
 
@@ -216,6 +218,8 @@ class Program:
 
     def __post_init__(self) -> None:
         self.audit = AuditLog(self.settings)
+        tables = SqliteIndex(self.settings.data_dir / "index.sqlite3", 8).libraries
+        self.libraries = Libraries(tables, self.library)
         self.people = People.of(self.settings)
         self.attempts = Attempts()
 

@@ -230,7 +230,7 @@ def read_chat_request(body: bytes) -> ChatRequest:
     try:
         request = ChatRequest.model_validate(fields)
     except ValidationError as exc:
-        raise _bad_field(exc) from None
+        raise bad_field(exc) from None
     _refuse_contradictions(request)
     if request.messages[-1].role != "user":
         raise refuse(
@@ -284,7 +284,8 @@ def _refuse_contradictions(request: ChatRequest) -> None:
         )
 
 
-def _bad_field(exc: ValidationError) -> XnaiError:
+def bad_field(exc: ValidationError) -> XnaiError:
+    """Return the error of a field that is not valid, by its path and what it may be."""
     first = exc.errors(include_url=False, include_context=False)[0]
     path = ".".join(str(step) for step in first["loc"] if step not in _UNION_BRANCHES)
     if first["type"] == "missing":

@@ -16,6 +16,7 @@ from xnai.api.health import HealthRoutes
 from xnai.api.middleware import Guard
 from xnai.api.pages import PageRoutes
 from xnai.api.protocol import ApiRuntime
+from xnai.api.vector_stores import VectorStoreRoutes
 
 
 class ApiRoute(BaseRoute):
@@ -57,6 +58,7 @@ def create_routes(runtime: ApiRuntime, page_person: PagePerson = no_page_person)
     return [
         Route("/v1/chat/completions", chat, methods=["POST"]),
         *FileRoutes(runtime, authority).routes(),
+        *VectorStoreRoutes(runtime, authority).routes(),
         *PageRoutes(runtime, authority).routes(),
         *BreakerRoutes(runtime, authority).routes(),
         *HealthRoutes(runtime, authority).routes(),

@@ -143,7 +143,7 @@ class Libraries:
     ) -> NamedLibrary:
         """Rename a library, or set what programs note of it; None leaves a thing as it is.
 
-        The library that everybody has keeps its name. Setting an expiry begins its time anew.
+        The library that everybody has keeps its name. Setting an expiry (0: none) begins its time.
 
         Raises:
             XnaiError: NOT_FOUND, and those of ``create`` for a name.
@@ -157,7 +157,7 @@ class Libraries:
         if metadata is not None:
             changed = replace(changed, metadata=metadata)
         if expires_days is not None:
-            changed = replace(changed, expires_days=expires_days, used_at=time.time())
+            changed = replace(changed, expires_days=expires_days or None, used_at=time.time())
         if changed.folded == folded(OWN_NAME) or not await self._tables.change(changed):
             if await self._tables.get(library_id) is None:
                 raise _missing("library", library_id)
@@ -209,14 +209,21 @@ class Libraries:
         return True
 
     async def standing(self, person: Principal, library_id: str) -> list[tuple[Document, Standing]]:
-        """Return the documents of a library, in the order in which they came.
+        """Return the documents of a library, in the order in which they came, or NOT_FOUND."""
+        library = await self.get(person, library_id)
+        return await self._tables.standing(library.id)
+
+    async def standing_of(
+        self, person: Principal, library_id: str, document_id: str
+    ) -> tuple[Document, Standing] | None:
+        """Return one document of a library; None if it does not stand there.
 
         Raises:
-            XnaiError: NOT_FOUND.
+            XnaiError: NOT_FOUND, the library.
 
         """
         library = await self.get(person, library_id)
-        return await self._tables.standing(library.id)
+        return next(iter(await self._tables.standing(library.id, document_id)), None)
 
     async def libraries_of(self, document_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Return the ids of the libraries that each document stands in, of those that do."""
@@ -229,7 +236,7 @@ class Libraries:
     async def going(self, person: Principal, library_id: str) -> tuple[list[Document], int]:
         """Return the documents that are deleted with a library, and how many stay elsewhere.
 
-        Only what belongs to it alone goes: what a chat, a program or another library has stays.
+        What a chat, a program or another library has stays.
         """
         library = await self.get(person, library_id, "change")
         there = [document for document, _ in await self._tables.standing(library.id)]
@@ -261,10 +268,7 @@ class Libraries:
         return len(goes)
 
     async def release(self, collection: str) -> int:
-        """Have documents of a chat that is to go belong to the libraries in which they stand.
-
-        Returns how many do.
-        """
+        """Have documents of a chat that goes belong to libraries they stand in; return how many."""
         staying = await self._tables.kept_in(collection)
         for document in staying:
             await self._settle(document)

@@ -96,8 +96,10 @@ class LibraryTables(Protocol):
         """Have a document stand in it no more; False if it did not."""
         ...
 
-    async def standing(self, library_id: str) -> list[tuple[Document, Standing]]:
-        """The documents in it, in the order in which they came."""
+    async def standing(
+        self, library_id: str, document_id: str | None = None
+    ) -> list[tuple[Document, Standing]]:
+        """The documents in it, or one of them, in the order in which they came."""
         ...
 
     async def libraries_of(self, document_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

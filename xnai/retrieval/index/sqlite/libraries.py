@@ -33,9 +33,10 @@ _MEMBERS = (
     "SELECT library_id, person_id, may FROM library_members "
     "WHERE library_id IN (SELECT value FROM json_each(:ids))"
 )
+_THERE = "WHERE library_id = :id AND (:one = '' OR document_id = :one)"
 _STANDING = (
-    "SELECT document_id, added_at, added_by, attributes FROM library_documents "
-    "WHERE library_id = ? ORDER BY added_at, document_id"
+    "SELECT document_id, added_at, added_by, attributes "  # noqa: S608 - our own text
+    f"FROM library_documents {_THERE} ORDER BY added_at, document_id"
 )
 _KEPT = (
     "SELECT count(*) FROM documents d WHERE d.owner = ? AND d.collection = ? "
@@ -142,14 +143,19 @@ class SqliteLibraries:
 
         return await self._connections.write(work)
 
-    async def standing(self, library_id: str) -> list[tuple[Document, Standing]]:
-        """The documents in it, in the order in which they came."""
+    async def standing(
+        self, library_id: str, document_id: str | None = None
+    ) -> list[tuple[Document, Standing]]:
+        """The documents in it, or one of them, in the order in which they came."""
+        one = None if document_id is None else records.encodable(document_id)
+        values = {"id": library_id, "one": one or ""}
 
         def work(connection: apsw.Connection) -> list[tuple[Document, Standing]]:
-            where = "WHERE id IN (SELECT document_id FROM library_documents WHERE library_id = :id)"
-            there = records.documents(connection, where, {"id": library_id}, self._damage)
+            which = f"SELECT document_id FROM library_documents {_THERE}"  # noqa: S608 - our own
+            where = f"WHERE id IN ({which})"
+            there = records.documents(connection, where, values, self._damage)
             known = {document.id: document for document in there}
-            rows: Iterable[Any] = connection.execute(_STANDING, (library_id,))
+            rows: Iterable[Any] = connection.execute(_STANDING, values)
             return [
                 (known[document_id], Standing(at, by, json.loads(attributes)))
                 for document_id, at, by, attributes in rows

@@ -122,7 +122,7 @@ async def test_a_store_is_made_with_files_renamed_and_given_a_time(ann, files):
     assert (changed.name, changed.expires_at) == ("Harbours", None)
     with pytest.raises(openai.ConflictError) as caught:
         await ann.vector_stores.create(name="HARBOURS")
-    assert "library_name_taken" in str(caught.value)
+    assert caught.value.code == "library_name_taken"
     await ann.vector_stores.delete(store.id)
 
 

@@ -5,9 +5,9 @@ import { say } from "./texts.js";
 const EVERY = 2000; // milliseconds between two looks, while something is under way
 
 // Returns what went wrong, if something did, and what was said; what is gone already is gone.
-export async function asked(path, method, gone = false) {
+export async function asked(path, method, gone = false, body = undefined) {
   try {
-    const response = await fetch(path, { method });
+    const response = await fetch(path, { method, body });
     const text = await response.text();
     if (response.ok) return { wrong: "", told: text };
     if (gone && response.status === 404) return { wrong: "", told: "" };

@@ -20,6 +20,7 @@ class Question:
     ``continues``: the last answer of the history is to be gone on with, and ``text`` says only
     that; what is searched for is the question before it. ``reader`` is the language of the page,
     one of ``xnai.locale.LANGUAGES`` or empty, for a question that is too short to tell its own.
+    ``asked`` names the libraries in the scope, for whoever reads the answer.
     """
 
     text: str
@@ -33,6 +34,7 @@ class Question:
     timeout: float = 300.0  # seconds, waiting included
     continues: bool = False
     reader: str = ""
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ libraries beside that, which is all that a library is: nothing is copied, and ta
 deletes nothing. When a chat is deleted, what stands in a library stays, and belongs to it alone.
 """
 
-import asyncio
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 import structlog
 
 from xnai.accounts import Action, Principal, may
-from xnai.documents import cards
+from xnai.documents.library_homes import Homes
 from xnai.documents.library_names import OWN_NAME, checked_name, folded, name_of
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import (
@@ -50,6 +49,7 @@ class Libraries:
     ) -> None:
         self._tables = tables
         self._library = library
+        self._homes = Homes(tables, library)
         self._audit = audit
 
     async def start(self) -> None:
@@ -104,6 +104,21 @@ class Libraries:
             if found.expires_days is not None or now - found.used_at > _DAY:
                 await self._tables.change(replace(found, used_at=now))
         return ids
+
+    async def askable(self, person: Principal, library_ids: Sequence[str]) -> list[NamedLibrary]:
+        """Return those of some libraries that can be searched now; note that they are used."""
+        there = []
+        for library_id in library_ids:
+            try:
+                await self.asked(person, [library_id])
+                found = await self.get(person, library_id)
+            except XnaiError as exc:
+                if exc.kind not in {NOT_FOUND, LIBRARY_EXPIRED}:
+                    raise
+                continue
+            if found.states.keys() & {"processed", "missing"}:
+                there.append(found)
+        return there
 
     async def create(
         self,
@@ -205,7 +220,7 @@ class Libraries:
         self._note("removed", library=library.id, document=document_id)
         document = await self._library.get(document_id)
         if document is not None and document.collection == HOME + library.id:
-            await self._settle(document)
+            await self._homes.settle(document)
         return True
 
     async def standing(self, person: Principal, library_id: str) -> list[tuple[Document, Standing]]:
@@ -264,30 +279,12 @@ class Libraries:
         self._note("deleted", library=library.id)
         for document, _ in staying:
             if document.collection == HOME + library.id:
-                await self._settle(document)
+                await self._homes.settle(document)
         return len(goes)
 
     async def release(self, collection: str) -> int:
-        """Have documents of a chat that goes belong to libraries they stand in; return how many."""
-        staying = await self._tables.kept_in(collection)
-        for document in staying:
-            await self._settle(document)
-        return len(staying)
-
-    async def _settle(self, document: Document) -> None:
-        """Have a document belong to a library in which it stands, else to its person's files."""
-        there = (await self._tables.libraries_of([document.id])).get(document.id, ())
-        moved = await self._tables.move(document.id, HOME + there[0] if there else "")
-        if moved is not None:
-            await asyncio.to_thread(self._write_card, moved)
-
-    def _write_card(self, document: Document) -> None:
-        original = self._library.original(document)
-        try:
-            if original.exists():
-                cards.write(original, document)
-        except OSError as exc:  # it is written at the next start
-            _log.warning("card_not_written", document_id=document.id, reason=exc.strerror)
+        """Have documents of a chat that goes belong to libraries; see ``Homes.release``."""
+        return await self._homes.release(collection)
 
     def _note(self, outcome: str, **fields: str) -> None:
         if self._audit is not None:

@@ -4,7 +4,7 @@ from xnai.errors._kinds import Category, ErrorKind
 
 LIBRARY_NAME_EMPTY = ErrorKind(
     "library_name_empty",
-    Category.REQUEST,
+    Category.DOCUMENT,
     400,
     "The library has no name.",
     "Give it a name that says what is in it.",
@@ -12,7 +12,7 @@ LIBRARY_NAME_EMPTY = ErrorKind(
 )
 LIBRARY_NAME_TOO_LONG = ErrorKind(
     "library_name_too_long",
-    Category.REQUEST,
+    Category.DOCUMENT,
     400,
     "The name of the library has {count:,} characters; at most {limit} are kept.",
     "Choose a shorter name.",
@@ -20,7 +20,7 @@ LIBRARY_NAME_TOO_LONG = ErrorKind(
 )
 LIBRARY_NAME_UNSEEN = ErrorKind(
     "library_name_unseen",
-    Category.REQUEST,
+    Category.DOCUMENT,
     400,
     "The name of the library has a character that cannot be seen, such as a mark that turns the "
     "direction of the text ({character}).",
@@ -29,7 +29,7 @@ LIBRARY_NAME_UNSEEN = ErrorKind(
 )
 LIBRARY_NAME_TAKEN = ErrorKind(
     "library_name_taken",
-    Category.REQUEST,
+    Category.DOCUMENT,
     409,
     "You have a library called {name!r} already.",
     "Choose another name, or use the library that there is.",
@@ -37,7 +37,7 @@ LIBRARY_NAME_TAKEN = ErrorKind(
 )
 LIBRARIES_TOO_MANY = ErrorKind(
     "libraries_too_many",
-    Category.REQUEST,
+    Category.DOCUMENT,
     400,
     "You have {limit:,} libraries, which is as many as one person may have.",
     "Delete one that is not needed any more.",
@@ -45,7 +45,7 @@ LIBRARIES_TOO_MANY = ErrorKind(
 )
 LIBRARY_EXPIRED = ErrorKind(
     "library_expired",
-    Category.DOCUMENT,
+    Category.REQUEST,
     410,
     "The library {name!r} has expired: it was not used for {days:,} days.",
     "Its documents are all there. Set `expires_after` anew to have it searched again.",

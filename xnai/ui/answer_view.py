@@ -74,6 +74,7 @@ class AnswerView:
         self._buffer = ""
         self._request_id = ""
         self._texts = IN_ENGLISH  # until the question is known
+        self._asked: tuple[str, ...] = ()  # libraries
         self._passages: Sequence[Passage] = ()
         # By the text shown so far; the last event says what is added to the earlier ones.
         self.cited: list[Citation] = [*earlier]
@@ -87,7 +88,7 @@ class AnswerView:
     async def run(self, pipeline: Pipeline, question: Question, stream: Stream) -> None:
         """Show an answer to its end; an error of the pipeline is raised after the text is saved."""
         self._request_id = question.request_id
-        self._texts = texts_for(question)
+        self._texts, self._asked = texts_for(question), question.asked
         searches = question.scope is not None
         async with (
             summary_line(searches=searches, texts=self._texts) as line,
@@ -220,7 +221,7 @@ class AnswerView:
             await line.remove()
             return
         asked = self._model.status.name if event.usage.completion_tokens else ""
-        await line.end(sources, found=event.found, model=asked)
+        await line.end(sources, found=event.found, model=asked, libraries=self._asked)
 
     def _show_sources(self, cited: Sequence[Citation], found: Sequence[Citation] = ()) -> None:
         text, sources = citation_links.numbered(self.message.content, cited)

@@ -11,7 +11,7 @@ from xnai.errors import XnaiError
 from xnai.locale import marked, preferred, texts_in
 from xnai.observability.error_reports import report
 from xnai.runtime import Runtime
-from xnai.ui import actions, commands, conversation, documents, settings_panel
+from xnai.ui import actions, commands, conversation, documents, library_choice, settings_panel
 from xnai.ui.attachments import Attachments
 from xnai.ui.auth import principal_of
 from xnai.ui.broadcast import Broadcast
@@ -88,8 +88,9 @@ class Chat:
         else:
             if session.chat_settings == before:  # nothing was chosen meanwhile
                 # The model is everybody's: a chat of the history would switch it back.
-                session.chat_settings = {**before, **kept, "model": model.status.name}
-        await settings_panel.show(self.runtime.settings, model, chooses_model=_chooses_model())
+                chosen = library_choice.merged(before, kept)
+                session.chat_settings = {**chosen, "model": model.status.name}
+        await self._show_panel(chooses_model=_chooses_model())
         await cl.context.emitter.set_commands(commands.offered(texts_of(session)))
 
     @errors_as_toasts()
@@ -124,13 +125,21 @@ class Chat:
         if self.choices:
             await self.choices.keep_choices(chosen.personal)
 
+    async def _show_panel(self, *, chooses_model: bool) -> None:
+        runtime, session = self.runtime, cl.context.session
+        chosen = library_choice.chosen_ids(session.chat_settings or {})
+        libraries = await library_choice.offered(runtime.libraries, principal_of(session), chosen)
+        await settings_panel.show(
+            runtime.settings, runtime.model, chooses_model=chooses_model, libraries=libraries
+        )
+
     async def _switch(self, name: str) -> None:
         model = self.runtime.model
         try:
             await model.use(name)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the panel shows the former model
             await show_error(report(exc))
-            await settings_panel.show(self.runtime.settings, model, chooses_model=True)
+            await self._show_panel(chooses_model=True)
         else:
             who = principal_of(cl.context.session).person_id
             self.runtime.audit.record("model", who=who, name=name)

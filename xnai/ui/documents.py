@@ -204,10 +204,15 @@ async def _discard(library: DocumentLibrary, document_id: str) -> None:
         await library.delete(document_id)
 
 
-async def scope_of(library: DocumentLibrary, chat: ChatDocuments) -> Scope | None:
-    """Return what a question in this chat searches; None if there is nothing to search."""
+async def scope_of(
+    library: DocumentLibrary, chat: ChatDocuments, libraries: tuple[str, ...] = ()
+) -> Scope | None:
+    """Return what a question in this chat searches; None if there is nothing to search.
+
+    ``libraries`` are the ids of those that the chat asks beside its own documents.
+    """
     owner, collection = chat.person.person_id, chat.collection
     documents = await library.documents(owner, collection)
-    if any(document.is_searchable for document in documents):
-        return Scope(owner, collection=collection)
+    if libraries or any(document.is_searchable for document in documents):
+        return Scope(owner, collection=collection, libraries=libraries)
     return None

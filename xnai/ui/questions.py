@@ -20,7 +20,15 @@ from xnai.locale import in_all_languages, marked
 from xnai.observability.error_reports import report
 from xnai.runtime import Runtime
 from xnai.types import Document, Message
-from xnai.ui import actions, commands, conversation, documents, markdown, settings_panel
+from xnai.ui import (
+    actions,
+    commands,
+    conversation,
+    documents,
+    library_choice,
+    markdown,
+    settings_panel,
+)
 from xnai.ui.answer_view import AnswerView
 from xnai.ui.attachments import Attachments
 from xnai.ui.auth import principal_of
@@ -206,7 +214,9 @@ class Questions:
     async def _question(self, text: str, stream: Stream, history: tuple[Message, ...]) -> Question:
         runtime, session = self._runtime, cl.context.session
         choices = settings_panel.read(runtime.settings, runtime.model, session.chat_settings or {})
-        scope = await documents.scope_of(runtime.library, documents.chat_documents(session))
+        chat = documents.chat_documents(session)
+        asked = await library_choice.asked(runtime.libraries, chat.person, choices.libraries)
+        scope = await documents.scope_of(runtime.library, chat, asked.ids)
         return Question(
             text=text,
             request_id=stream.request_id,
@@ -218,6 +228,7 @@ class Questions:
             system="" if scope else choices.system,
             timeout=runtime.settings.answer_timeout,
             reader=reader_of(session),
+            asked=asked.names,
         )
 
     async def _stream(

@@ -1,17 +1,18 @@
 """The settings panel of a chat; what a person chooses there is kept for the chats to come."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import chainlit as cl
-from chainlit.input_widget import InputWidget, Select, Slider, TextInput
+from chainlit.input_widget import InputWidget, Select, Slider, Switch, TextInput
 
 from xnai.answering.prompt import PLAIN_SYSTEM
 from xnai.llm.protocol import LanguageModel
 from xnai.locale import IN_ENGLISH, Texts
 from xnai.settings import Settings
 from xnai.types import Sampling
+from xnai.ui import library_choice
 from xnai.ui.reading_language import texts_of
 
 LONGEST_INSTRUCTIONS = 2000  # characters
@@ -27,6 +28,7 @@ class Choices:
     max_tokens: int
     passages: int
     instructions: str
+    libraries: tuple[str, ...] = ()
 
     @property
     def sampling(self) -> Sampling:
@@ -47,28 +49,54 @@ class Choices:
         """What is the person's own: all but the model, which every chat shares."""
         chosen = asdict(self)
         del chosen["model"]
-        return chosen
+        return chosen | {f"{library_choice.KEY}{one}": True for one in chosen.pop("libraries")}
 
 
-async def show(settings: Settings, model: LanguageModel, *, chooses_model: bool) -> None:
+async def show(
+    settings: Settings,
+    model: LanguageModel,
+    *,
+    chooses_model: bool,
+    libraries: Mapping[str, str],
+) -> None:
     """Send the panel, with the user's earlier choices if there are any.
 
-    Who may not choose the model, which all share, is shown the one that is in use.
+    Who may not choose the model, which all share, is shown the one that is in use. ``libraries``
+    can be asked from the chat: their names by their ids.
     """
     chosen = read(settings, model, cl.context.session.chat_settings or {})
     texts = texts_of(cl.context.session)
     names = [info.name for info in model.models()] if chooses_model else []
-    await cl.ChatSettings(widgets(chosen, names or [model.status.name], texts)).send()
+    shown = widgets(chosen, names or [model.status.name], texts, libraries)
+    await cl.ChatSettings(shown).send()
 
 
-def widgets(chosen: Choices, models: Sequence[str], texts: Texts = IN_ENGLISH) -> list[InputWidget]:
+def widgets(
+    chosen: Choices,
+    models: Sequence[str],
+    texts: Texts = IN_ENGLISH,
+    libraries: Mapping[str, str] | None = None,
+) -> list[InputWidget]:
     """Return the settings, each with a sentence that says what it does."""
     told = texts.say(
         "Told to the model in chats without documents; answers from documents keep to what "
         "stands there. At most {number} characters.",
         number=f"{LONGEST_INSTRUCTIONS:,}",
     )
+    asked = [
+        Switch(
+            id=f"{library_choice.KEY}{library_id}",
+            label=library_choice.switch_words(name, texts),
+            initial=library_id in chosen.libraries,
+        )
+        for library_id, name in (libraries or {}).items()
+    ]
+    if asked:
+        asked[-1].description = texts.say(
+            "Asked in this chat beside its own documents; new chats begin with the same."
+        )
     return [
+        *asked,
         Select(
             id="model",
             label=texts.say("Model"),
@@ -128,6 +156,7 @@ def read(settings: Settings, model: LanguageModel, values: dict[str, Any]) -> Ch
         max_tokens=int(_number(values.get("max_tokens"), settings.max_tokens, 1, _LONGEST_ANSWER)),
         passages=int(_number(values.get("passages"), settings.passages, 1, 20)),
         instructions=str(values.get("instructions") or "").strip()[:LONGEST_INSTRUCTIONS],
+        libraries=library_choice.chosen_ids(values),
     )
 
 

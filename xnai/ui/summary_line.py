@@ -23,12 +23,13 @@ from xnai.locale import IN_ENGLISH, Texts, marked
 from xnai.models.catalogue import shipped
 from xnai.types import Citation, Passage
 from xnai.ui import citation_links, markdown
+from xnai.ui.library_choice import told_name
 from xnai.ui.steps import ProgressStep, progress_step
 
 SEARCHING = marked("Searching your documents")
 THINKING = marked("Thinking")
 WRITING = marked("Writing the answer")
-_LONGEST_NAME = 60  # characters of a model's name
+_LONGEST_NAME = 60  # characters of the name of a model, or of a library
 
 Progress = Loading | Waiting | Reading | Parts
 
@@ -107,8 +108,15 @@ class SummaryLine:
             text = marked("Left out, since the model cannot read all at once: {what}.")
             self._details.append(self._texts.say(text, what=what))
 
-    async def end(self, citations: Sequence[Citation], *, found: bool, model: str = "") -> None:
-        """Say what the answer rests on; ``model`` is the one that was asked, if one was."""
+    async def end(
+        self,
+        citations: Sequence[Citation],
+        *,
+        found: bool,
+        model: str = "",
+        libraries: Sequence[str] = (),
+    ) -> None:
+        """Say what the answer rests on: the model and the libraries that were asked, if any."""
         pages = len({(one.document_id, one.page) for one in citations})
         parts = list(self._notices)
         if not found:
@@ -118,6 +126,12 @@ class SummaryLine:
         parts.append(markdown.duration(self._seconds, self._texts))
         if model:
             parts.append(model_words(model))
+        if libraries:
+            names = [
+                told_name(markdown.shorten(one, _LONGEST_NAME), self._texts) for one in libraries
+            ]
+            asked = marked("asked too: {libraries}")
+            parts.append(self._texts.say(asked, libraries=", ".join(names)))
         await self._step.finish(", ".join(parts), *self._details)
 
     async def stop(self, exc: BaseException) -> None:

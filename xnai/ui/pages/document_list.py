@@ -10,7 +10,7 @@ from chainlit.data import get_data_layer
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from xnai.accounts import Principal
+from xnai.accounts import Principal, may
 from xnai.api.auth import Authority
 from xnai.api.errors import require_search
 from xnai.api.pages import query_number
@@ -19,10 +19,13 @@ from xnai.api.scope import allowed
 from xnai.errors import UNAUTHORIZED, XnaiError
 from xnai.locale import Texts
 from xnai.observability.error_reports import report
+from xnai.retrieval.libraries import HOME
 from xnai.types import Document, Passage, Scope
 from xnai.ui import links, markdown
 from xnai.ui.document_words import progress_words, state_words
-from xnai.ui.pages.rendering import page_response, problem_page
+from xnai.ui.library_choice import library_name
+from xnai.ui.pages.library_shelf import Placing, Shelf, going_words
+from xnai.ui.pages.rendering import catalogued_problem, page_response
 from xnai.ui.reading_language import texts_for
 
 PATH = "/documents"
@@ -37,15 +40,21 @@ _SEE_OTHER = 303
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What is asked for: words in a name, the documents of one chat, which page of the list."""
+    """What is asked for: words in a name, those of a chat or a library, which page of the list."""
 
     words: str
     chat: str
+    library: str
     number: int
 
     def address(self, number: int) -> str:
         """Return the address of a page of the same list."""
-        query = {"q": self.words, "chat": self.chat, "page": number}
+        query = {
+            "q": self.words,
+            "chat": self.chat,
+            "library": self.library,
+            "page": number,
+        }
         return f"{PATH}?{urlencode({key: value for key, value in query.items() if value})}"
 
     def has(self, document: Document) -> bool:
@@ -65,6 +74,8 @@ class DocumentRow:
     report: tuple[str, ...]
     chat: tuple[str, str]
     added: str
+    placing: Placing
+    is_theirs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +107,14 @@ class DocumentList:
             require_search(self._runtime)
             number = query_number(request, "page", 1, (1, 2**31))
             query = request.query_params
-            wanted = ListQuery(query.get("q", "")[:_LONGEST].strip(), query.get("chat", ""), number)
+            words = query.get("q", "")[:_LONGEST].strip()
+            wanted = ListQuery(words, query.get("chat", ""), query.get("library", ""), number)
             values = await self._values(person, wanted, texts)
         except Exception as exc:  # noqa: BLE001 - whatever it is, a page says so
             error = report(exc)
             if error.kind is UNAUTHORIZED:
                 return RedirectResponse(f"/login?{urlencode({'next': PATH}, safe='/')}", _SEE_OTHER)
-            return _problem(error, texts.say("The documents cannot be shown"), texts)
+            return catalogued_problem(error, texts.say("The documents cannot be shown"), texts)
         return page_response("documents.html", values, texts)
 
     async def delete(self, request: Request) -> Response:
@@ -113,7 +125,7 @@ class DocumentList:
             document = await allowed(self._runtime, person, "change", request.path_params["id"])
             await self._runtime.library.delete(document.id)  # or it has gone meanwhile
         except Exception as exc:  # noqa: BLE001 - whatever it is, the page says so
-            return _problem(report(exc), texts.say("It was not deleted"), texts)
+            return catalogued_problem(report(exc), texts.say("It was not deleted"), texts)
         return Response(status_code=204)
 
     async def again(self, request: Request) -> Response:
@@ -124,32 +136,53 @@ class DocumentList:
             document = await allowed(self._runtime, person, "change", request.path_params["id"])
             self._read_again(document.id)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the page says so
-            return _problem(report(exc), texts.say("It is not read again"), texts)
+            return catalogued_problem(report(exc), texts.say("It is not read again"), texts)
         return Response(status_code=202)
 
     async def _values(
         self, person: Principal, wanted: ListQuery, texts: Texts
     ) -> dict[str, object]:
-        library = self._runtime.library
-        everything = await library.all_documents(person.person_id)
+        libraries = self._runtime.libraries
+        own = await libraries.own(person)
+        opened = await libraries.get(person, wanted.library) if wanted.library else None
+        if opened is None:
+            everything = list(await self._runtime.library.all_documents(person.person_id))
+        else:
+            everything = [one for one, _ in await libraries.standing(person, opened.id)]
         named = [one for one in everything if wanted.has(one)][::-1]
         pages = max(1, math.ceil(len(named) / PAGE))
         number = min(wanted.number, pages)
         shown = named[(number - 1) * PAGE : number * PAGE]
         chats = await _chats()
+        standing = await libraries.libraries_of([one.id for one in shown])
+        seen = await libraries.all(person)
+        shelf = Shelf(person, seen or [own], standing, texts)
+        rows = [self._row(person, one, chats, shelf.placing(one), texts) for one in shown]
+        scope = Scope(person.person_id, libraries=(opened.id,) if opened else ())
         return {
-            "rows": [self._row(document, chats, texts) for document in shown],
+            "rows": rows,
             "count": len(everything),
-            "places": await self._places(person, wanted.words, everything, texts),
+            "places": await self._places(scope, wanted.words, everything, texts),
             "q": wanted.words,
             "chat": wanted.chat,
+            "libraries": shelf.entries(wanted.library),
+            "library": wanted.library,
+            "library_name": library_name(opened, texts) if opened else "",
+            "going": await going_words(self._runtime, person, opened, texts) if opened else "",
             "reading": any(one.status in {"uploaded", "processing"} for one in shown),
             "before": wanted.address(number - 1) if number > 1 else "",
             "after": wanted.address(number + 1) if number < pages else "",
             "where": texts.say("Page {page} of {pages}", page=number, pages=pages),
         }
 
-    def _row(self, document: Document, chats: Mapping[str, str], texts: Texts) -> DocumentRow:
+    def _row(
+        self,
+        person: Principal,
+        document: Document,
+        chats: Mapping[str, str],
+        placing: Placing,
+        texts: Texts,
+    ) -> DocumentRow:
         state, words, share = "ready", state_words(document, texts), None
         if document.status in {"error", "missing"}:
             state = "failed"
@@ -170,15 +203,17 @@ class DocumentList:
             report=tuple(report_lines(document, texts)),
             chat=_chat(document, chats, texts),
             added=moment.isoformat(timespec="minutes"),
+            placing=placing,
+            is_theirs=may(person, "change", document),
         )
 
     async def _places(
-        self, person: Principal, words: str, everything: Sequence[Document], texts: Texts
+        self, scope: Scope, words: str, everything: Sequence[Document], texts: Texts
     ) -> list[FoundPlace]:
         """Find what stands in the documents for some words."""
         if not words or not any(document.is_searchable for document in everything):
             return []
-        found = await self._runtime.library.search(words, Scope(person.person_id), FOUND)
+        found = await self._runtime.library.search(words, scope, FOUND)
         asked = words.casefold().split()
         return [
             _place(passage, texts)
@@ -242,14 +277,11 @@ async def _chats() -> dict[str, str]:
 
 
 def _chat(document: Document, chats: Mapping[str, str], texts: Texts) -> tuple[str, str]:
+    if document.collection.startswith(HOME):
+        return "", texts.say("In a library")
     if not document.collection.startswith(_THREAD):
         return "", texts.say("Brought by a program")
     thread = document.collection.removeprefix(_THREAD)
     if thread not in chats:
         return "", texts.say("In a chat without a message yet")
     return f"/thread/{thread}", chats[thread] or texts.say("A chat")
-
-
-def _problem(error: XnaiError, title: str, texts: Texts) -> Response:
-    words = " ".join(error.in_words_of(texts.translation)).strip()
-    return problem_page(error.kind.status, title, words, texts, reference=error.code)

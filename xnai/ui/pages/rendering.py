@@ -9,6 +9,7 @@ from chainlit.config import public_dir
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from xnai.errors import XnaiError
 from xnai.locale import Texts
 
 _log = structlog.get_logger(__name__)
@@ -56,6 +57,12 @@ def problem_page(  # noqa: PLR0913 - what a page says
     """Return a page that says what is wrong; ``link`` is an address with its words."""
     values = {"title": title, "words": words, "reference": reference, "link": link}
     return page_response("problem.html", values, texts, status)
+
+
+def catalogued_problem(error: XnaiError, title: str, texts: Texts) -> HTMLResponse:
+    """Return a page that says an error of the catalogue, with its status."""
+    words = " ".join(error.in_words_of(texts.translation)).strip()
+    return problem_page(error.kind.status, title, words, texts, reference=error.code)
 
 
 def theme_css() -> str:

@@ -14,6 +14,8 @@ from xnai.ui.pages.document_list import PATH as DOCUMENTS
 from xnai.ui.pages.document_list import DocumentList
 from xnai.ui.pages.export import PATH as CONVERSATIONS
 from xnai.ui.pages.export import ConversationExport
+from xnai.ui.pages.library_shelf import PATH as LIBRARIES
+from xnai.ui.pages.library_shelf import LibraryActions
 from xnai.ui.pages.model_list import PATH as MODELS
 from xnai.ui.pages.model_list import ModelList
 from xnai.ui.pages.reader import ReaderPage
@@ -39,6 +41,7 @@ def install(
     authority = Authority(runtime, page_person)
     reader = ReaderPage(runtime, authority)
     documents = DocumentList(runtime, authority, read_again)
+    libraries = LibraryActions(runtime, authority)
     models = ModelList(runtime, authority)
     conversations = ConversationExport(authority)
     css = theme_css()
@@ -52,6 +55,11 @@ def install(
         Route(DOCUMENTS, documents.show, methods=["GET"]),
         Route(f"{DOCUMENTS}/{{id}}", documents.delete, methods=["DELETE"]),
         Route(f"{DOCUMENTS}/{{id}}/again", documents.again, methods=["POST"]),
+        Route(LIBRARIES, libraries.create, methods=["POST"]),
+        Route(f"{LIBRARIES}/{{id}}", libraries.delete, methods=["DELETE"]),
+        Route(
+            f"{LIBRARIES}/{{id}}/documents/{{document}}", libraries.put, methods=["PUT", "DELETE"]
+        ),
         Route(f"{CONVERSATIONS}/{{id}}", conversations.get, methods=["GET"]),
         Route(MODELS, models.show, methods=["GET"]),
         Route(f"{MODELS}/{{name}}", models.delete, methods=["DELETE"]),

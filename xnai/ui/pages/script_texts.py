@@ -16,6 +16,8 @@ TEXTS = (
     marked("Documents"),
     marked("Models"),
     marked("Deleted {file}."),
+    marked("{file} is kept in the library."),
+    marked("{file} is no longer in the library."),
     marked("Drop a file here, or press the paper clip, and ask about it."),
     marked(
         "A language model on this machine answers and shows the place it has read. Your files, "

@@ -1,0 +1,167 @@
+"""Libraries on the page of documents: what is shown of them, and what its buttons do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from xnai.accounts import Principal, may
+from xnai.api.auth import Authority
+from xnai.api.errors import require_search
+from xnai.api.protocol import ApiRuntime
+from xnai.locale import Texts
+from xnai.observability.error_reports import report
+from xnai.retrieval.libraries import HOME, NamedLibrary
+from xnai.types import Document
+from xnai.ui.library_choice import library_name
+from xnai.ui.pages.rendering import catalogued_problem
+from xnai.ui.reading_language import texts_for
+
+PATH = "/libraries"
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfEntry:
+    """A library as the page shows it; ``going`` says what its deletion takes along."""
+
+    id: str
+    name: str
+    count: int
+    is_open: bool = False
+    going: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """The libraries that a document stands in, and those that it may be put into: ids and names."""
+
+    there: tuple[tuple[str, str], ...] = ()
+    further: tuple[tuple[str, str], ...] = ()
+
+
+class Shelf:
+    """The libraries of one person, as they are shown.
+
+    Args:
+        person: who looks.
+        libraries: that may be seen, the person's own first.
+        standing: the ids of the libraries that each shown document stands in.
+        texts: in whose language.
+
+    """
+
+    def __init__(
+        self,
+        person: Principal,
+        libraries: Sequence[NamedLibrary],
+        standing: Mapping[str, tuple[str, ...]],
+        texts: Texts,
+    ) -> None:
+        self._person = person
+        self._libraries = libraries
+        self._standing = standing
+        self._texts = texts
+
+    def entries(self, open_id: str) -> list[ShelfEntry]:
+        """Return all of them, of which one may be open."""
+        return [
+            ShelfEntry(one.id, library_name(one, self._texts), one.count, one.id == open_id)
+            for one in self._libraries
+        ]
+
+    def placing(self, document: Document) -> Placing:
+        """Return where a document stands, and where else its owner may put it."""
+        there = self._standing.get(document.id, ())
+        is_theirs = may(self._person, "change", document)
+        named = {one.id: (one.id, library_name(one, self._texts)) for one in self._libraries}
+        return Placing(
+            tuple(
+                named[one.id]
+                for one in self._libraries
+                # What belongs to a library alone is deleted, not taken out.
+                if one.id in there
+                and document.collection != HOME + one.id
+                and may(self._person, "change", one)
+            ),
+            tuple(
+                named[one.id]
+                for one in self._libraries
+                if is_theirs and one.id not in there and may(self._person, "add", one)
+            ),
+        )
+
+
+async def going_words(
+    runtime: ApiRuntime, person: Principal, library: NamedLibrary, texts: Texts
+) -> str:
+    """Say what the deletion of a library takes along; empty if the person may not delete it."""
+    if library.is_own or not may(person, "change", library):
+        return ""
+    goes, stays = await runtime.libraries.going(person, library.id)
+    asked = texts.say("Delete the library {library}?", library=library_name(library, texts))
+    parts = [asked]
+    if goes:
+        parts.append(
+            texts.say_number(
+                "{number} document that is nowhere else is deleted with it.",
+                "{number} documents that are nowhere else are deleted with it.",
+                len(goes),
+            )
+        )
+    if stays:
+        parts.append(
+            texts.say_number(
+                "{number} document stays where else it is.",
+                "{number} documents stay where else they are.",
+                stays,
+            )
+        )
+    return " ".join(parts)
+
+
+class LibraryActions:
+    """What the buttons of the page do with libraries."""
+
+    def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
+        self._runtime = runtime
+        self._authority = authority
+
+    async def create(self, request: Request) -> Response:
+        """Make a library; its name is the body of the request."""
+        texts = texts_for(request.headers)
+        try:
+            person = self._authority.reader(request)
+            require_search(self._runtime)
+            name = (await request.body()).decode("utf-8", "replace")
+            made = await self._runtime.libraries.create(person, name)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the page says so
+            return catalogued_problem(report(exc), texts.say("No library was made"), texts)
+        return JSONResponse({"id": made.id})
+
+    async def delete(self, request: Request) -> Response:
+        """Delete a library of the person, with what is nowhere else."""
+        texts = texts_for(request.headers)
+        try:
+            person = self._authority.reader(request)
+            require_search(self._runtime)
+            library_id = request.path_params["id"]
+            await self._runtime.libraries.delete(person, library_id, keeps_all=False)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the page says so
+            return catalogued_problem(report(exc), texts.say("It was not deleted"), texts)
+        return Response(status_code=204)
+
+    async def put(self, request: Request) -> Response:
+        """Have a document of the person stand in a library, or stand there no more."""
+        texts = texts_for(request.headers)
+        try:
+            person = self._authority.reader(request)
+            require_search(self._runtime)
+            library_id, document_id = request.path_params["id"], request.path_params["document"]
+            if request.method == "PUT":
+                await self._runtime.libraries.keep(person, library_id, document_id)
+            else:
+                await self._runtime.libraries.take_out(person, library_id, document_id)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the page says so
+            return catalogued_problem(report(exc), texts.say("It was not moved"), texts)
+        return Response(status_code=204)

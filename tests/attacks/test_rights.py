@@ -46,20 +46,26 @@ POST /set-session-cookie  GET /project/translations  GET /project/settings
 ANY_KEY = """
 POST /v1/chat/completions  GET /v1/files  POST /v1/files  GET /v1/breakers  GET /metrics
 GET /v1/breakers/{name:path}  GET /v1/models  GET /v1/models/{name:path}
+GET /v1/vector_stores  POST /v1/vector_stores
 """
 FIRST_KEY = "POST /v1/breakers/{name:path}"
 # Of the page, by the cookie of whoever has the first key.
 OPERATOR = """
 DELETE /models/{name}  POST /models/{name}/get  POST /models/{name}/pause  POST /models/{name}/use
 """
-SIGNED_IN = "GET /user  POST /project/threads  GET /documents  GET /models"
+SIGNED_IN = "GET /user  POST /project/threads  GET /documents  GET /models  POST /libraries"
 OWNED = """
 GET /v1/files/{id}  DELETE /v1/files/{id}  GET /v1/files/{id}/content
 GET /v1/files/{id}/pages/{page}.png  GET /v1/files/{id}/pages/{page}  PUT /feedback
 DELETE /feedback  GET /project/thread/{thread_id}  PUT /project/thread  DELETE /project/thread
 GET /project/thread/{thread_id}/element/{element_id}  POST /project/action  POST /project/file
 GET /project/file/{file_id}  GET /reader/{id}  GET /reader/{id}/layer  DELETE /documents/{id}
-POST /documents/{id}/again  GET /conversations/{id}
+POST /documents/{id}/again  GET /conversations/{id}  DELETE /libraries/{id}
+PUT /libraries/{id}/documents/{document}  DELETE /libraries/{id}/documents/{document}
+GET /v1/vector_stores/{id}  POST /v1/vector_stores/{id}  DELETE /v1/vector_stores/{id}
+POST /v1/vector_stores/{id}/search  GET /v1/vector_stores/{id}/files
+POST /v1/vector_stores/{id}/files  GET /v1/vector_stores/{id}/files/{file_id}
+POST /v1/vector_stores/{id}/files/{file_id}  DELETE /v1/vector_stores/{id}/files/{file_id}
 """
 SHUT = """
 /docs /docs/oauth2-redirect /redoc /openapi.json /auth/jwt /auth/oauth/{rest:path}
@@ -91,6 +97,7 @@ class World:
     page: Page
     chat_file: str = ""
     api_file: str = ""
+    library: str = ""
     step: str = ""
     element: str = ""
     feedback: str = ""
@@ -138,6 +145,9 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         made = await world.api(ANN, "POST", "/v1/files", files={"file": ("ann.txt", TEXT)})
         world.api_file = made.raise_for_status().json()["id"]
         await processed(world, ANN, world.api_file)
+        store = {"name": "Ann's", "file_ids": [world.api_file, world.chat_file]}
+        made = await world.api(ANN, "POST", "/v1/vector_stores", json=store)
+        world.library = made.raise_for_status().json()["id"]
         thread = (await world.ann.get(f"/project/thread/{page.thread}")).json()
         world.step = next(s["id"] for s in thread["steps"] if s["type"] == "assistant_message")
         world.element = thread["elements"][0]["id"]
@@ -225,6 +235,63 @@ async def test_the_reader_shows_nobody_elses_document(world, kind):
     assert (theirs.status_code, theirs.text) == (404, none.text)
     assert (await world.api("", "GET", address)).status_code == 401
     assert "Norwick" in (await world.ann.get(address)).text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/vector_stores/{library}", None),
+        ("POST", "/v1/vector_stores/{library}", {"name": "Bob's"}),
+        ("DELETE", "/v1/vector_stores/{library}", None),
+        ("POST", "/v1/vector_stores/{library}/search", {"query": "lighthouse"}),
+        ("GET", "/v1/vector_stores/{library}/files", None),
+        ("POST", "/v1/vector_stores/{library}/files", {"file_id": "{file}"}),
+        ("GET", "/v1/vector_stores/{library}/files/{file}", None),
+        ("POST", "/v1/vector_stores/{library}/files/{file}", {"attributes": {"a": 1}}),
+        ("DELETE", "/v1/vector_stores/{library}/files/{file}", None),
+        (
+            "POST",
+            "/v1/chat/completions",
+            {
+                "messages": [{"role": "user", "content": "When was it built?"}],
+                "retrieval": {"vector_store_ids": ["{library}"]},
+            },
+        ),
+    ],
+)
+async def test_a_library_of_somebody_else_is_not_there(world, method, path, body):
+    async def ask(key: str, library: str) -> httpx.Response:
+        def fill(text: str) -> str:
+            return text.replace("{library}", library).replace("{file}", world.api_file)
+
+        options = {} if body is None else {"json": json.loads(fill(json.dumps(body)))}
+        return await world.api(key, method, fill(path), **options)
+
+    theirs = await ask(BOB, world.library)
+    assert (theirs.status_code, theirs.json()["error"]["code"]) == (404, "not_found")
+    assert same(theirs, await ask(BOB, MISSING), world.library, MISSING)
+    assert (await ask("", world.library)).status_code == 401
+    kept = (await world.api(ANN, "GET", f"/v1/vector_stores/{world.library}")).json()
+    assert (kept["name"], kept["file_counts"]["total"]) == ("Ann's", 2)
+
+
+async def test_the_page_shows_and_changes_nobody_elses_library(world):
+    own = await world.bob.post("/libraries", content="Bob's")
+    assert own.status_code == 200
+    for method, path in (
+        ("DELETE", f"/libraries/{world.library}"),
+        ("PUT", f"/libraries/{world.library}/documents/{world.api_file}"),
+        ("DELETE", f"/libraries/{world.library}/documents/{world.api_file}"),
+        ("PUT", f"/libraries/{own.json()['id']}/documents/{world.api_file}"),
+        ("GET", f"/documents?library={world.library}"),
+    ):
+        assert (await world.bob.request(method, path)).status_code == 404, path
+        assert (await world.stranger.request(method, path)).status_code in {303, 401}, path
+    assert (await world.stranger.post("/libraries", content="x")).status_code == 401
+    for client, is_seen in ((world.ann, True), (world.bob, False)):
+        shown = (await client.get("/documents")).text
+        assert (world.library in shown, own.json()["id"] in shown) == (is_seen, not is_seen)
+    assert world.api_file in (await world.ann.get(f"/documents?library={world.library}")).text
 
 
 async def test_a_key_beside_somebodys_cookie_counts_alone(world):

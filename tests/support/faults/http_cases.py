@@ -48,6 +48,18 @@ REQUESTS = (
      "file_type_unsupported"),
     ("POST", "/v1/files", {"files": {"file": ("a.txt", b"word " * 500_000)}}, "file_too_large"),
     ("POST", "/v1/files", {"files": {"file": ("a.txt", b"word " * 1_300_000)}}, "file_too_large"),
+    ("GET", f"/v1/vector_stores/{NONE}", {}, "not_found"),
+    ("GET", "/v1/vector_stores?limit=0", {}, "bad_request"),
+    ("GET", "/v1/vector_stores?order=up", {}, "bad_request"),
+    ("POST", "/v1/vector_stores", {"content": b"{"}, "bad_request"),
+    ("POST", "/v1/vector_stores", {"json": []}, "bad_request"),
+    ("POST", "/v1/vector_stores", {"json": {"metadata": 1}}, "bad_request"),
+    ("POST", "/v1/vector_stores", {"json": {"name": "x" * 300_000}}, "body_too_large"),
+    ("POST", "/v1/vector_stores", {"json": [1] * 60_000}, "bad_request"),
+    ("POST", "/v1/vector_stores", {"json": {"name": " "}}, "library_name_empty"),
+    ("POST", "/v1/vector_stores", {"json": {"name": "x" * 300}}, "library_name_too_long"),
+    ("POST", "/v1/vector_stores", {"json": {"name": "a\u202eb"}}, "library_name_unseen"),
+    ("POST", "/v1/vector_stores", {"json": {"name": "My library"}}, "library_name_taken"),
     ("GET", "/v1/breakers/none", {}, "not_found"),
     ("POST", "/v1/breakers/none", {"json": {"action": "open"}}, "not_found"),
     ("POST", "/v1/breakers/model", {"json": {}}, "bad_request"),
@@ -84,6 +96,7 @@ async def requests(v):
     await expect(v, "not_found", "GET", f"/v1/files/{v.document}/pages/x")
     await expect(v, "not_found", "GET", f"/v1/files/{v.document}/pages/9")
     await expect(v, "not_found", "GET", f"/v1/files/{v.picture}/pages/99.png")
+    await stores(v)
     bad = await v.add("bad.pdf", b"%PDF-1.7 nothing %%EOF")
     await v.read(bad)
     asking = {"messages": HI, "retrieval": {"document_ids": [bad]}}
@@ -97,6 +110,27 @@ async def requests(v):
     await expect(v, "question_too_long", "POST", CHAT, json=long)
     answer = await v.client.get(f"/v1/files/{v.document}/content")
     assert answer.status_code == httpx.codes.OK
+
+
+async def stores(v):
+    """What programs ask of libraries that cannot be done."""
+    listed = (await v.client.get("/v1/vector_stores?order=asc")).json()["data"]
+    one = f"/v1/vector_stores/{listed[0]['id']}"
+    parts = [{"type": "and", "filters": []}] * 101
+    for method, path, body, code in (
+        ("POST", one, {"name": "Another"}, "bad_request"),
+        ("POST", f"{one}/search", {"query": "x" * 10_001}, "bad_request"),
+        ("POST", f"{one}/search", {"query": "x", "filters": {"type": "is"}}, "bad_request"),
+        ("POST", f"{one}/search", {"query": "x", "filters": {"type": "or", "filters": parts}},
+         "bad_request"),
+        ("POST", f"{one}/search",
+         {"query": "x", "filters": {"type": "in", "key": "a", "value": 1}}, "bad_request"),
+        ("GET", f"{one}/files?filter=odd", None, "bad_request"),
+        ("GET", f"{one}/files/{NONE}", None, "not_found"),
+        ("DELETE", f"{one}/files/{NONE}", None, "not_found"),
+        ("POST", f"{one}/files", {"file_id": NONE}, "not_found"),
+    ):  # fmt: skip
+        await expect(v, code, method, path, **({} if body is None else {"json": body}))
 
 
 async def paused(v):
@@ -192,6 +226,10 @@ async def page(v, server):
         ("GET", f"/conversations/{uuid.uuid4()}?as=exe"),
         ("GET", f"/conversations/{uuid.uuid4()}?as=md"),
         ("DELETE", f"/models/{used}"),
+        ("POST", "/libraries"),
+        ("DELETE", f"/libraries/{NONE}"),
+        ("PUT", f"/libraries/{NONE}/documents/{NONE}"),
+        ("GET", f"/documents?library={NONE}"),
     ):
         v.judge.where = f"{method} {path}"
         assert v.judge.response(await v.client.request(method, path)).is_error

@@ -39,6 +39,7 @@ from xnai.api.scope import missing
 from xnai.client import readable
 from xnai.data_folder import marker
 from xnai.documents.jobs import Jobs
+from xnai.documents.libraries import MOST, Libraries
 from xnai.documents.storage import disk_errors
 from xnai.documents.text_work import TextWork
 from xnai.evaluation.workspace import Workspace
@@ -235,6 +236,26 @@ async def library(folder):
     search = ThreadSearch(folder / "history.sqlite3")
     await search.close()
     await refused("shutting_down", search.page(PROGRAM, ThreadQuery("o", 1)))
+
+
+async def libraries(folder):
+    person = Principal("o", "key")
+    async with library_opened(folder, GatedEmbedder(folder)) as (books, index):
+        shelves = Libraries(index.libraries, books)
+        made = await shelves.create(person, "Lamps", expires_days=1)
+        other = await shelves.create(person, "Beds")
+        await refused("library_name_taken", shelves.create(person, "LAMPS"))
+        await refused("library_name_taken", shelves.change(person, other.id, name="lamps"))
+        await refused("not_found", shelves.get(Principal("p", "key"), made.id))
+        await refused("not_found", shelves.keep(person, made.id, "0" * 32))
+        over = "UPDATE libraries SET used_at = 0"
+        await index._connections.write(lambda db: db.execute(over))
+        await refused("library_expired", shelves.asked(person, [made.id]))
+        names = map(str, range(MOST))
+        rows = [(name, "o", name, name, 0.0, 0.0, None, "{}") for name in names]
+        put = "INSERT INTO libraries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        await index._connections.write(lambda db: db.executemany(put, rows).fetchall())
+        await refused("libraries_too_many", shelves.create(person, "Chairs"))
 
 
 def record(name):
@@ -523,7 +544,7 @@ async def all_cases(folder, patch, book, port, capsys):
     for case in (settings, embedding, index):
         (folder / case.__name__).mkdir()
         await case(folder / case.__name__, patch)
-    for case in (library, originals, history, small_parts, another_model):
+    for case in (library, libraries, originals, history, small_parts, another_model):
         (folder / case.__name__).mkdir()
         await case(folder / case.__name__)
     await jobs()

@@ -65,6 +65,32 @@ def test_what_is_kept_from_one_chat_answers_in_another(page: Page, chat: Server,
     expect(settings(page).get_by_role("switch", name="Ask my library too")).to_be_checked()
 
 
+def test_a_document_in_a_library_outlives_its_chat(page: Page, chat: Server):
+    visit(page, chat.url)
+    attach(page, "tide.txt", "The tide turns at noon.")
+    say(page, "Source: The tide turns at noon.\nAnswer: At noon.", "When does the tide turn?")
+    page.locator("#xnai-documents").click()
+    row = page.locator("#xnai-reader").locator(ROW.format("tide.txt"))
+    row.get_by_role("button", name="Keep tide.txt in My library").click()
+    expect(row.locator(".xnai-badge")).to_contain_text("My library")
+    row.get_by_role("button", name="Take tide.txt out of My library").click()
+    expect(row.locator(".xnai-badge")).to_have_count(0)
+    row.get_by_role("button", name="Keep tide.txt in My library").click()
+    expect(row.locator(".xnai-badge")).to_contain_text("My library")
+    thread = page.url.rsplit("/", 1)[-1]
+    page.evaluate(
+        """async (threadId) => fetch('/project/thread', {method: 'DELETE',
+        headers: {'Content-Type': 'application/json'}, body: JSON.stringify({threadId})})""",
+        thread,
+    )
+    page.goto(f"{chat.url}/documents")
+    row = page.locator(ROW.format("tide.txt"))
+    expect(row).to_contain_text("In a library")
+    expect(row.get_by_role("button", name="Take tide.txt out of My library")).to_have_count(0)
+    row.get_by_role("link", name="tide.txt").click()
+    expect(page.locator(".xnai-words")).to_contain_text("The tide turns at noon.")
+
+
 def test_libraries_are_made_filled_asked_and_deleted(page: Page, chat: Server, shot):
     chat.upload("gate.txt", b"The gate closes at ten.")
     page.goto(f"{chat.url}/documents")
@@ -77,6 +103,7 @@ def test_libraries_are_made_filled_asked_and_deleted(page: Page, chat: Server, s
     expect(page.get_by_role("heading", name="Gates & <Doors>")).to_be_visible()
     expect(page.locator("#xnai-list")).to_contain_text("No documents in this library yet")
     page.locator(".xnai-libraries").get_by_role("link", name="All").click()
+    expect(page.get_by_role("heading", name="Documents")).to_be_visible()
     name.fill("gates &  <DOORS>")
     name.press("Enter")
     expect(page.locator("#xnai-told")).to_contain_text("You have a library called")
@@ -107,29 +134,3 @@ def test_libraries_are_made_filled_asked_and_deleted(page: Page, chat: Server, s
     expect(page.get_by_role("heading", name="Documents")).to_be_visible()
     expect(page.locator(ROW.format("gate.txt"))).to_be_visible()
     expect(page.locator(".xnai-libraries")).not_to_contain_text("Gates")
-
-
-def test_a_document_in_a_library_outlives_its_chat(page: Page, chat: Server):
-    visit(page, chat.url)
-    attach(page, "tide.txt", "The tide turns at noon.")
-    say(page, "Source: The tide turns at noon.\nAnswer: At noon.", "When does the tide turn?")
-    page.locator("#xnai-documents").click()
-    row = page.locator("#xnai-reader").locator(ROW.format("tide.txt"))
-    row.get_by_role("button", name="Keep tide.txt in My library").click()
-    expect(row.locator(".xnai-badge")).to_contain_text("My library")
-    row.get_by_role("button", name="Take tide.txt out of My library").click()
-    expect(row.locator(".xnai-badge")).to_have_count(0)
-    row.get_by_role("button", name="Keep tide.txt in My library").click()
-    expect(row.locator(".xnai-badge")).to_contain_text("My library")
-    thread = page.url.rsplit("/", 1)[-1]
-    page.evaluate(
-        """async (threadId) => fetch('/project/thread', {method: 'DELETE',
-        headers: {'Content-Type': 'application/json'}, body: JSON.stringify({threadId})})""",
-        thread,
-    )
-    page.goto(f"{chat.url}/documents")
-    row = page.locator(ROW.format("tide.txt"))
-    expect(row).to_contain_text("In a library")
-    expect(row.get_by_role("button", name="Take tide.txt out of My library")).to_have_count(0)
-    row.get_by_role("link", name="tide.txt").click()
-    expect(page.locator(".xnai-words")).to_contain_text("The tide turns at noon.")

@@ -28,7 +28,7 @@ class Owned(Protocol):
         ...
 
 
-class Shared(Owned, Protocol):
+class SharedThing(Owned, Protocol):
     """A library: others than its owner may be members."""
 
     @property
@@ -44,7 +44,7 @@ class Server:
 SERVER: Final = Server()
 
 
-def may(principal: Principal, action: Action, thing: Owned | Shared | Server) -> bool:
+def may(principal: Principal, action: Action, thing: Owned | SharedThing | Server) -> bool:
     """Return whether somebody may do something with a thing.
 
     ``see``, ``add`` and ``change`` are about persons' things, ``use`` and ``operate`` about the
@@ -65,12 +65,3 @@ def may(principal: Principal, action: Action, thing: Owned | Shared | Server) ->
 def seen_by(owner_column: str) -> str:
     """Return the SQL condition for rows that ``:person_id`` may see."""
     return f"({owner_column} <> '' AND {owner_column} = :person_id)"
-
-
-def library_seen_by(library: str) -> str:
-    """Return the SQL condition for libraries that ``:person_id`` may see, by the rows' alias."""
-    return (
-        f"({seen_by(f'{library}.owner')} OR ({library}.owner <> '' AND EXISTS ("  # noqa: S608
-        f"SELECT 1 FROM library_members m WHERE m.library_id = {library}.id "
-        "AND m.person_id = :person_id)))"
-    )

@@ -19,10 +19,10 @@ def matcher(given: Mapping[str, Any]) -> Matches:
         XnaiError: BAD_REQUEST, it is no filter, or one of very many parts.
 
     """
-    return _Reader().read(given, 1)
+    return _FilterReader().read(given, 1)
 
 
-class _Reader:
+class _FilterReader:
     """Reads one filter and counts what it is made of."""
 
     def __init__(self) -> None:

@@ -111,14 +111,14 @@ async def read_body(request: Request, kind: type[Read]) -> Read:
     return read
 
 
-class _Identified(Protocol):
+class _Listed(Protocol):
     @property
     def id(self) -> str:
         """What it is named by."""
         ...
 
 
-Thing = TypeVar("Thing", bound=_Identified)
+Thing = TypeVar("Thing", bound=_Listed)
 
 
 def page_of(things: Sequence[Thing], request: Request) -> tuple[list[Thing], dict[str, object]]:

@@ -113,7 +113,7 @@ class Libraries:
                 await self.asked(person, [library_id])
                 found = await self.get(person, library_id)
             except XnaiError as exc:
-                if exc.kind not in {NOT_FOUND, LIBRARY_EXPIRED}:
+                if exc.kind is not NOT_FOUND and exc.kind is not LIBRARY_EXPIRED:
                     raise
                 continue
             if found.states.keys() & {"processed", "missing"}:

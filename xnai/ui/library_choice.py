@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from chainlit.input_widget import InputWidget, Switch
+
 from xnai.accounts import Principal
 from xnai.documents.libraries import Libraries
 from xnai.documents.library_names import OWN_NAME
@@ -35,8 +37,24 @@ def told_name(name: str, texts: Texts) -> str:
     return texts.say(_OWN) if name == OWN_NAME else name
 
 
-def switch_words(name: str, texts: Texts) -> str:
-    """Return what stands beside the switch of a library."""
+def switches(
+    libraries: Mapping[str, str], chosen: Sequence[str], texts: Texts
+) -> list[InputWidget]:
+    """Return a switch for each library, given as names by ids; the last says what they do."""
+    told = texts.say("Asked in this chat beside its own documents; new chats begin with the same.")
+    last = next(reversed(libraries), "")
+    return [
+        Switch(
+            id=f"{KEY}{library_id}",
+            label=_switch_words(name, texts),
+            initial=library_id in chosen,
+            description=told if library_id == last else None,
+        )
+        for library_id, name in libraries.items()
+    ]
+
+
+def _switch_words(name: str, texts: Texts) -> str:
     if name == OWN_NAME:
         return texts.say("Ask my library too")
     return texts.say("Ask {library} too", library=name)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import chainlit as cl
-from chainlit.input_widget import InputWidget, Select, Slider, Switch, TextInput
+from chainlit.input_widget import InputWidget, Select, Slider, TextInput
 
 from xnai.answering.prompt import PLAIN_SYSTEM
 from xnai.llm.protocol import LanguageModel
@@ -83,20 +83,8 @@ def widgets(
         "stands there. At most {number} characters.",
         number=f"{LONGEST_INSTRUCTIONS:,}",
     )
-    asked = [
-        Switch(
-            id=f"{library_choice.KEY}{library_id}",
-            label=library_choice.switch_words(name, texts),
-            initial=library_id in chosen.libraries,
-        )
-        for library_id, name in (libraries or {}).items()
-    ]
-    if asked:
-        asked[-1].description = texts.say(
-            "Asked in this chat beside its own documents; new chats begin with the same."
-        )
     return [
-        *asked,
+        *library_choice.switches(libraries or {}, chosen.libraries, texts),
         Select(
             id="model",
             label=texts.say("Model"),

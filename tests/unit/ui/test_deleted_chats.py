@@ -10,6 +10,11 @@ from xnai.ui.chat import Chat
 class Collections:
     def __init__(self) -> None:
         self.deleted: list[str] = []
+        self.released: list[str] = []
+
+    async def release(self, collection: str) -> int:
+        self.released.append(collection)
+        return 0
 
     async def delete_collection(self, collection: str) -> int:
         self.deleted.append(collection)
@@ -18,7 +23,11 @@ class Collections:
 
 def chat(library: Collections) -> Chat:
     runtime: Any = SimpleNamespace(
-        streams=Streams(), library=library, settings=SimpleNamespace(upload_max_files=5), model=None
+        streams=Streams(),
+        library=library,
+        libraries=library,
+        settings=SimpleNamespace(upload_max_files=5),
+        model=None,
     )
     return Chat(runtime, SimpleNamespace())
 
@@ -34,4 +43,5 @@ async def test_what_came_into_a_chat_after_its_deletion_goes_with_its_last_sessi
     talk = chat(library)
     await talk.thread_deleted("thread")
     await talk.session_deleted("thread", persisted=False)
-    assert library.deleted == ["thread:thread"] * 2
+    # What stands in a library is given another place first.
+    assert library.released == library.deleted == ["thread:thread"] * 2

@@ -59,10 +59,16 @@ def page(told: list[tuple[str, Any]]) -> WebsocketSession:
     )
 
 
+async def none_asked(*_: Any) -> list[Any]:
+    """The libraries that are asked: none is chosen."""
+    return []
+
+
 def house(library: OwnedShelf, model: QueueModel) -> Questions:
     runtime = SimpleNamespace(
         pipeline=Pipeline(library, model),
         library=library,
+        libraries=SimpleNamespace(askable=none_asked),
         model=model,
         settings=Settings(),
         streams=Streams(),

@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 
-from xnai.accounts.rights import library_seen_by
+from xnai.accounts.sqlite.library_rights import library_seen_by
 from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite import records
 from xnai.retrieval.index.sqlite.connections import Connections

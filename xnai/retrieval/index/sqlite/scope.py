@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import apsw
 
-from xnai.accounts.rights import library_seen_by, seen_by
+from xnai.accounts.rights import seen_by
+from xnai.accounts.sqlite.library_rights import library_seen_by
 from xnai.retrieval.index.sqlite import records
 from xnai.retrieval.index.sqlite.fulltext import match_expression
 from xnai.types import Scope

@@ -99,8 +99,8 @@ class Libraries:
         now = time.time()
         for found in [await self.get(person, library_id) for library_id in ids]:
             if found.expires_at is not None and found.expires_at <= now:
-                days = found.expires_days or 0
-                raise XnaiError(LIBRARY_EXPIRED, name=name_of(found), days=days)
+                unused = f"{found.expires_days} days"
+                raise XnaiError(LIBRARY_EXPIRED, name=name_of(found), time=unused)
             if found.expires_days is not None or now - found.used_at > _DAY:
                 await self._tables.change(replace(found, used_at=now))
         return ids

@@ -47,7 +47,7 @@ LIBRARY_EXPIRED = ErrorKind(
     "library_expired",
     Category.REQUEST,
     410,
-    "The library {name!r} has expired: it was not used for {days} days.",
+    "The library {name!r} has expired: it was not used for {time}.",
     "Its documents are all there. Set `expires_after` anew to have it searched again.",
     seen="A program that asks a library whose time, which a program has set, is over.",
 )

@@ -67,16 +67,12 @@ async def show(
     chosen = read(settings, model, cl.context.session.chat_settings or {})
     texts = texts_of(cl.context.session)
     names = [info.name for info in model.models()] if chooses_model else []
-    shown = widgets(chosen, names or [model.status.name], texts, libraries)
+    asked = library_choice.switches(libraries, chosen.libraries, texts)
+    shown = [*asked, *widgets(chosen, names or [model.status.name], texts)]
     await cl.ChatSettings(shown).send()
 
 
-def widgets(
-    chosen: Choices,
-    models: Sequence[str],
-    texts: Texts = IN_ENGLISH,
-    libraries: Mapping[str, str] | None = None,
-) -> list[InputWidget]:
+def widgets(chosen: Choices, models: Sequence[str], texts: Texts = IN_ENGLISH) -> list[InputWidget]:
     """Return the settings, each with a sentence that says what it does."""
     told = texts.say(
         "Told to the model in chats without documents; answers from documents keep to what "
@@ -84,7 +80,6 @@ def widgets(
         number=f"{LONGEST_INSTRUCTIONS:,}",
     )
     return [
-        *library_choice.switches(libraries or {}, chosen.libraries, texts),
         Select(
             id="model",
             label=texts.say("Model"),

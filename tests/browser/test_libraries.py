@@ -30,6 +30,16 @@ def attach(page: Page, name: str, text: str) -> None:
     expect(page.get_by_text(name).first).to_be_visible()
 
 
+def to_documents(page: Page, chat: Server) -> None:
+    page.goto(f"{chat.url}/documents")
+    loaded(page)
+
+
+def loaded(page: Page) -> None:
+    """Wait until the list listens: by then its dates are those of the browser's language."""
+    expect(page.locator(".xnai-documents time").first).to_contain_text(",")
+
+
 def settings(page: Page) -> Locator:
     page.locator("#chat-settings-open-modal").click()
     opened = page.locator("#chat-settings")
@@ -83,7 +93,7 @@ def test_a_document_in_a_library_outlives_its_chat(page: Page, chat: Server):
         headers: {'Content-Type': 'application/json'}, body: JSON.stringify({threadId})})""",
         thread,
     )
-    page.goto(f"{chat.url}/documents")
+    to_documents(page, chat)
     row = page.locator(ROW.format("tide.txt"))
     expect(row).to_contain_text("In a library")
     expect(row.get_by_role("button", name="Take tide.txt out of My library")).to_have_count(0)
@@ -93,7 +103,7 @@ def test_a_document_in_a_library_outlives_its_chat(page: Page, chat: Server):
 
 def test_libraries_are_made_filled_asked_and_deleted(page: Page, chat: Server, shot):
     chat.upload("gate.txt", b"The gate closes at ten.")
-    page.goto(f"{chat.url}/documents")
+    to_documents(page, chat)
     name = page.get_by_role("textbox", name="Name of a new library")
     name.fill("x" * 300)
     name.press("Enter")
@@ -104,6 +114,7 @@ def test_libraries_are_made_filled_asked_and_deleted(page: Page, chat: Server, s
     expect(page.locator("#xnai-list")).to_contain_text("No documents in this library yet")
     page.locator(".xnai-libraries").get_by_role("link", name="All").click()
     expect(page.get_by_role("heading", name="Documents")).to_be_visible()
+    loaded(page)
     name.fill("gates &  <DOORS>")
     name.press("Enter")
     expect(page.locator("#xnai-told")).to_contain_text("You have a library called")
@@ -125,8 +136,10 @@ def test_libraries_are_made_filled_asked_and_deleted(page: Page, chat: Server, s
     say(page, "Source: The gate closes at ten.\nAnswer: At ten.", "When does the gate close?")
     expect(page.get_by_text("Gates & <Doors>")).to_be_visible(timeout=ANSWER_MS)
 
-    page.goto(f"{chat.url}/documents")
+    to_documents(page, chat)
     page.locator(".xnai-libraries").get_by_role("link", name="Gates & <Doors>").click()
+    expect(page.get_by_role("heading", name="Gates & <Doors>")).to_be_visible()
+    loaded(page)
     page.get_by_role("button", name="Delete this library").click()
     sure = page.locator("li[data-library] .xnai-sure")
     expect(sure).to_contain_text("1 document stays where else it is.")

@@ -42,7 +42,7 @@ def switches(
 ) -> list[InputWidget]:
     """Return a switch for each library, given as names by ids; the last says what they do."""
     told = texts.say("Asked in this chat beside its own documents; new chats begin with the same.")
-    last = next(reversed(libraries), "")
+    last = next(reversed([*libraries]), "")
     return [
         Switch(
             id=f"{KEY}{library_id}",

@@ -266,10 +266,10 @@ def _read(connection: apsw.Connection, query: str, values: Mapping[str, str]) ->
     return [
         NamedLibrary(
             *row[:7],
-            metadata=json.loads(row[7]),
-            members=members.get(row[0], {}),
-            states=states.get(row[0], {}),
-            size=sizes.get(row[0], 0),
+            json.loads(row[7]),
+            members.get(row[0], {}),
+            states.get(row[0], {}),
+            sizes.get(row[0], 0),
         )
         for row in rows
     ]

@@ -126,20 +126,22 @@ class VectorStoreRoutes:
         matches = None if body.filters is None else matcher(body.filters)
         libraries = self._runtime.libraries
         [library_id] = await libraries.asked(caller, [request.path_params["id"]])
-        standing = await libraries.standing(caller, library_id)
-        noted = {document.id: dict(there.attributes) for document, there in standing}
         scope = Scope(caller.person_id, libraries=(library_id,))
         if matches is not None:
-            ids = await asyncio.to_thread(lambda: tuple(i for i, a in noted.items() if matches(a)))
+            everything = await libraries.noted(caller, library_id)
+            ids = await asyncio.to_thread(
+                lambda: tuple(one for one, noted in everything.items() if matches(noted))
+            )
             scope = Scope(caller.person_id, ids)
         query = "\n".join(body.queries)
         found = await self._runtime.library.search(query, scope, body.max_num_results)
+        noted = await libraries.noted(caller, library_id, [one.document_id for one in found])
         least = body.ranking_options.score_threshold
         return {
             "object": "vector_store.search_results.page",
             "search_query": body.queries,
             "data": [
-                result_object(one, noted.get(one.document_id, {}))
+                result_object(one, dict(noted.get(one.document_id, {})))
                 for one in found
                 if one.score >= least
             ],

@@ -75,12 +75,7 @@ class Libraries:
         return sorted(found, key=lambda one: one.id != own)
 
     async def get(self, person: Principal, library_id: str, action: Action = "see") -> NamedLibrary:
-        """Return a library with which somebody may do something.
-
-        Raises:
-            XnaiError: NOT_FOUND, also for one of somebody else.
-
-        """
+        """Return a library with which somebody may do something, or NOT_FOUND."""
         found = await self._tables.get(library_id)
         if found is None and library_id == own_id(person.person_id):
             found = await self.own(person)
@@ -96,13 +91,8 @@ class Libraries:
 
         """
         ids = tuple(dict.fromkeys(library_ids))
-        now = time.time()
         for found in [await self.get(person, library_id) for library_id in ids]:
-            if found.expires_at is not None and found.expires_at <= now:
-                unused = f"{found.expires_days} days"
-                raise XnaiError(LIBRARY_EXPIRED, name=name_of(found), time=unused)
-            if found.expires_days is not None or now - found.used_at > _DAY:
-                await self._tables.change(replace(found, used_at=now))
+            await self._use(found)
         return ids
 
     async def askable(self, person: Principal, library_ids: Sequence[str]) -> list[NamedLibrary]:
@@ -110,8 +100,8 @@ class Libraries:
         there = []
         for library_id in library_ids:
             try:
-                await self.asked(person, [library_id])
                 found = await self.get(person, library_id)
+                await self._use(found)
             except XnaiError as exc:
                 if exc.kind is not NOT_FOUND and exc.kind is not LIBRARY_EXPIRED:
                     raise
@@ -119,6 +109,14 @@ class Libraries:
             if found.states.keys() & {"processed", "missing"}:
                 there.append(found)
         return there
+
+    async def _use(self, library: NamedLibrary) -> None:
+        now = time.time()
+        if library.expires_at is not None and library.expires_at <= now:
+            unused = f"{library.expires_days} days"
+            raise XnaiError(LIBRARY_EXPIRED, name=name_of(library), time=unused)
+        if library.expires_days is not None or now - library.used_at > _DAY:
+            await self._tables.use(library.id, now)
 
     async def create(
         self,
@@ -231,14 +229,16 @@ class Libraries:
     async def standing_of(
         self, person: Principal, library_id: str, document_id: str
     ) -> tuple[Document, Standing] | None:
-        """Return one document of a library; None if it does not stand there.
-
-        Raises:
-            XnaiError: NOT_FOUND, the library.
-
-        """
+        """Return one document of a library, None if it does not stand there, or NOT_FOUND."""
         library = await self.get(person, library_id)
         return next(iter(await self._tables.standing(library.id, document_id)), None)
+
+    async def noted(
+        self, person: Principal, library_id: str, document_ids: Sequence[str] | None = None
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Return what is noted of documents of a library, of all of them or some, or NOT_FOUND."""
+        library = await self.get(person, library_id)
+        return await self._tables.noted(library.id, document_ids)
 
     async def libraries_of(self, document_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Return the ids of the libraries that each document stands in, of those that do."""

@@ -84,6 +84,16 @@ class LibraryTables(Protocol):
         """Keep name, expiry, use and metadata; False if it is gone, or the name is taken."""
         ...
 
+    async def use(self, library_id: str, at: float) -> None:
+        """Note when it was used last."""
+        ...
+
+    async def noted(
+        self, library_id: str, document_ids: Sequence[str] | None
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """The attributes of the documents in it, of some of them or all (None), by their ids."""
+        ...
+
     async def remove(self, library_id: str) -> bool:
         """Remove it, its members and no document; False if there was none."""
         ...

@@ -34,6 +34,10 @@ _MEMBERS = (
     "WHERE library_id IN (SELECT value FROM json_each(:ids))"
 )
 _THERE = "WHERE library_id = :id AND (:one = '' OR document_id = :one)"
+_NOTED = (
+    "SELECT document_id, attributes FROM library_documents WHERE library_id = :id "
+    "AND (:ids IS NULL OR document_id IN (SELECT value FROM json_each(:ids)))"
+)
 _STANDING = (
     "SELECT document_id, added_at, added_by, attributes "  # noqa: S608 - our own text
     f"FROM library_documents {_THERE} ORDER BY added_at, document_id"
@@ -102,6 +106,23 @@ class SqliteLibraries:
             return connection.changes() > 0
 
         return await self._connections.write(work)
+
+    async def use(self, library_id: str, at: float) -> None:
+        """Note when it was used last."""
+        update = "UPDATE libraries SET used_at = max(used_at, ?) WHERE id = ?"
+        await self._connections.write(lambda c: c.execute(update, (at, library_id)).fetchall())
+
+    async def noted(
+        self, library_id: str, document_ids: Sequence[str] | None
+    ) -> dict[str, dict[str, Any]]:
+        """The attributes of the documents in it, of some of them or all (None), by their ids."""
+        ids = None if document_ids is None else json.dumps(list(document_ids))
+
+        def work(connection: apsw.Connection) -> dict[str, dict[str, Any]]:
+            rows: Any = connection.execute(_NOTED, {"id": library_id, "ids": ids})
+            return {document_id: json.loads(attributes) for document_id, attributes in rows}
+
+        return await self._connections.read(work)
 
     async def remove(self, library_id: str) -> bool:
         """Remove it, its members and no document; False if there was none."""

@@ -71,7 +71,7 @@ def test_it_deletes_after_asking(page: Page, chat: Server):
     page.goto(f"{chat.url}/documents")
     row = page.locator(ROW.format("to-go.txt"))
     row.get_by_role("button", name="Delete to-go.txt").click()
-    expect(row.get_by_role("button", name="Keep")).to_be_focused()
+    expect(row.get_by_role("button", name="Keep", exact=True)).to_be_focused()
     page.keyboard.press("Escape")
     expect(row.get_by_role("button", name="Delete to-go.txt")).to_be_focused()
     page.keyboard.press("Enter")

@@ -19,17 +19,17 @@ from xnai.ui.pages.rendering import catalogued_problem
 from xnai.ui.reading_language import texts_for
 
 PATH = "/libraries"
+SHOWN = 50  # that can be opened and put into at once, of a person who has very many
 
 
 @dataclass(frozen=True, slots=True)
 class ShelfEntry:
-    """A library as the page shows it; ``going`` says what its deletion takes along."""
+    """A library as the page shows it."""
 
     id: str
     name: str
     count: int
     is_open: bool = False
-    going: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +59,32 @@ class Shelf:
         texts: Texts,
     ) -> None:
         self._person = person
-        self._libraries = libraries
+        self._libraries = sorted(libraries, key=lambda one: (not one.is_own, -one.used_at))
+        self._named = {one.id: (one.id, library_name(one, texts)) for one in libraries}
+        self._open_to = [one.id for one in self._libraries if may(person, "add", one)]
         self._standing = standing
-        self._texts = texts
 
     def entries(self, open_id: str) -> list[ShelfEntry]:
-        """Return all of them, of which one may be open."""
-        return [
-            ShelfEntry(one.id, library_name(one, self._texts), one.count, one.id == open_id)
-            for one in self._libraries
-        ]
+        """Return those that are used most, and the one that is open."""
+        shown = self._libraries[:SHOWN]
+        shown += [one for one in self._libraries[SHOWN:] if one.id == open_id]
+        return [ShelfEntry(*self._named[one.id], one.count, one.id == open_id) for one in shown]
 
     def placing(self, document: Document) -> Placing:
         """Return where a document stands, and where else its owner may put it."""
         there = self._standing.get(document.id, ())
         is_theirs = may(self._person, "change", document)
-        named = {one.id: (one.id, library_name(one, self._texts)) for one in self._libraries}
+        further = [one for one in self._open_to if is_theirs and one not in there]
         return Placing(
             tuple(
-                named[one.id]
+                self._named[one.id]
                 for one in self._libraries
                 # What belongs to a library alone is deleted, not taken out.
                 if one.id in there
                 and document.collection != HOME + one.id
                 and may(self._person, "change", one)
             ),
-            tuple(
-                named[one.id]
-                for one in self._libraries
-                if is_theirs and one.id not in there and may(self._person, "add", one)
-            ),
+            tuple(self._named[one] for one in further[:SHOWN]),
         )
 
 

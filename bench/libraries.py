@@ -1,0 +1,92 @@
+"""Time of the two searches over one, 20 and 1,000 libraries that hold the same 100,000 chunks.
+
+    PYTHONPATH=. python bench/libraries.py [--documents 1000] [--questions 15]
+
+Each document has 100 chunks and stands in one library of each set; half of them belong to a chat of
+their own, so that the words of 501 places are searched. Vectors and words are drawn.
+"""
+
+import argparse
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import Awaitable
+from pathlib import Path
+
+import numpy as np
+
+from xnai.retrieval.index.sqlite.index import SqliteIndex
+from xnai.retrieval.libraries import NamedLibrary, Standing
+from xnai.retrieval.protocol import Embedded, Vectors
+from xnai.types import Chunk, Document, Scope
+
+DIMENSIONS = 384
+CHUNKS = 100  # of a document
+SETS = (1, 20, 1000)
+VOCABULARY = [f"word{number}" for number in range(3000)]
+ZIPF = [1 / rank for rank in range(1, len(VOCABULARY) + 1)]
+
+drawn = np.random.default_rng(1)
+chosen = random.Random(1)
+
+
+def vectors(count: int) -> Vectors:
+    """Draw vectors of unit length."""
+    rows = drawn.normal(size=(count, DIMENSIONS)).astype(np.float32)
+    unit: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
+
+
+async def fill(index: SqliteIndex, documents: int) -> None:
+    """Store the documents, and have each stand in a library of each set."""
+    for count in SETS:
+        for number in range(count):
+            name = f"{count}-{number}"
+            await index.libraries.create(NamedLibrary(name, "me", name, name, 0.0, 0.0))
+    for number in range(documents):
+        place = f"thread:{number}" if number % 2 else ""
+        kind = (f"{number}.txt", "text/plain", 1, "x", float(number), "processed", 1, CHUNKS)
+        document = Document(f"{number:032x}", "me", *kind, collection=place)
+        texts = [" ".join(chosen.choices(VOCABULARY, ZIPF, k=40)) for _ in range(CHUNKS)]
+        chunks = [Chunk(None, 0, len(text), text) for text in texts]
+        await index.upsert(document, [], chunks, Embedded(vectors(CHUNKS), (b"",) * CHUNKS))
+        for count in SETS:
+            library = f"{count}-{number % count}"
+            await index.libraries.put(library, document.id, Standing(0.0, "me"))
+
+
+async def timed(search: Awaitable[object], times: list[float]) -> None:
+    """Search once and keep the milliseconds."""
+    began = time.perf_counter()
+    await search
+    times.append(1000 * (time.perf_counter() - began))
+
+
+async def main(documents: int, questions: int) -> None:
+    """Fill an index and ask each set of libraries."""
+    with tempfile.TemporaryDirectory() as folder:
+        index = SqliteIndex(Path(folder) / "index.sqlite3", DIMENSIONS)
+        await index.start()
+        await fill(index, documents)
+        for count in SETS:
+            scope = Scope("me", libraries=tuple(f"{count}-{one}" for one in range(count)))
+            by_vector: list[float] = []
+            by_words: list[float] = []
+            for _ in range(questions):
+                [vector] = vectors(1)
+                words = " ".join(chosen.choices(VOCABULARY[:200], k=6))
+                await timed(index.search_vectors(vector, scope, 100), by_vector)
+                await timed(index.search_text(words, scope, 100), by_words)
+            for way, times in (("vectors", by_vector), ("words", by_words)):
+                p50, p95 = np.percentile(times, [50, 95])
+                print(f"{count:5} libraries, {way}: p50 {p50:.0f} ms, p95 {p95:.0f} ms")
+        await index.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=1000)
+    parser.add_argument("--questions", type=int, default=15)
+    given = parser.parse_args()
+    asyncio.run(main(given.documents, given.questions))

@@ -46,8 +46,19 @@ async def fill(index: SqliteIndex, documents: int) -> None:
             await index.libraries.create(NamedLibrary(name, "me", name, name, 0.0, 0.0))
     for number in range(documents):
         place = f"thread:{number}" if number % 2 else ""
-        kind = (f"{number}.txt", "text/plain", 1, "x", float(number), "processed", 1, CHUNKS)
-        document = Document(f"{number:032x}", "me", *kind, collection=place)
+        document = Document(
+            id=f"{number:032x}",
+            owner="me",
+            collection=place,
+            file_name=f"{number}.txt",
+            media_type="text/plain",
+            size=1,
+            sha256="x",
+            created_at=float(number),
+            status="processed",
+            page_count=1,
+            chunk_count=CHUNKS,
+        )
         texts = [" ".join(chosen.choices(VOCABULARY, ZIPF, k=40)) for _ in range(CHUNKS)]
         chunks = [Chunk(None, 0, len(text), text) for text in texts]
         await index.upsert(document, [], chunks, Embedded(vectors(CHUNKS), (b"",) * CHUNKS))

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import apsw
@@ -285,12 +286,12 @@ def _read(connection: apsw.Connection, query: str, values: Mapping[str, str]) ->
         states.setdefault(library_id, {})[status] = count
         sizes[library_id] = sizes.get(library_id, 0) + size
     return [
-        NamedLibrary(
-            *row[:7],
-            json.loads(row[7]),
-            members.get(row[0], {}),
-            states.get(row[0], {}),
-            sizes.get(row[0], 0),
+        replace(
+            NamedLibrary(*row[:7]),
+            metadata=json.loads(row[7]),
+            members=members.get(row[0], {}),
+            states=states.get(row[0], {}),
+            size=sizes.get(row[0], 0),
         )
         for row in rows
     ]

@@ -79,7 +79,6 @@ class VectorStoreRoutes:
         return serve
 
     async def _list(self, request: Request, caller: Principal) -> dict[str, object]:
-        await self._runtime.libraries.own(caller)
         libraries = await self._runtime.libraries.all(caller)
         oldest_first = sorted(libraries, key=lambda one: (one.created_at, one.id))
         shown, around = page_of(oldest_first, request)

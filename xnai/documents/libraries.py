@@ -59,26 +59,28 @@ class Libraries:
 
     async def own(self, person: Principal) -> NamedLibrary:
         """Return the library that everybody has, which is made when it is first needed."""
-        library_id = own_id(person.person_id)
-        found = await self._tables.get(library_id)
+        made = _own_of(person, time.time())
+        found = await self._tables.get(made.id)
         if found is None:
-            now = time.time()
-            made = NamedLibrary(library_id, person.person_id, "", "", now, now)
             await self._tables.create(made)
-            found = await self._tables.get(library_id) or made
-        return found
+            found = await self._tables.get(made.id)
+        return found or made
 
     async def all(self, person: Principal) -> list[NamedLibrary]:
-        """Return all that somebody may see, their own first, then oldest first."""
+        """Return all that somebody may see, their own first, then oldest first.
+
+        Their own is there before it is made: a list is shown on a full disk, too.
+        """
         found = await self._tables.seen_by(person.person_id)
-        own = own_id(person.person_id)
-        return sorted(found, key=lambda one: one.id != own)
+        own = _own_of(person)
+        first = next((one for one in found if one.id == own.id), own)
+        return [first, *(one for one in found if one.id != own.id)]
 
     async def get(self, person: Principal, library_id: str, action: Action = "see") -> NamedLibrary:
         """Return a library with which somebody may do something, or NOT_FOUND."""
         found = await self._tables.get(library_id)
         if found is None and library_id == own_id(person.person_id):
-            found = await self.own(person)
+            found = _own_of(person) if action == "see" else await self.own(person)
         if found is None or not may(person, action, found):
             raise _missing("library", library_id)
         return found
@@ -203,10 +205,9 @@ class Libraries:
         return standing
 
     async def take_out(self, person: Principal, library_id: str, document_id: str) -> bool:
-        """Take a document out of a library; False if it did not stand there.
+        """Take a document out of a library, and keep it; False if it did not stand there.
 
-        The document stays. If it belonged to this library alone, it becomes one of the files that
-        its person has of their own, or of another library in which it stands.
+        If it belonged to this library alone, it belongs to another one, or to its person's files.
 
         Raises:
             XnaiError: NOT_FOUND.
@@ -289,6 +290,10 @@ class Libraries:
     def _note(self, outcome: str, **fields: str) -> None:
         if self._audit is not None:
             self._audit.record("library", outcome=outcome, **fields)
+
+
+def _own_of(person: Principal, made_at: float = 0.0) -> NamedLibrary:
+    return NamedLibrary(own_id(person.person_id), person.person_id, "", "", made_at, made_at)
 
 
 def _missing(what: str, name: str) -> XnaiError:

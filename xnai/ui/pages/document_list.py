@@ -143,7 +143,6 @@ class DocumentList:
         self, person: Principal, wanted: ListQuery, texts: Texts
     ) -> dict[str, object]:
         libraries = self._runtime.libraries
-        own = await libraries.own(person)
         opened = await libraries.get(person, wanted.library) if wanted.library else None
         if opened is None:
             everything = list(await self._runtime.library.all_documents(person.person_id))
@@ -156,7 +155,7 @@ class DocumentList:
         chats = await _chats()
         standing = await libraries.libraries_of([one.id for one in shown])
         seen = await libraries.all(person)
-        shelf = Shelf(person, seen or [own], standing, texts)
+        shelf = Shelf(person, seen, standing, texts)
         rows = [self._row(person, one, chats, shelf.placing(one), texts) for one in shown]
         scope = Scope(person.person_id, libraries=(opened.id,) if opened else ())
         return {

@@ -55,7 +55,7 @@ def test_what_is_kept_from_one_chat_answers_in_another(page: Page, chat: Server,
     page.locator("#xnai-documents").click()
     row = page.locator("#xnai-reader").locator(ROW.format("lamp.txt"))
     shot("80-keep-in-library")
-    row.get_by_role("button", name="Keep lamp.txt in My library").click()
+    row.get_by_role("button", name="Keep in My library: lamp.txt").click()
     expect(row.locator(".xnai-badge")).to_contain_text("My library")
     shot("81-kept-in-library")
 
@@ -81,11 +81,11 @@ def test_a_document_in_a_library_outlives_its_chat(page: Page, chat: Server):
     say(page, "Source: The tide turns at noon.\nAnswer: At noon.", "When does the tide turn?")
     page.locator("#xnai-documents").click()
     row = page.locator("#xnai-reader").locator(ROW.format("tide.txt"))
-    row.get_by_role("button", name="Keep tide.txt in My library").click()
+    row.get_by_role("button", name="Keep in My library: tide.txt").click()
     expect(row.locator(".xnai-badge")).to_contain_text("My library")
     row.get_by_role("button", name="Take tide.txt out of My library").click()
     expect(row.locator(".xnai-badge")).to_have_count(0)
-    row.get_by_role("button", name="Keep tide.txt in My library").click()
+    row.get_by_role("button", name="Keep in My library: tide.txt").click()
     expect(row.locator(".xnai-badge")).to_contain_text("My library")
     thread = page.url.rsplit("/", 1)[-1]
     page.evaluate(

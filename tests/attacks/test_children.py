@@ -19,7 +19,7 @@ import pytest
 from documents_files import epub
 from documents_library import GatedEmbedder, followed, opened
 
-from rig.waiting import eventually
+from rig.waiting import eventually, wait_until
 from rig.whole_server import Server
 from xnai.documents.parsers import media_type
 from xnai.documents.parsers.client import ParserRun
@@ -69,11 +69,17 @@ class Ahead:
 
     def reader_of(self, pid: int) -> bool:
         """Whether the process of a server that reads a document stands still."""
-        for process in psutil.Process(pid).children():
-            with contextlib.suppress(psutil.Error):
-                if "xnai.documents.parsers.main" in " ".join(process.cmdline()):
-                    return self.of(process.pid)
-        return False
+        return any(self.of(reader) for reader in readers(pid))
+
+
+def readers(pid: int) -> set[int]:
+    """The processes of a server that read documents."""
+    found = set()
+    for process in psutil.Process(pid).children():
+        with contextlib.suppress(psutil.Error):
+            if "xnai.documents.parsers.main" in " ".join(process.cmdline()):
+                found.add(process.pid)
+    return found
 
 
 @pytest.mark.parametrize("stderr", [asyncio.subprocess.PIPE, STDOUT])
@@ -298,6 +304,76 @@ async def test_an_embedder_that_is_closed_while_it_makes_its_model_ends(tmp_path
         for process in psutil.Process().children()
         if process.status() != psutil.STATUS_ZOMBIE and "quantize.py" in " ".join(process.cmdline())
     ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_what_is_said_to_the_service_does_not_end_its_children(number):
+    mine = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    program = python("print(input())")
+    async with asyncio.timeout(PATIENCE), child.child(program) as running:
+        os.killpg(running.pid, number)  # before its first line is run
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write(b"still here\n")
+        said = await running.stdout.readline()
+        await running.ends_within(PATIENCE)
+        assert (b"still here\n", 0) == (said, running.returncode)
+    assert mine == signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def told_all(server: Server, number: signal.Signals) -> None:
+    """Send a signal to each process of a server, as systemd does when it ends a service."""
+    assert server.process is not None
+    parent = psutil.Process(server.process.pid)
+    for process in [parent, *parent.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def test_a_service_that_is_ended_with_all_its_processes_loses_no_document(tmp_path):
+    server = Server(tmp_path, {"XNAI_LLM_URL": "http://127.0.0.1:9"})
+    server.start()
+    try:
+        server.wait(status="ready")
+        assert server.process is not None
+        sent = {"file": ("book.epub", epub([("One", "some words " * 99)]))}
+        answer = httpx.post(f"{server.url}/v1/files", files=sent, timeout=PATIENCE)
+        place = f"{server.url}/v1/files/{answer.raise_for_status().json()['id']}"
+        wait_until(lambda: readers(server.process.pid), "a reader", PATIENCE)
+        told_all(server, signal.SIGTERM)
+        assert server.process.wait(PATIENCE) in {0, -signal.SIGTERM}
+        server.start()
+        server.wait(status="ready")
+        # What failed stays so: a start does not try it again.
+        assert httpx.get(place, timeout=PATIENCE).json()["status"] != "error"
+        wait_until(
+            lambda: httpx.get(place, timeout=PATIENCE).json()["status"] == "processed",
+            "it is read",
+            PATIENCE,
+        )
+    finally:
+        server.stop(signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("kills", "status"), [(1, "processed"), (2, "error")])
+async def test_a_document_whose_reader_was_killed_is_read_once_more(tmp_path, kills, status):
+    embedder = GatedEmbedder(tmp_path)
+    path = tmp_path / "book"
+    path.write_bytes(epub([("One", "words " * 60)]))
+    async with asyncio.timeout(2 * PATIENCE), opened(tmp_path / "data", embedder) as (library, _):
+        document = await library.add("a", "book.epub", path)
+        killed: set[int] = set()
+        reading = asyncio.create_task(followed(library, document.id))
+        while len(killed) < kills and not reading.done():
+            for pid in readers(os.getpid()) - killed:
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+            await asyncio.sleep(0.01)
+        await asyncio.gather(reading, return_exceptions=True)
+        kept = await library.get(document.id)
+
+    assert kept is not None
+    assert (kills, status) == (len(killed), kept.status)
 
 
 def test_a_child_is_told_no_setting_and_no_secret(monkeypatch):

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+import uuid
 from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from api_server import Program
+from chainlit.session import WebsocketSession
 from documents_library import GatedEmbedder, followed, opened
 from paths import SUPPORT
 from shown_pages import FIRST, KEYS, SECOND, reading
@@ -26,6 +28,7 @@ from xnai.retrieval.embedding.onnx import usable_cores
 from xnai.retrieval.protocol import Embedded
 from xnai.settings import Settings
 from xnai.types import Scope
+from xnai.ui.attachments import Attachments
 
 PATIENCE = 60  # seconds, on a loaded machine; nothing is measured by it
 PARAGRAPH = "Greed is a subject of which much can be said. " * 20
@@ -163,6 +166,41 @@ async def test_what_waits_or_is_read_is_stopped_at_once(library, give, embedder)
     assert await library.documents("greedy") == []
     assert embedder.running == 0
     assert readers() == []
+
+
+async def test_who_asks_again_and_again_for_a_reading_has_it_followed_once(
+    library, embedder, tmp_path
+):
+    async def hear(*_: object) -> None:
+        """A page that is told how the reading goes."""
+
+    made = str(uuid.uuid4())
+    session = WebsocketSession(
+        id=made,
+        socket_id=made,
+        emit=hear,
+        emit_call=hear,
+        user_env={},
+        client_type="webapp",
+        thread_id="t",
+    )
+    path = tmp_path / "note"
+    path.write_bytes(SMALL)
+    attachments = Attachments(library, 1)
+    embedder.gate.clear()
+    attachments.received(session, "note.txt", path)
+    await embedder.reached.wait()
+    (document,) = await library.documents(session.id, "thread:t")
+
+    for _ in range(100):
+        attachments.again(document.id)
+    following = [task for task in asyncio.all_tasks() if task.get_name() == "attachment"]
+
+    assert len(following) == 1
+    embedder.gate.set()
+    await eventually(following[0].done)
+    assert (await library.get(document.id)).status == "processed"
+    await attachments.close()
 
 
 async def test_progress_goes_forward_and_ends_with_all_that_was_read(library, give):

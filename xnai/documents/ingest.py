@@ -23,7 +23,7 @@ import structlog
 
 from xnai.aio import uninterrupted
 from xnai.documents.chunking import Chunker
-from xnai.documents.ingest_stages import BATCH, StageProgress, digest
+from xnai.documents.ingest_stages import BATCH, Digest, StageProgress, digest
 from xnai.documents.media_types import NOT_MARKDOWN
 from xnai.documents.parsers.client import ParserRun
 from xnai.documents.parsers.process import Limits
@@ -103,21 +103,35 @@ class Processor:
             self._chunkers = {path: made}
         return self._chunkers[path]
 
-    async def _read(self, document: Document, tell: Callable[[IngestProgress], None]) -> Document:
-        chunker = await self._chunker()
-        settings = self._settings
-        reading = ParserRun(
-            self._files.path(document.id),
-            document.media_type,
-            document.file_name,
-            settings.document_max_characters,
-            Limits(settings.parse_timeout, settings.parse_memory_mb),
-        )
+    async def _digest(
+        self, document: Document, progress: StageProgress
+    ) -> tuple[ParserRun, Digest]:
+        """Read a document, once more if its reader was killed: that may be another file's doing."""
+        chunker, settings = await self._chunker(), self._settings
         markdown = document.media_type not in NOT_MARKDOWN
+        for readings_left in (1, 0):
+            reading = ParserRun(
+                self._files.path(document.id),
+                document.media_type,
+                document.file_name,
+                settings.document_max_characters,
+                Limits(settings.parse_timeout, settings.parse_memory_mb),
+            )
+            embedder = self._shared.of(document)
+            try:
+                read = await digest(reading, chunker, embedder, progress, markdown=markdown)
+            except XnaiError:
+                if not (reading.was_killed and readings_left):
+                    raise
+                progress.gauge.begin_again()
+            else:
+                break
+        return reading, read
+
+    async def _read(self, document: Document, tell: Callable[[IngestProgress], None]) -> Document:
         began = time.monotonic()
-        embedder = self._shared.of(document)
         progress = StageProgress(tell)
-        read = await digest(reading, chunker, embedder, progress, markdown=markdown)
+        reading, read = await self._digest(document, progress)
         self._parser.become("ready")
         if not read.chunks:
             raise XnaiError(FILE_NO_TEXT, name=document.file_name)

@@ -50,6 +50,11 @@ class ReadingGauge:
     began: float = field(default_factory=time.monotonic)
     _told: float = 0.0
 
+    def begin_again(self) -> None:
+        """Start over with the document; what was told of it never falls."""
+        self.pages = self.total = self.chunks = self.embedded = 0
+        self.inside, self.complete = 0.0, False
+
     @property
     def page_count(self) -> int:
         """Pages of the document; 0 while that is not known."""

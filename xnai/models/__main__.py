@@ -62,5 +62,6 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # it is how it ends itself
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     sys.exit(fetch(Task(**json.loads(sys.argv[1]))))

@@ -19,6 +19,7 @@ from pathlib import Path
 import structlog
 
 import xnai
+from xnai.processes.signals import deaf
 
 PACKAGE_ROOT = str(Path(xnai.__file__).parents[1])
 END_SECONDS = 5.0  # a process that was killed is gone by then, unless a disk hangs
@@ -177,7 +178,7 @@ async def start(
     loop = asyncio.get_running_loop()
     starting = asyncio.ensure_future(
         loop.subprocess_exec(
-            lambda: _Protocol(limit, loop),
+            lambda: deaf(_Protocol(limit, loop), loop),
             *program.command,
             stdin=stdin,
             stdout=PIPE,

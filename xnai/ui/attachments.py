@@ -101,7 +101,8 @@ class Attachments:
         self._library.ingest_in_background(document_id)
         for held in self._attached.values():
             for row in held.rows.rows:
-                if row.document == document_id:
+                if row.document == document_id and row.again:
+                    row.again = False  # what follows it does so once, however often it is asked
                     self._spawn(self._follow(held, row, document_id))
 
     async def close(self) -> None:

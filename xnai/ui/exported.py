@@ -55,18 +55,23 @@ def messages_of(steps: Sequence[Mapping[str, Any]]) -> list[ExportedMessage]:
     ]
 
 
-def as_json(name: str, created_at: str, messages: Sequence[ExportedMessage]) -> str:
-    """Return a conversation as JSON."""
+def as_json(
+    name: str, created_at: str, messages: Sequence[ExportedMessage], *, is_whole: bool = True
+) -> str:
+    """Return a conversation as JSON; ``complete`` is whether its beginning is there."""
     said = [asdict(one) for one in messages]
     for one in said:
         del one["shown"]
-    whole = {"name": name, "created_at": created_at, "messages": said}
+    whole = {"name": name, "created_at": created_at, "complete": is_whole, "messages": said}
     return json.dumps(whole, ensure_ascii=False, indent=2)
 
 
-def as_markdown(name: str, messages: Sequence[ExportedMessage]) -> str:
-    """Return a conversation as Markdown: what was asked as quotations, answers with sources."""
-    parts = [f"# {' '.join(name.split())}"]
+def as_markdown(name: str, messages: Sequence[ExportedMessage], note: str = "") -> str:
+    """Return a conversation as Markdown: what was asked as quotations, answers with sources.
+
+    ``note`` comes first.
+    """
+    parts = [f"# {' '.join(name.split())}", *([f"*{note}*"] if note else [])]
     for one in messages:
         asked = "\n".join(f"> {line}".rstrip() for line in one.text.splitlines())
         parts.append(asked if one.role == "user" else one.shown)

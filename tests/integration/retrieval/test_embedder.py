@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from itertools import pairwise
 
@@ -72,6 +73,16 @@ async def test_a_corrupt_quantized_model_is_made_again(folder):
     assert vectors.shape == (1, DIMENSIONS)
     assert path.stat().st_size > 0.9 * len(whole)
     assert weights.quantized(folder / "embedding") == path
+
+
+async def test_what_was_being_made_when_its_process_was_killed_goes(tmp_path):
+    folder = tmp_path / "embedding"
+    for name, age in (("making-old", 3600), ("making-new", 1), ("kept", 3600)):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "plain").write_bytes(b"weights")
+        os.utime(folder / name, (time.time() - age,) * 2)
+    await (await started(tmp_path)).close()
+    assert {"making-new", "kept"} == {path.name for path in folder.iterdir() if path.is_dir()}
 
 
 async def test_vectors_have_unit_length_and_float32(embedder):

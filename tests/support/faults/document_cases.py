@@ -241,7 +241,7 @@ async def all_cases(folder):
         async with gate:
             await doing
 
-    signals = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM, signal.SIGXCPU)
+    signals = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGXCPU)
     # Who fails takes the others along: left to the end of the loop, some would hang in their start.
     async with asyncio.TaskGroup() as group:
         for code, data, kind, more in READ:

@@ -127,13 +127,15 @@ def test_a_folder_of_chainlit_that_is_not_empty_stays(tmp_path: Path):
 def test_uploads_that_outlived_their_process_are_removed(
     tmp_path: Path, shared: bool, left: list[str]
 ):
-    uploads = tmp_path / "data" / "uploads"
+    uploads, spool = tmp_path / "data" / "uploads", tmp_path / "data" / "tmp"
     for name, age in (("old", 25 * 3600), ("new", 3600)):
-        (uploads / name).mkdir(parents=True)
-        (uploads / name / "file").touch()
-        os.utime(uploads / name, (time.time() - age,) * 2)
+        for folder in (uploads, spool):
+            (folder / name).mkdir(parents=True)
+            (folder / name / "file").touch()
+            os.utime(folder / name, (time.time() - age,) * 2)
     other = FolderClaim(uploads)
     other.share() if shared else other.release()
     session_end.use_files_directory(tmp_path / "data")
     other.release()
     assert left == [path.name for path in uploads.glob("[!.]*")]
+    assert left == [path.name for path in spool.iterdir()]

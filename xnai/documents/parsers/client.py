@@ -33,6 +33,7 @@ class ParserRun:
         notes: what the reader should know, complete after the last page.
         report: what the reader says of its own work, complete after the last page.
         process_id: the worker's, 0 before it runs.
+        was_killed: whether that was ended from outside, which says nothing about the document.
 
     """
 
@@ -44,6 +45,7 @@ class ParserRun:
         self.notes: tuple[str, ...] = ()
         self.report = ReadingReport()
         self.process_id = 0
+        self.was_killed = False
         self._name = name
         self._limits = limits
         self._characters = max_characters
@@ -59,9 +61,12 @@ class ParserRun:
         """
         async with worker(self._name, self._limits, self._task) as running:
             self.process_id = running.pid
-            async with aclosing(self._read(running)) as pages:
-                async for page in pages:
-                    yield page
+            try:
+                async with aclosing(self._read(running)) as pages:
+                    async for page in pages:
+                        yield page
+            finally:
+                self.was_killed = running.was_killed
 
     async def _read(self, running: Worker) -> AsyncGenerator[Page, None]:
         # The reader keeps to the same limits, unless a file has taken it over.

@@ -79,6 +79,7 @@ class Worker:
     limits: Limits
     _process: child.Child
     pictures: PictureReader = field(default_factory=PictureReader)
+    was_killed: bool = field(default=False, init=False)  # by the system, or somebody on it
     _spent: float = field(default=0.0, init=False)
     _recognised: float = field(default=0.0, init=False)  # seconds
 
@@ -186,6 +187,7 @@ class Worker:
             limit = f"{self.limits.memory_mb:,} MB"
             return XnaiError(FILE_TOO_EXPENSIVE, name=self.name, resource="memory", limit=limit)
         if code == -signal.SIGKILL:
+            self.was_killed = True
             return XnaiError(FILE_DAMAGED, name=self.name, reason=_KILLED)
         if code < 0:
             reason = _CRASHED.format(signal=signal.Signals(-code).name)

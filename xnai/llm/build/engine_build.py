@@ -236,8 +236,11 @@ class EngineBuild:
         if trial is None or not trial.passed:
             package = await workshop.unpack(wheel, step.name)
             self._tell(f"testing the build for {step.words}", TESTING)
-            trial = await SelfTest(workshop.commands, step.name, package).run()
-            self._note(step, trial)
+            test = SelfTest(workshop.commands, step.name, package)
+            trial = await test.run()
+            if test.was_killed:  # perhaps for want of memory, which another program had then
+                trial = await test.run()
+            self._note(step, trial, is_kept=not test.was_killed)
         if not trial.passed:
             return False
         record.write_installed(None)
@@ -249,8 +252,9 @@ class EngineBuild:
         )
         return True
 
-    def _note(self, step: Rung, trial: BuildTrial) -> None:
-        record.write_trial(self._kept(step), trial)
+    def _note(self, step: Rung, trial: BuildTrial, *, is_kept: bool = True) -> None:
+        if is_kept:
+            record.write_trial(self._kept(step), trial)
         if trial.passed:
             _log.info("engine_self_test_passed", build=step.name, variant=trial.variant or None)
             return

@@ -27,6 +27,7 @@ TOLERANCE = 0.3
 TINY_TOLERANCE = 0.1
 WRITTEN_TOLERANCE = 0.0  # share of the written tokens
 SILENCE_SECONDS = 120.0  # without a word from the process
+_KILLED = 128 + signal.SIGKILL
 _ROOT = str(Path(__file__).resolve().parents[3])
 _SIGNALS = {int(one) for one in (signal.SIGSEGV, signal.SIGILL, signal.SIGBUS, signal.SIGFPE)}
 
@@ -48,6 +49,7 @@ class SelfTest:
         self._said: dict[str, Any] = {}
         self._part = ""
         self._last_line = ""
+        self.was_killed = False  # from outside, which says nothing about the build
 
     async def run(self) -> BuildTrial:
         """Try the build; of a dynamic one each part that this processor can run, best first."""
@@ -104,6 +106,7 @@ class SelfTest:
         except SilenceError:
             self._reason = f"did not come to an end in its self-test{self._where}"
             return False
+        self.was_killed = code == _KILLED
         self._reason = self._explain(code)
         return code == 0 and not self._reason
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import signal
 import time
 from collections.abc import Callable
 
@@ -167,15 +166,14 @@ class WorkerProcess:
         self._process.kill()
 
     async def stop(self, reason: str) -> None:
-        """End the worker: by closing its pipe, then by asking, then by force; waits for its end."""
+        """End the worker: by closing its pipe, then by force; waits for its end."""
         self._killed_because = self._killed_because or Death("stopped", reason)
         assert self._process.stdin is not None
         self._process.stdin.close()
-        for number in (signal.SIGTERM, signal.SIGKILL, None):
-            done, _ = await asyncio.wait({self._task}, timeout=STOP_SECONDS)
-            if done or number is None:
-                return
-            self._process.signal(number)
+        done, _ = await asyncio.wait({self._task}, timeout=STOP_SECONDS)
+        if not done:
+            self._process.kill()
+            await asyncio.wait({self._task}, timeout=STOP_SECONDS)
 
     def _send(self, frame: ToWorker) -> None:
         assert self._process.stdin is not None

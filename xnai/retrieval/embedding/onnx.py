@@ -1,6 +1,7 @@
 """Sentence embeddings on onnxruntime: all-MiniLM-L6-v2, or a model from a folder."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -187,6 +188,7 @@ class OnnxEmbedder:
             self._ranks = VocabularyRanks.of(self._tokenizer)
             self._session = load_session(self._model.model)
             return True
+        weights.remove_left(self._folder)
         tokenizer = weights.verified(weights.TOKENIZER, self._folder)
         self._tokenizer = load_tokenizer(tokenizer, MAX_TOKENS)
         self._ranks = VocabularyRanks.of(self._tokenizer)
@@ -205,7 +207,8 @@ class OnnxEmbedder:
         """Make the quantised model in a process and switch to it; without it, all still works."""
         source, target = weights.locate(weights.MODEL), self._folder / weights.QUANTIZED_NAME
         script = Path(__file__).with_name("quantize.py")
-        command = (sys.executable, "-P", str(script), str(source), str(target))
+        files = (str(source), str(target))
+        command = (sys.executable, "-P", str(script), str(os.getpid()), *files)
         program = child.Program(command, child.environment())
         try:
             outcome = await child.run(program, seconds=_QUANTIZE_SECONDS)

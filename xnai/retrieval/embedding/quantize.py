@@ -1,16 +1,14 @@
-"""Make the dynamic int8 model: ``python -P quantize.py SOURCE TARGET``.
+"""Make the dynamic int8 model: ``python -P quantize.py PARENT SOURCE TARGET``.
 
 A process of its own, because it takes seconds of pure Python and 300 MB that only its end gives
-back. It imports nothing of xnai, so that it runs from any folder.
+back. It ends with its parent.
 """
 
 import hashlib
 import logging
 import os
-import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,9 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from xnai.processes.sandbox.confine import be_killed_with_parent
+from xnai.retrieval.embedding.weights import MAKING
 
 LEAST_SIMILARITY = 0.97  # measured: 0.993 on average, 0.985 at least, over 192 abstracts
 
@@ -29,8 +30,7 @@ def quantize(source: Path, target: Path) -> None:
     from the quantiser: constant folding brings them back to float32 first.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(target.parent)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="making-") as folder:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=MAKING) as folder:
         folded, plain, made = (Path(folder, name) for name in ("folded", "plain", "made"))
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
@@ -53,13 +53,6 @@ def quantize(source: Path, target: Path) -> None:
         checksum.write_text(hashlib.sha256(made.read_bytes()).hexdigest(), encoding="ascii")
         made.replace(target)
         checksum.replace(target.with_suffix(".sha256"))
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what a run left that was killed; a live one takes seconds, not an hour."""
-    for left in folder.glob("making-*"):
-        if left.stat().st_mtime < time.time() - 3600:
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _remove_nan_guards(graph: Any) -> None:
@@ -104,5 +97,6 @@ def _least_similarity(source: Path, made: Path) -> float:
 if __name__ == "__main__":
     # The quantiser advises a pre-processing that constant folding has just done.
     logging.disable(logging.WARNING)
+    be_killed_with_parent(int(sys.argv[1]))
     os.nice(10)
-    quantize(Path(sys.argv[1]), Path(sys.argv[2]))
+    quantize(Path(sys.argv[2]), Path(sys.argv[3]))

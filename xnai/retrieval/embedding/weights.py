@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
@@ -33,6 +35,17 @@ TOKENIZER = PackagedFile(
 )
 # Part of the file's name: a new recipe in quantize.py makes a new file.
 QUANTIZED_NAME = "all-MiniLM-L6-v2-dynamic-int8-v1.onnx"
+
+MAKING = "making-"  # begins the name of a folder for what is being made
+_LEFT_SECONDS = 600.0  # nothing is being made for so long
+
+
+def remove_left(folder: Path) -> None:
+    """Remove what was being made in a folder when its process was killed."""
+    for left in folder.glob(f"{MAKING}*"):
+        with suppress(OSError):
+            if left.stat().st_mtime < time.time() - _LEFT_SECONDS:
+                shutil.rmtree(left)
 
 
 def locate(file: PackagedFile) -> Path:

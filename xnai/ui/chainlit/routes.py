@@ -25,6 +25,7 @@ from starlette.datastructures import UploadFile
 from starlette.middleware.cors import CORSMiddleware
 
 from xnai.accounts.attempts import Attempts
+from xnai.documents.storage import disk_errors
 from xnai.errors import (
     CHAT_CLOSED,
     FILE_EMPTY,
@@ -161,15 +162,22 @@ class _Uploads:
 
     async def _receive(self, request: Request, session: Any) -> JSONResponse:
         self._check_room(session, int(request.headers.get("content-length") or 0))
-        async with request.form(max_files=1, max_fields=4) as form:
-            file = form.get("file")
-            if not isinstance(file, UploadFile) or not file.filename:
-                raise PageError(XnaiError(FILE_EMPTY, name="The upload"))
-            self._check_room(session, file.size or 0)
-            file_id = await _keep(session, file)
+        try:
+            with disk_errors(session.files_dir.parent):
+                file_id = await self._take(request, session)
+        except XnaiError as exc:
+            raise PageError(exc) from exc
         kept = session.files[file_id]
         self._on_upload(session, kept["name"], kept["path"])
         return JSONResponse({"id": file_id})
+
+    async def _take(self, request: Request, session: Any) -> str:
+        async with request.form(max_files=1, max_fields=4) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile) or not file.filename:
+                raise XnaiError(FILE_EMPTY, name="The upload")
+            self._check_room(session, file.size or 0)
+            return await _keep(session, file)
 
     def _check_room(self, session: Any, size: int) -> None:
         if size > self._largest + MEGABYTE:  # the form around the file included
@@ -184,7 +192,11 @@ class _Uploads:
 async def _keep(session: Any, file: UploadFile) -> str:
     file_id = str(uuid.uuid4())
     path: Path = session.files_dir / file_id
-    size = await asyncio.to_thread(_copy, file.file, path)
+    try:
+        size = await asyncio.to_thread(_copy, file.file, path)
+    except OSError:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        raise
     if WebsocketSession.get_by_id(session.id) is not session:
         await asyncio.to_thread(shutil.rmtree, session.files_dir, ignore_errors=True)
         raise PageError(XnaiError(CHAT_CLOSED))

@@ -80,7 +80,10 @@ def use_files_directory(data_dir: Path) -> bool:
     uploads = data_dir / UPLOADS
     uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
     claim = FolderClaim(uploads)
-    _remove_left(uploads, 0.0 if claim.alone else STALE_AFTER)
+    spool = data_dir / "tmp"
+    spool.mkdir(exist_ok=True, mode=0o700)
+    for folder in (uploads, spool):
+        _remove_left(folder, 0.0 if claim.alone else STALE_AFTER)
     claim.share()
     atexit.register(claim.release)  # held until the process ends
     stray = Path(chainlit.config.FILES_DIRECTORY)
@@ -89,8 +92,6 @@ def use_files_directory(data_dir: Path) -> bool:
     if stray != uploads:
         with contextlib.suppress(OSError):  # not empty, or not there
             stray.rmdir()
-    spool = data_dir / "tmp"
-    spool.mkdir(exist_ok=True, mode=0o700)
     tempfile.tempdir = str(spool)
     return claim.alone
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from xnai.retrieval.embedding.model_folder import load_session, load_tokenizer, read_folder
+from xnai.retrieval.embedding.weights import MAKING, remove_left
 
 RECIPE = "recipe.json"
 MODEL = "model.onnx"
@@ -52,7 +53,8 @@ def unpack(source: Path, known: Mapping[str, Sequence[float]]) -> None:
         "max_position_embeddings": shape.positions,
         "xnai_floors": recipe["floors"],
     }
-    with tempfile.TemporaryDirectory(dir=source.parent, prefix="making-") as made:
+    remove_left(source.parent)
+    with tempfile.TemporaryDirectory(dir=source.parent, prefix=MAKING) as made:
         contents = (
             tokenizer_json(packed.vocabulary).encode(),
             json.dumps(config).encode(),

@@ -33,6 +33,7 @@ class Table(NamedTuple):
     Attributes:
         columns: left and right end of each column.
         is_headed: whether the headings look like some; else they are merely the first row.
+        is_total: whether it is what stands below another table, such as its sum.
 
     """
 
@@ -41,6 +42,7 @@ class Table(NamedTuple):
     head: Row
     rows: tuple[Row, ...]
     is_headed: bool
+    is_total: bool = False
 
     @property
     def words(self) -> list[Word]:

@@ -191,8 +191,8 @@ def _joined(rows: Sequence[Sequence[Cell]], column: int) -> Cell:
 
 
 def _told_once(row: Sequence[Cell], owners: Sequence[int]) -> list[Cell]:
-    """A row without the repetitions of a cell that is as wide as the table."""
-    return [row[0], *([()] * (len(row) - 1))] if len(set(owners)) == 1 else list(row)
+    """A row without the repetitions of a cell at its beginning, as that of a sum or a group."""
+    return [() if at and owners[at] == owners[0] else cell for at, cell in enumerate(row)]
 
 
 def _split(row: Sequence[Cell], grid: Grid, *, few: bool) -> list[list[Cell]]:

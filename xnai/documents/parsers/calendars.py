@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterator
 
 _FOLDED = re.compile(r"\r?\n[ \t]")
+# Possessive, as a parameter could be parted in many ways.
 _LINE = re.compile(
-    r"(?:[\w-]{1,40}\.)?(?P<name>[A-Za-z-]{1,40})(?P<more>(?:;[^:\"]*|\"[^\"]*\")*):(?P<value>.*)"
+    r"(?:[\w-]{1,40}+\.)?+(?P<name>[A-Za-z-]{1,40}+)(?P<more>(?:;[^:;\"]*+|\"[^\"]*+\")*+):(?P<value>.*)"
 )
 _ZONE = re.compile(r";TZID=\"?([^;:\"]{1,60})")
 _PERSON = re.compile(r";CN=\"?([^;:\"]{1,80})")
 _MOMENT = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:T(\d\d):?(\d\d):?(\d\d)?(Z?))?")
 _BEGINNINGS = ("BEGIN:VCALENDAR", "BEGIN:VCARD")
+_LONGEST = 20_000  # characters of a line
 _BLANKS = re.compile(r"\n{3,}")
 _KINDS = {"VEVENT": "Event", "VTODO": "Task", "VJOURNAL": "Entry", "VCARD": "Card"}
 _LABELS = {
@@ -58,7 +60,7 @@ def said(text: str) -> str:
 def _lines(text: str) -> Iterator[str]:
     open_parts: list[str] = []
     for line in text.splitlines():
-        match = _LINE.fullmatch(line.strip())
+        match = _LINE.fullmatch(line[:_LONGEST].strip())
         if match is None:
             continue
         name, value = match["name"].upper(), match["value"]

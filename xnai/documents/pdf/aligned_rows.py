@@ -8,7 +8,7 @@ from xnai.documents.pdf.words import TextLine
 
 LEAST_ROWS = 3
 NEAR = 2.0  # points
-NARROWEST = 0.25  # heights between two columns
+NARROWEST = 0.12  # heights between two columns
 _WIDE = 0.4  # heights between words, of which the second may begin a cell
 _APART = 2.6  # heights between the lines of two rows; more is another table
 _SPACED = 4.5  # heights between rows of one table, whose cells stand below each other

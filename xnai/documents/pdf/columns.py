@@ -162,7 +162,8 @@ def _pairs(rows: Sequence[Row], font: Font) -> tuple[Row, ...]:
 
 
 def _row(visual: Visual, borders: Sequence[float], bands: Sequence[Band]) -> Row:
-    if len(visual) == len(bands) and all(map(_overlap, visual, bands)):
+    named = not any(_DIGIT.search(line.text) for line in visual)
+    if len(visual) == len(bands) and (named or all(map(_overlap, visual, bands))):
         return tuple(line.words for line in visual)
     cells: list[list[Word]] = [[] for _ in range(len(borders) + 1)]
     if len(visual) == 1 and visual[0].left < bands[0][1] and not _DIGIT.search(visual[0].text):

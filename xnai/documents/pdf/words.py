@@ -15,6 +15,7 @@ import pypdfium2.raw as pdfium
 from xnai.documents.pdf import right_to_left
 from xnai.documents.pdf.characters import clean
 from xnai.documents.pdf.frame import Box, Frame
+from xnai.documents.pdf.seams import seams
 
 _SPACES = frozenset((0x00, 0x02, 0x09, 0x0A, 0x0D, 0x20, 0xA0, 0xFFFE))
 _UNKNOWN = "\ufffd"
@@ -31,7 +32,7 @@ _LOOKED_AT = 200  # words of a page by which it is told whether boxes are those 
 _AT_FOOT = 0.05  # of a box's height; round letters stand a little lower
 _LINE, _BELOW_LINE = 1.15, 0.21  # of the size of type: the height of its line, and below its foot
 _MOST_TIMES = 4  # the height of ink that type may have
-_APART = 0.2  # of a word's height before a word that was placed on its own
+_APART = 0.12  # of a word's height before a word that was placed on its own
 _LEANING = 0.1  # share of words that run in another direction, from which on a page is left alone
 _SLANTED = 10  # degrees from upright or sideways
 _QUARTER = 90
@@ -147,7 +148,8 @@ def words(
     place = places(textpage, indices)
     found = []
     leaning = 0
-    for first, last in _spans(codes):
+    joined = set()  # first characters of words behind which no space was left
+    for first, last in _parted(textpage.raw, codes, joined if indices is None else None):
         text = "".join(map(chr, codes[first : last + 1]))
         own = first if indices is None else indices[first]
         turns = _turns(textpage, own)
@@ -165,9 +167,9 @@ def words(
             height = max(right - left for left, _, right, _ in boxes)
         left, bottom = min(box[0] for box in boxes), min(box[1] for box in boxes)
         right, top = max(box[2] for box in boxes), max(box[3] for box in boxes)
-        cuts: tuple[int, ...] = ()
+        cuts: tuple[int, ...] = (first,) if first in joined else ()
         if frame.is_plain and indices is None and _NOTE_NUMBER.search(text):
-            cuts = _cuts(textpage.raw, text, first, (bottom, height))
+            cuts += _cuts(textpage.raw, text, first, (bottom, height))
         if not text.isprintable():  # pdfium gives some characters in two halves
             text = clean(codes[first : last + 1]).text or _UNKNOWN
         found.append(Word(first, last, text, left, bottom, right, top, height, cuts, runs))
@@ -221,6 +223,16 @@ def _cuts(raw: Any, text: str, first: int, box: tuple[float, float]) -> tuple[in
         if bottom.value - box[0] > _RAISED * box[1]:
             cuts.append(first + (start or end))
     return tuple(cuts)
+
+
+def _parted(raw: Any, codes: Sequence[int], joined: set[int] | None) -> Iterator[tuple[int, int]]:
+    """The spans of words; of those that run into each other, the second ones are noted."""
+    for first, last in _spans(codes):
+        text = "".join(map(chr, codes[first : last + 1]))
+        found = [] if joined is None else seams(raw, text, first)
+        if joined is not None:
+            joined.update(found)
+        yield from zip([first, *found], [*(at - 1 for at in found), last], strict=True)
 
 
 def _spans(codes: Sequence[int]) -> Iterator[tuple[int, int]]:

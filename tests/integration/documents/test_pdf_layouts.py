@@ -54,6 +54,9 @@ def read(name: str) -> list[Page]:
         ("prices-grouped.pdf", 1, "Size: 8 mm; Retail 1 piece: 2.40; Retail 10 pieces: 21.60;"),
         ("prices-grouped.pdf", 1, "Trade 1 piece: 99.00; Trade 10 pieces: 891.00."),
         ("paper-small-table.pdf", 1, "River: Mosk; Area km²: 405; Q m³/s: 10.1; Load kt/a: 84."),
+        ("bill-with-sums.pdf", 1, "Period: Standing charge; Euros: 48.00.\n\nNet: 580.53.\n"),
+        ("bill-with-sums.pdf", 1, "Night rate; Previous: 7,015; Current: 7,688; kWh: 673;"),
+        ("sheet-clipped.pdf", 1, "2024 plan: 4,200; 2024 actu: 4,350; 2025 plan: 4,500; Note: 45"),
         ("paper-small-table.pdf", 1, "gauges of the water\nboard.\nTable 1. Stations.\n"),
     ],
 )

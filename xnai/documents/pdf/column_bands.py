@@ -47,6 +47,8 @@ def _with_their_heads(bands: list[Band], run: Sequence[Visual]) -> list[Band]:
                 filled[place].add(number)
     result, rows = [bands[0]], filled[0]
     for band, own in zip(bands[1:], filled[1:], strict=True):
+        if not own:  # the ends of words of two others
+            continue
         if not rows & own and 0 in rows | own and min(len(rows), len(own)) == 1:
             result[-1], rows = (result[-1][0], band[1]), rows | own
         else:

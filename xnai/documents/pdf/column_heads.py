@@ -11,6 +11,7 @@ from xnai.documents.pdf.words import TextLine
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _FIGURE = re.compile(r"[\d€$£¥(+\-\u2212\u2013\u2014.%]")
 _BARE = re.compile(r"\W{0,3}\d[\d.,:/\s]{0,30}\W{0,3}\w{0,3}\W{0,2}")
+_DIGIT = re.compile(r"\d")
 _NEAR = 3.0  # points
 _CLOSER = 0.9  # of a line's height
 
@@ -111,6 +112,11 @@ def _under(line: TextLine, bands: Sequence[Band], rules: Sequence[Edge]) -> rang
             ]
             return range(own[0], own[-1] + 1) if own else range(0)
     return range(0)
+
+
+def is_figure(text: str) -> bool:
+    """Whether a text has a digit and is no year."""
+    return bool(_DIGIT.search(text)) and not _YEAR.fullmatch(text)
 
 
 def _are_apart(groups: Sequence[range]) -> bool:

@@ -241,5 +241,5 @@ def _heads(run: Sequence[Visual], rows: Sequence[Row], rules: Sequence[Edge]) ->
     first, below_it = rows[0], rows[1:]
     if not first[0] and all(first[1:]):
         return 1
-    has_none = not any(_DIGIT.search(_text(cell)) for cell in first)
+    has_none = not any(column_heads.is_figure(_text(cell)) for cell in first)
     return int(has_none and all(first[1:]) and _has_figures([first, *below_it]))

@@ -43,9 +43,12 @@ def without_totals(run: list[Visual]) -> tuple[list[Visual], list[Visual]]:
     own = column_bands.of(body)
     if len(own) <= _LABEL_AND_FIGURE:
         return run, []
-    is_apart = all(row[0].left > own[0][1] for row in tail)
-    is_wide = len(column_bands.of(run)) < len(own)
-    return (body, tail) if is_apart or is_wide else (run, [])
+    if len(column_bands.of(run)) < len(own):  # they are wider than its columns
+        return body, tail
+    start = len(run)
+    while start > last and run[start - 1][0].left > own[0][1]:
+        start -= 1
+    return run[:start], run[start:]
 
 
 def _is_label_and_figure(row: Visual) -> bool:
@@ -110,7 +113,8 @@ def _below(run: list[Visual]) -> list[list[Visual]]:
     for at in found[:_MOST_HEADS]:
         upper, lower = run[:at], run[at:]
         own = [column_bands.of(part) for part in (upper, lower)]
-        if max(map(len, own)) > len(whole) or not all(_fit(bands, whole) for bands in own):
+        names_more = len(own[0]) < min(len(own[1]), len(run[at]))
+        if names_more or not all(_fit(bands, whole) for bands in own):
             return [upper, lower]
     return []
 

@@ -148,7 +148,7 @@ def words(
     place = places(textpage, indices)
     found = []
     leaning = 0
-    joined = set()  # first characters of words behind which no space was left
+    joined: set[int] = set()  # first characters of words behind which no space was left
     for first, last in _parted(textpage.raw, codes, joined if indices is None else None):
         text = "".join(map(chr, codes[first : last + 1]))
         own = first if indices is None else indices[first]

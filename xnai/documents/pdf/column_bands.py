@@ -8,6 +8,7 @@ from xnai.documents.pdf.grid import Band
 
 _CROSSED = 0.1  # of the rows may have words where columns are parted
 _LEAST = 2  # columns of which two may be one
+_OF_TWO = 0.4  # heights between two columns, where there is no third
 _ONE_MAY_CROSS = 4  # rows of which one may, as headings are wide
 
 
@@ -33,6 +34,8 @@ def of(run: Sequence[Visual]) -> list[Band]:
             if bands and start - bands[-1][1] < NARROWEST * height:
                 start = bands.pop()[0]
             bands.append((start, x))
+    if len(bands) == _LEAST and bands[1][0] - bands[0][1] < _OF_TWO * height:
+        return [(bands[0][0], bands[1][1])]  # as words of prose may leave it by chance
     return _with_their_heads(bands, run) if len(bands) > _LEAST else bands
 
 

@@ -133,5 +133,7 @@ def _are_headings(rows: Sequence[Visual]) -> bool:
     first, following = rows[0], rows[1:]
     if len(first) < _LEAST_HEADS or any(map(_has_figure, first)):
         return False
+    if not all(_WORD.search(line.text) for line in first):
+        return False
     figures = sum(any(map(_has_figure, row[1:])) for row in following)
     return figures > len(following) / 2 and len(first) >= max(map(len, following))

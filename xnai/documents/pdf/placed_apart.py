@@ -15,6 +15,8 @@ from xnai.documents.pdf.words import ALONG, Word
 
 _LEAST = 4  # characters of a word by which that is told; pairs of letters are moved closer
 
+_WRITTEN = 0.05  # of the words of a page at least stand behind a space that was written
+
 
 def found(textpage: Any, words: Sequence[Word]) -> frozenset[int]:
     """The first characters of words that follow another without a space, and were drawn apart.
@@ -26,6 +28,7 @@ def found(textpage: Any, words: Sequence[Word]) -> frozenset[int]:
     """
     raw, is_put_in = textpage.raw, pdfium.FPDFText_IsGenerated
     result = []
+    with_space = 0  # words behind a space that was written
     spelled: dict[float, bool] = {}  # by height, whether words are drawn character by character
     for before, word in pairwise(words):
         if before.runs != ALONG or word.runs != ALONG:
@@ -36,11 +39,12 @@ def found(textpage: Any, words: Sequence[Word]) -> frozenset[int]:
         if spelled.get(before.height) or spelled.get(word.height):
             continue
         between = range(before.last + 1, word.first)
-        if all(is_put_in(raw, index) == 1 for index in between) and (
-            _drawn(raw, before.last) != _drawn(raw, word.first)
-        ):
+        if not all(is_put_in(raw, index) == 1 for index in between):
+            with_space += 1
+        elif _drawn(raw, before.last) != _drawn(raw, word.first):
             result.append(word.first)
-    return frozenset(result)
+    # A program that writes no spaces at all, as TeX, begins anew within its lines.
+    return frozenset(result) if with_space > _WRITTEN * len(words) else frozenset()
 
 
 def _is_spelled(raw: Any, word: Word) -> bool | None:

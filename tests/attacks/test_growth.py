@@ -19,8 +19,9 @@ from xnai.answering.tables.records import tables_of
 from xnai.documents.parsers import mail, media_type, plain, registry
 from xnai.documents.parsers.failures import Failure
 from xnai.documents.parsers.headers_footers import EdgedPage, EdgeSegment, HeadersFooters
+from xnai.documents.parsers.markdown_tables import linearized_markdown
 from xnai.documents.parsers.seen import Seen
-from xnai.documents.parsers.table import linearized, linearized_markdown
+from xnai.documents.parsers.table import linearized
 from xnai.documents.pdf.columns import aligned
 from xnai.documents.pdf.footnotes import notes
 from xnai.documents.pdf.words import Word

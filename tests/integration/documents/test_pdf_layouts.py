@@ -41,10 +41,34 @@ def read(name: str) -> list[Page]:
             "for adults above sixty kilograms; Number: 5; Price each: 189.00.",
         ),
         ("paper-columns.pdf", 2, "Depth (cm): 5-10; Carbon (%): 3.3; n: 58."),
+        ("invoice-blocks.pdf", 1, "Invoice no.: BF-2024-00731.\nInvoice date: 17 Sept 2024."),
+        ("invoice-blocks.pdf", 1, "Qty: 4.5; Unit: h; Unit price: 58.00; Amount: 261.00."),
+        ("invoice-blocks.pdf", 1, "Discount: 10 %; Amount: 311.40."),
+        ("invoice-blocks.pdf", 1, "\nNet total: 657.40.\nVAT 20 %: 131.48.\n"),
+        ("payslip-blocks.pdf", 1, "Employee no.: 004417.\nDepartment: Laboratory."),
+        ("payslip-blocks.pdf", 1, "Earnings: Overtime 1.5; Hours: 11.67; Rate: 32.10;"),
+        ("payslip-blocks.pdf", 1, "National Insurance; This period: 192.73; Year to date: 385.46."),
+        ("laboratory-spaced.pdf", 2, "Taken: 03.06.2024 07:45.\nReceived: 03.06.2024 10:20."),
+        ("laboratory-spaced.pdf", 2, "Analyte: Clinical chemistry.\nAnalyte: Sodium; Result: 139;"),
+        ("laboratory-spaced.pdf", 2, "Result: 5.6; Flag: H; Unit: mmol/L; Reference: 3.5"),
+        ("prices-grouped.pdf", 1, "Size: 8 mm; Retail 1 piece: 2.40; Retail 10 pieces: 21.60;"),
+        ("prices-grouped.pdf", 1, "Trade 1 piece: 99.00; Trade 10 pieces: 891.00."),
+        ("paper-small-table.pdf", 1, "River: Mosk; Area km²: 405; Q m³/s: 10.1; Load kt/a: 84."),
+        ("bill-with-sums.pdf", 1, "Period: Standing charge; Euros: 48.00.\n\nNet: 580.53.\n"),
+        ("bill-with-sums.pdf", 1, "Night rate; Previous: 7,015; Current: 7,688; kWh: 673;"),
+        ("sheet-clipped.pdf", 1, "2024 plan: 4,200; 2024 actu: 4,350; 2025 plan: 4,500; Note: 45"),
+        ("paper-small-table.pdf", 1, "gauges of the water\nboard.\nTable 1. Stations.\n"),
     ],
 )
 def test_each_cell_has_its_label(name, page, line):
     assert line in read(name)[page - 1].text
+
+
+def test_addresses_beside_each_other_are_read_one_after_the_other():
+    (page,) = read("invoice-blocks.pdf")
+
+    found = [page.text.index(part) for part in ("Mill Lane 7", "Ship to", "Annex", "Loading Bay 2")]
+    assert sorted(found) == found
 
 
 def test_three_columns_drawn_row_by_row_are_read_one_after_the_other():

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import datetime as dt
 import sys
 import time
 from email.message import EmailMessage
@@ -14,6 +15,7 @@ import psutil
 import pypdfium2
 import pytest
 from documents_files import epub, pptx, xlsx
+from openpyxl.comments import Comment
 from PIL import Image
 
 from rig.pdf_files import pdf, placed_pdf
@@ -615,13 +617,92 @@ async def test_amounts_of_a_sheet_have_their_decimals_and_currency(read):
     assert "Rent: 612.50 €; Deposit: $1300.00; Share: 3.3." in text
 
 
-async def test_a_calendar_has_its_lines_in_one_piece(read):
-    text = b"BEGIN:VCALENDAR\r\nSUMMARY:Dentist\\, check\r\nDESCRIPTION:Bring the bi\r\n ll.\r\n"
-    assert (await read(text + b"END:VCALENDAR\r\n", "a.ics"))[0].startswith(
-        "BEGIN:VCALENDAR\nSUMMARY:Dentist, check\nDESCRIPTION:Bring the bill.\n"
+async def test_a_calendar_has_labels_values_and_dates(read):
+    lines = [
+        "BEGIN:VCALENDAR",
+        "BEGIN:VEVENT",
+        "UID:1",
+        "SUMMARY:Dentist\\, check",
+        "DTSTART;TZID=Europe/Oslo:20240614T043500",
+        "DTEND:20240614T050000Z",
+        "DESCRIPTION:Bring the bi",
+        " ll.",
+        "ATTENDEE;CN=Ada Holm:mailto:ada@x.example",
+        "END:VEVENT",
+        "END:VCALENDAR",
+        "",
+    ]
+    assert (await read("\r\n".join(lines).encode(), "a.ics"))[0] == (
+        "Event\nTitle: Dentist, check\nBegins: 2024-06-14 04:35 (Europe/Oslo)\n"
+        "Ends: 2024-06-14 05:00 UTC\nDescription: Bring the bill.\n"
+        "Attendee: Ada Holm (ada@x.example)"
     )
+
+
+async def test_what_is_filled_into_a_page_is_read(read):
+    page = (
+        "<p><label>Berth <select><option>A<option selected>B</select></label> "
+        "<label><input type=checkbox checked> Electricity</label> "
+        "<label><input type=checkbox> Water</label> <label>Boat <input value=Skua></label></p>"
+        "<input type=checkbox role=button>"
+    )
+    (text,) = await read(page.encode(), "a.html")
+    assert " ".join(text.split()) == "Berth B [x] Electricity [ ] Water Boat Skua"
+
+
+async def test_cells_whose_ends_are_left_out_are_cells(read):
+    page = "<table><tr><th>Berth<th>Fee<tr><td>North<td>12<tr><td>South<td>14</table>"
+    (text,) = await read(page.encode(), "a.html")
+    assert text.strip() == "Berth: North; Fee: 12.\nBerth: South; Fee: 14."
+
+
+async def test_a_table_in_one_that_lays_out_a_mail_keeps_its_labels(read):
+    inner = "<table><tr><th>From</th><th>Price</th></tr><tr><td>Fjell</td><td>38.00</td></tr>"
+    inner += "<tr><td>Tarn</td><td>42.00</td></tr></table>"
+    page = f"<table><tr><td>Your booking</td></tr><tr><td>{inner}</td></tr></table>"
+    (text,) = await read(page.encode(), "a.html")
+    assert "From: Fjell; Price: 38.00.\nFrom: Tarn; Price: 42.00." in text
+
+
+async def test_a_sum_below_a_table_is_said_once(read):
+    page = (
+        "<table><tr><th>Pos<th>Article<th>Price<tr><td>1<td>Rope<td>12.00"
+        "<tr><td>2<td>Buoy<td>30.00<tr><td colspan=2>Net<td>42.00</table>"
+    )
+    (text,) = await read(page.encode(), "a.html")
+    assert text.strip().endswith("Pos: Net; Price: 42.00.")
+
+
+async def test_sums_durations_and_comments_of_a_sheet(read):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    rows = [["Item", "Price", "Sum"], ["Box", 8.5, 17], ["Bag", 11, 22], [None, "Total", 39]]
+    for row in rows:
+        sheet.append(row)
+    sheet["A2"].comment = Comment("Out of stock", "Ada")
+    hours = book.create_sheet("Hours")
+    hours.append(["Who", "From", "Hours"])
+    hours.append(["Moe", dt.time(7, 30), dt.timedelta(hours=30)])
+    content = BytesIO()
+    book.save(content)
+    first, second = await read(content.getvalue(), "a.xlsx")
+    assert "\nTotal: 39." in first
+    assert first.endswith("Comment by Ada on A2: Out of stock")
+    assert "Who: Moe; From: 07:30; Hours: 30:00." in second
+
+
+async def test_a_mail_whose_plain_text_says_nothing_is_read_by_its_html(read):
+    message = EmailMessage()
+    message.set_content("Your mail program shows no HTML.")
+    words = "<p>Your flight leaves on 14 June at 04:35 from gate B7, not from A2.</p>" * 3
+    message.add_alternative(words, subtype="html")
+    (text,) = await read(message.as_bytes(), "a.eml")
+    assert "gate B7" in text
+    assert "shows no HTML" not in text
 
 
 async def test_numbers_of_notes_stand_apart_from_words(read):
     page = '<html><body><p>40 litres<sup><a href="#n">1</a></sup> on 300 m<sup>2</sup></p>'
     assert "40 litres [1] on 300 m2" in (await read(page.encode(), "a.html"))[0]
+    page = "<html><body><p>some 10<sup>3</sup> litres<sup>2</sup></p>"
+    assert "10³ litres [2]" in (await read(page.encode(), "a.html"))[0]

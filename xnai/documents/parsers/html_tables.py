@@ -21,12 +21,11 @@ def taken_out(soup: "BeautifulSoup") -> list[str]:
         text.replace_with(NavigableString(text.replace(_MARK, "")))
     said: list[str] = []
     for table in soup.find_all("table"):
-        if table.find("table") is not None or table.find_parent("table") is not None:
+        if table.find("table") is not None:  # it lays out others, as in the mails of shops
             continue
-        rows = [_row(row) for row in table.find_all("tr")]
+        rows, heads = _rows(table)
         if not _has_data(table, rows):
             continue
-        heads = len(table.thead.find_all("tr")) if table.thead is not None else 0
         lines = spans.sentences(spans.filled(rows, heads))
         if table.caption is not None:
             lines.insert(0, _text(table.caption))
@@ -47,11 +46,40 @@ def put_back(text: str, said: list[str]) -> str:
     return "".join(parts)
 
 
-def _row(row: "Tag") -> list[Cell]:
-    return [
-        Cell(_text(cell), _span(cell, "rowspan"), _span(cell, "colspan"), cell.name == "th")
-        for cell in row.find_all(("td", "th"))
+def _rows(table: "Tag") -> tuple[list[list[Cell]], int]:
+    """The rows of a table, and how many of them say that they are headings.
+
+    The ends of rows and cells may be left out; then the parser takes each for a part of the last.
+    """
+    from bs4.element import PreformattedString, Tag  # noqa: PLC0415
+
+    rows: list[list[tuple[Tag, list[str]]]] = []
+    head = set() if table.thead is None else {id(row) for row in table.thead.find_all("tr")}
+    heads, in_head = 0, True
+    for part in table.descendants:
+        if isinstance(part, Tag):
+            in_head = in_head and part.name not in {"tbody", "tfoot"}
+            if part.name == "tr":
+                heads += in_head and id(part) in head
+                rows.append([])
+            elif part.name in {"td", "th"}:
+                rows = rows or [[]]
+                rows[-1].append((part, []))
+        elif rows and rows[-1] and not isinstance(part, PreformattedString):
+            rows[-1][-1][1].append(str(part))
+    read = [
+        [
+            Cell(
+                " ".join(" ".join(texts).split()),
+                _span(cell, "rowspan"),
+                _span(cell, "colspan"),
+                cell.name == "th",
+            )
+            for cell, texts in row
+        ]
+        for row in rows
     ]
+    return read, heads
 
 
 def _text(element: "Tag") -> str:

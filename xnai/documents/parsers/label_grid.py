@@ -20,7 +20,9 @@ _ALIKE = 0.67  # of the values of a column are of one kind; with more it is a co
 _COLON = 0.6  # of the labels end with one: then nothing else is looked at
 _LEAST_VALUES = 3
 _DIGIT = re.compile(r"\d")
-_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\.?")
+_DATE = re.compile(
+    r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\.?(?: \d{1,2}[:.]\d\d)?|\d{1,2}\.? [^\W\d]{3,10}\.? \d{4}"
+)
 _FIGURE = re.compile(r"[^\w\s]{0,3}\d[\d.,:/\s]{0,30}\W{0,4}\w{0,3}\W{0,3}")
 
 

@@ -80,8 +80,8 @@ class _MailReading:
 
     def text(self, message: EmailMessage, limit: int, depth: int = 0) -> str:
         """Return headers, text and attachments of a message that lies so deep within others."""
-        body = message.get_body(("plain", "html"))
-        parts = [*headers(message), "", text_of(body)]
+        body, said = body_of(message)
+        parts = [*headers(message), "", said]
         attached, left_out = [], []
         for part, within in leaves(message):
             if part is body or part.get_content_type() in _SIGNATURES:
@@ -140,6 +140,7 @@ class _MailReading:
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _LONGEST_HEADER = 1000  # characters
 _LONGEST_SOURCE = 8_000  # characters; the parser reads a longer one again from each of its quotes
+_STUB, _TIMES = 60, 3  # words of a text that may stand for another, and how much more that has
 _NEVER_TEXT = {"image", "audio", "video"}
 
 
@@ -201,6 +202,23 @@ def text_of(part: MIMEPart | None) -> str:
     except (LookupError, ValueError) as exc:
         raise Failure(FILE_DAMAGED, reason="its text is in no known encoding") from exc
     return html_text(text) if part.get_content_subtype() == "html" else text
+
+
+def body_of(message: EmailMessage) -> tuple[MIMEPart | None, str]:
+    """The part that is a message's text, and that text.
+
+    Plain text is taken before HTML, unless it says hardly more than that there is HTML.
+    """
+    plain = message.get_body(("plain",))
+    html = message.get_body(("html",))
+    said = text_of(plain)
+    if html is None or (plain is not None and len(said.split()) >= _STUB):
+        return plain or html, said if plain is not None else text_of(html)
+    with suppress(Failure):
+        whole = text_of(html)
+        if plain is None or len(whole.split()) > _TIMES * len(said.split()):
+            return html, whole
+    return plain, said
 
 
 def name_of(part: EmailMessage) -> str:

@@ -5,17 +5,18 @@ import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from xnai.documents.parsers import sheet_marks, zip_archive
+from xnai.documents.parsers import sheet_comments, sheet_marks, zip_archive
 from xnai.documents.parsers.failures import Failure
+from xnai.documents.parsers.markdown_tables import linearized_markdown
 from xnai.documents.parsers.plain import tidy
 from xnai.documents.parsers.seen import Seen
-from xnai.documents.parsers.table import linearized, linearized_markdown
+from xnai.documents.parsers.table import linearized
 from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG, FILE_TOO_EXPENSIVE
 from xnai.types import Page
 
@@ -112,9 +113,18 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, datetime) and value.time() == time.min:
-        value = value.date()
-    return str(value)
+    if isinstance(value, datetime):
+        return str(value.date() if value.time() == time.min else value).removesuffix(":00")
+    if isinstance(value, time):
+        return str(value).removesuffix(":00") if not value.second else str(value)
+    return _duration(value) if isinstance(value, timedelta) else str(value)
+
+
+def _duration(value: timedelta) -> str:
+    """Hours and minutes, however many these are, as sheets of hours show them."""
+    minutes, seconds = divmod(round(abs(value.total_seconds())), 60)
+    sign = "-" if value < timedelta() else ""
+    return f"{sign}{minutes // 60}:{minutes % 60:02}" + (f":{seconds:02}" if seconds else "")
 
 
 def _shown(cell: Any) -> str:
@@ -177,17 +187,33 @@ def xlsx_pages(path: Path, limit: int, seen: Seen) -> Iterator[Page]:
             length += len(line) + 1
             if length > limit:
                 raise Failure(FILE_TEXT_TOO_LONG, limit=limit)
+        lines += _notes(parts, sheet, limit - length)
         seen.tables += bool(length)
         yield Page(number, tidy("\n".join(lines)) if length else "")
 
 
 def _marks(parts: BytesIO, sheet: Any) -> sheet_marks.SheetMarks:
-    path = str(getattr(sheet, "_worksheet_path", "")).lstrip("/")
+    path = _path(sheet)
     with zipfile.ZipFile(parts) as archive:
         if path not in archive.namelist():
             return sheet_marks.SheetMarks()
         with archive.open(path) as file:
             return sheet_marks.of_sheet(file)  # type: ignore[arg-type]
+
+
+def _notes(parts: BytesIO, sheet: Any, room: int) -> list[str]:
+    """The comments of a sheet, after its rows, as far as there is room."""
+    found = []
+    for note in sheet_comments.of_sheet(parts, _path(sheet)):
+        room -= len(note) + 1
+        if room < 0:
+            break
+        found.append(note)
+    return ["", *found] if found else []
+
+
+def _path(sheet: Any) -> str:
+    return str(getattr(sheet, "_worksheet_path", "")).lstrip("/")
 
 
 def _rows(sheet: Any, marks: sheet_marks.SheetMarks) -> Iterator[list[str]]:

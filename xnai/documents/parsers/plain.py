@@ -7,15 +7,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xnai.documents.parsers import delimited, encoding, html_tables
+from xnai.documents.parsers import calendars, delimited, encoding, html_tables
 from xnai.documents.parsers.failures import Failure
+from xnai.documents.parsers.markdown_tables import linearized_markdown
+from xnai.documents.parsers.raised import power
 from xnai.documents.parsers.seen import Seen
 from xnai.documents.parsers.table import linearized
 from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG
 from xnai.types import Page
 
 if TYPE_CHECKING:
-    from bs4 import BeautifulSoup
+    from bs4 import BeautifulSoup, Tag
 
 HTML = "text/html"
 _BLOCK = 2**20
@@ -31,19 +33,22 @@ _NOT_CONTENT = (
     "header",
     "footer",
     "svg",
-    "input",
     "button",
-    "select",
-    "textarea",
 )
+_FIELDS = ("input", "select", "textarea")
+_TICKED = {True: " [x] ", False: " [ ] "}
+_TRACKS = re.compile(
+    r"//(?:click|clicks|track|tracking|links?|email)\.|[?&](?:utm_|[\w-]{1,20}=[\w%.-]{24})"
+)
+_WRITTEN = {"", "text", "email", "tel", "number", "date", "time", "month", "url"}
+_NOTED = re.compile(r"[^\W\d_]{3}$|[.,;:!?)\]]$")  # what the number of a note follows
+
 _AROUND = (
     "[role=navigation], [role=banner], [role=contentinfo], [role=search], [hidden], "
     "[aria-hidden=true]"
 )
 _ESCAPED = re.compile(r"\\([_*])")  # what Markdown may take for emphasis
 _NOTE_SIGN = re.compile(r"[\[(]?(?:\d{1,4}|[a-z*\u2020\u2021])[\])]?")
-_FOLDED = re.compile(r"\r?\n[ \t]")
-_SEPARATE = re.compile(r"\\([,;])")
 _CONTENT = "main, [role=main]:not(main)"
 _MOST_OF_IT = 0.3  # of a page's text that stands in what calls itself its content
 
@@ -86,18 +91,24 @@ def text_page(path: Path, limit: int, seen: Seen) -> Page:
         Failure: FILE_TEXT_TOO_LONG beyond ``limit`` characters, FILE_DAMAGED if it is not text.
 
     """
-    return Page(None, tidy(_unfolded(decoded(path, limit, seen))))
+    text = decoded(path, limit, seen)
+    return Page(None, tidy(calendars.said(text) if calendars.is_one(text) else text))
 
 
-def _unfolded(text: str) -> str:
-    """A calendar or a card with its lines in one piece (RFC 5545); other texts as they are."""
-    if not text.startswith(("BEGIN:VCALENDAR", "BEGIN:VCARD")):
-        return text
-    return _SEPARATE.sub(r"\1", _FOLDED.sub("", text)).replace("\\n", "\n")
+def markdown_page(path: Path, limit: int, seen: Seen) -> Page:
+    """Read Markdown as it is, but for its tables, whose rows become sentences.
+
+    Raises:
+        Failure: as ``text_page``.
+
+    """
+    return Page(None, linearized_markdown(tidy(decoded(path, limit, seen))))
 
 
 def _without_furniture(soup: "BeautifulSoup") -> "BeautifulSoup":
     """The content of a page: of one that says which it is, that alone; no way to other pages."""
+    for field in soup.find_all(_FIELDS):
+        field.replace_with(_filled_in(field))
     for element in soup.find_all(_NOT_CONTENT):
         # The header of an article is its title.
         if element.name != "header" or element.find_parent(("article", "main")) is None:
@@ -117,17 +128,40 @@ def _without_furniture(soup: "BeautifulSoup") -> "BeautifulSoup":
         image.replace_with(str(image.get("alt") or ""))
     for link in soup.find_all("a"):
         # Addresses within the site the page was saved from lead nowhere, and are many tokens.
-        if not str(link.get("href") or "").startswith(("http://", "https://", "mailto:")):
+        target = str(link.get("href") or "")
+        if not target.startswith(("http://", "https://", "mailto:")) or _TRACKS.search(target):
             link.unwrap()
     return soup
 
 
+def _filled_in(field: "Tag") -> str:
+    """What somebody has filled into a field, or ticked."""
+    if field.name == "select":
+        return " ".join(one.get_text(" ", strip=True) for one in field.select("option[selected]"))
+    if field.name == "textarea":
+        return field.get_text(" ", strip=True)
+    kind = str(field.get("type") or "").lower()
+    if kind in {"checkbox", "radio"}:
+        # Others open and close menus.
+        around = field.find_parent(("form", "label", "td", "p", "li"))
+        is_box = field.get("role") is None and around is not None and around.get_text(strip=True)
+        return _TICKED[field.has_attr("checked")] if is_box else ""
+    return f" {field.get('value') or ''} " if kind in _WRITTEN else ""
+
+
 def _part_notes(soup: "BeautifulSoup") -> None:
-    """Part the numbers of notes from the words that they follow, as in ``40 litres.2``."""
+    """Part the numbers of notes from the words that they follow, as in ``40 litres.2``.
+
+    What is raised behind a figure is a power.
+    """
     for raised in soup.find_all("sup"):
         sign = raised.get_text(strip=True)
-        if raised.find("a") is not None and _NOTE_SIGN.fullmatch(sign):
+        before = str(raised.previous_sibling or "")
+        has_link = raised.find("a") is not None or raised.find_parent("a") is not None
+        if _NOTE_SIGN.fullmatch(sign) and (has_link or (sign.isdigit() and _NOTED.search(before))):
             raised.replace_with(f" [{sign.strip('[]()')}]")
+        else:
+            raised.replace_with(power(sign, before))
 
 
 def _leave_out_languages(soup: "BeautifulSoup") -> None:

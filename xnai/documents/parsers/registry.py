@@ -37,6 +37,12 @@ def _text_pages(path: Path, limit: int, seen: Seen) -> Iterable[Page]:
     return [plain.text_page(path, limit, seen)]
 
 
+def _markdown_pages(path: Path, limit: int, seen: Seen) -> Iterable[Page]:
+    from xnai.documents.parsers import plain  # noqa: PLC0415
+
+    return [plain.markdown_page(path, limit, seen)]
+
+
 def _html_pages(path: Path, limit: int, seen: Seen) -> Iterable[Page]:
     from xnai.documents.parsers import plain  # noqa: PLC0415
 
@@ -131,6 +137,7 @@ def _subtitle_pages(path: Path, limit: int, seen: Seen) -> Iterable[Page]:
 
 _READERS: dict[str, Read] = {
     media_types.PDF: _pdf_pages,
+    media_types.MARKDOWN: _markdown_pages,
     media_types.HTML: _html_pages,
     media_types.CSV: _csv_pages,
     media_types.EPUB: _epub_pages,

@@ -97,8 +97,13 @@ def sentences(grid: SpanGrid) -> list[str]:
         if _is_one(owner):
             lines += [row[0]] if row[0] else []
         elif any(row):
-            lines.append(row_sentence(head, row))
+            lines.append(row_sentence(head, _said_once(row, owner)))
     return lines
+
+
+def _said_once(row: Sequence[str], owners: Sequence[tuple[int, int]]) -> list[str]:
+    """A row in which a cell at its beginning that is wider than a column, as of a sum, is one."""
+    return ["" if at and owners[at] == owners[0] else cell for at, cell in enumerate(row)]
 
 
 def _once(

@@ -11,8 +11,6 @@ from xnai.documents.parsers import label_grid, row_log
 
 STOP = "."
 _ENDS = tuple(".!?:;")
-_DIVIDER = re.compile(r"\|(?:\s*:?-+:?\s*\|)+\s*")
-_BORDER = re.compile(r"(?<!\\)\|")
 _DIGIT = re.compile(r"\d")
 # With a sign, a currency or a unit. Possessive, since a colon could belong to any of its parts.
 _FIGURE = re.compile(r"[^\w\s]*+\d[\d.,:/\s]*+\W*+\w{0,3}+\W*+")
@@ -21,7 +19,7 @@ _LONGEST_LABEL = 200  # characters; it stands in every row
 _MOST_HEADS = 4  # rows of headings
 
 _FIGURES = 0.75  # of the cells under a heading, where the row above could be a pair
-_LOOKED_AT = 8  # rows from which it is told whether the first has headings
+LOOKED_AT = 8  # rows from which it is told whether the first has headings
 
 
 def label(heading: str) -> str:
@@ -100,29 +98,6 @@ def _is_figure(cell: str) -> bool:
     return bool(_FIGURE.fullmatch(cell)) and not _YEAR.fullmatch(cell)
 
 
-class _Grid:
-    """Rows that become sentences when it is known whether the first one has headings."""
-
-    def __init__(self, first: list[str]) -> None:
-        self._held = [first]
-        self._head: list[str] | None = None
-
-    def add(self, row: list[str]) -> list[str]:
-        """Take a row; gives what can be written by now."""
-        if self._head is not None:
-            return [row_sentence(self._head, row)]
-        self._held.append(row)
-        return self.settled() if len(self._held) > _LOOKED_AT else []
-
-    def settled(self) -> list[str]:
-        """What was held back."""
-        if self._head is not None:
-            return []
-        self._held = [row for row in self._held if any(row)]
-        self._head = self._held.pop(0) if has_headings(self._held) else []
-        return [row_sentence(self._head, row) for row in self._held]
-
-
 def linearized(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Lines of a sheet, one for each row that is not empty, with the headings of its columns.
 
@@ -132,21 +107,45 @@ def linearized(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     head: list[str] | None = None
     start: list[list[str]] = []
     in_start = True
+    figures = _Figures()
     for row in rows:
         cells = _trimmed(row)
         if not in_start and cells:
-            yield row_sentence(head or [], cells)
+            yield figures.sentence(head or [], cells)
             continue
         if cells:
             start.append(cells)
-        if start and (not cells or len(start) > _LOOKED_AT):
-            block = _Block(start, head)
+        if start and (not cells or len(start) > LOOKED_AT):
+            block = _Block(start, head, figures)
             yield from block.lines
             head, start = block.head, []
             in_start = block.is_list
         in_start = in_start or not cells
     if start:
-        yield from _Block(start, head).lines
+        yield from _Block(start, head, figures).lines
+
+
+class _Figures:
+    """Which columns of a table have figures: what stands in one and is none names a sum."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, tuple[int, int]] = {}  # by column: figures, and all cells
+
+    def sentence(self, head: Sequence[str], cells: Sequence[str]) -> str:
+        """A row with the labels of its columns; of a sum below a table, what it is and how much."""
+        filled = [at for at, cell in enumerate(cells) if cell]
+        if len(filled) == 2 and filled[0] and self._is_sum(cells, *filled):  # noqa: PLR2004
+            return row_sentence((), [cells[at] for at in filled])
+        for at in filled:
+            figures, all_cells = self._counts.get(at, (0, 0))
+            self._counts[at] = (figures + _is_figure(cells[at]), all_cells + 1)
+        return row_sentence(head, cells)
+
+    def _is_sum(self, cells: Sequence[str], name: int, value: int) -> bool:
+        if _is_figure(cells[name]) or not _DIGIT.search(cells[value]):
+            return False
+        figures, all_cells = self._counts.get(name, (0, 0))
+        return figures > 1 and figures == all_cells
 
 
 def _trimmed(row: Sequence[str]) -> list[str]:
@@ -166,7 +165,9 @@ class _Block:
 
     """
 
-    def __init__(self, rows: Sequence[list[str]], former: list[str] | None) -> None:
+    def __init__(
+        self, rows: Sequence[list[str]], former: list[str] | None, figures: _Figures
+    ) -> None:
         titles = 0
         while (
             titles < len(rows) and _filled(rows[titles]) == 1 and not _begins_as_row(rows, titles)
@@ -189,7 +190,7 @@ class _Block:
             self.head = _joined(table[:heads])
             if former is not None:
                 self.lines.insert(0, "")
-        self.lines += [row_sentence(self.head or [], row) for row in table[heads:]]
+        self.lines += [figures.sentence(self.head or [], row) for row in table[heads:]]
 
 
 def _filled(row: Sequence[str]) -> int:
@@ -259,26 +260,3 @@ def _are_headings(cells: Sequence[str]) -> bool:
 
 def _cell(value: str) -> str:
     return " ".join(value.split())
-
-
-def linearized_markdown(markdown: str) -> str:
-    """A text whose grids have become sentences."""
-    lines = markdown.split("\n")
-    result: list[str] = []
-    grid: _Grid | None = None
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        if line.startswith("|") and _DIVIDER.fullmatch(following):
-            result += grid.settled() if grid is not None else []
-            grid = _Grid(_cells(line))
-        elif grid is not None and line.startswith("|"):
-            result += [] if _DIVIDER.fullmatch(line) else grid.add(_cells(line))
-        else:
-            result += grid.settled() if grid is not None else []
-            grid = None
-            result.append(line)
-    return "\n".join(result + (grid.settled() if grid is not None else []))
-
-
-def _cells(line: str) -> list[str]:
-    inner = line.strip().removeprefix("|").removesuffix("|")
-    return [_cell(cell).replace("\\|", "|") for cell in _BORDER.split(inner)]

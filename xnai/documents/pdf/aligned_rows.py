@@ -1,20 +1,31 @@
 """Rows of words that stand below each other with wide gaps: what may be a table without rules."""
 
 from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from xnai.documents.pdf.words import TextLine
 
 LEAST_ROWS = 3
 NEAR = 2.0  # points
-NARROWEST = 0.4  # heights between two columns
+NARROWEST = 0.12  # heights between two columns
+_WIDE = 0.4  # heights between words, of which the second may begin a cell
 _APART = 2.6  # heights between the lines of two rows; more is another table
+_SPACED = 4.5  # heights between rows of one table, whose cells stand below each other
+_NEAR_SHARE = 0.6  # of the cells of such a row stand below one of the other
+_LARGER = 1.3  # than the type of a row: a line is a title
 _HEAD_ABOVE = 2.0  # heights from a heading to the row below it at most
+_CLOSER = 0.9  # heights between lines that stand beside each other, not below
 _LINE = 1.5  # heights from one line of a cell to the next at most
 _CAPTION_WORDS = 5
 _SMALLER = 0.9  # of the height of what small print stands below
 _MORE, _WIDER = 2, 1.6  # columns that another table has, and times the step between rows above it
+
+_PLACES: tuple[Callable[[TextLine], float], ...] = (
+    lambda line: line.left,
+    lambda line: line.right,
+    lambda line: line.x,
+)
 
 Visual = list[TextLine]
 
@@ -53,12 +64,25 @@ def runs(rows: Sequence[Visual]) -> Iterator[list[Visual]]:
 def _is_apart(run: Sequence[Visual], row: Visual) -> bool:
     """Whether another table begins: it stands further down, or a little, and has other columns."""
     step = run[-1][0].y - row[0].y
-    if step > _APART * row[0].height:
+    if step > _APART * row[0].height and not _is_spaced(run[-1], row, step):
         return True
     if len(run) < LEAST_ROWS or len(row) - max(map(len, run)) < _MORE:
         return False
     before = max(above[0].y - below[0].y for above, below in pairwise(run))
     return step > _WIDER * before
+
+
+def _is_spaced(above: Visual, row: Visual, step: float) -> bool:
+    """Whether rows far apart are of one table: the cells of one stand below those of the other."""
+    if step > _SPACED * row[0].height or min(len(above), len(row)) < 2:  # noqa: PLR2004 - cells
+        return False
+    few, many = sorted((above, row), key=len)
+    places = [sorted(place(line) for line in many) for place in _PLACES]
+    near = sum(
+        any(_has_near(own, place(line)) for own, place in zip(places, _PLACES, strict=True))
+        for line in few
+    )
+    return near >= max(2, _NEAR_SHARE * len(few))
 
 
 def _may_follow(run: Sequence[Visual], line: TextLine) -> bool:
@@ -94,6 +118,8 @@ def _may_belong(row: Visual, line: TextLine) -> bool:
     It is a label, or goes on with a cell that is not the first, or has a word where one begins or
     ends.
     """
+    if line.height > _LARGER * row[0].height:
+        return False
     if len(row) > 1 and (len(line.words) < _CAPTION_WORDS or _is_small_print(row, line)):
         return True
     for cell, following in zip(row[1:], [*row[2:], None], strict=False):
@@ -102,7 +128,7 @@ def _may_belong(row: Visual, line: TextLine) -> bool:
     lefts = sorted(cell.left for cell in row[1:])
     rights = sorted(cell.right for cell in row[1:])
     return any(
-        word.left - before.right > NARROWEST * word.height
+        word.left - before.right > _WIDE * word.height
         and (_has_near(lefts, word.left) or _has_near(rights, word.right))
         for before, word in pairwise(line.words)
     )
@@ -129,7 +155,15 @@ def _whole(run: list[Visual]) -> Iterator[list[Visual]]:
 
 
 def _is_of_row(line: TextLine, row: Visual) -> bool:
+    if _stands_between(line, row):
+        return True
     return _ends_cell(line, row) or (len(row) > 1 and _is_small_print(row, line))
+
+
+def _stands_between(line: TextLine, row: Visual) -> bool:
+    """Whether a line is so close below a row that it goes on with a cell, the others centred."""
+    close = 0 < row[0].y - line.y < _CLOSER * line.height
+    return close and not any(line.left < cell.right and cell.left < line.right for cell in row)
 
 
 def _ends_cell(line: TextLine, row: Visual) -> bool:

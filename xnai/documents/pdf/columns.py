@@ -6,32 +6,28 @@ document analysis); columns of prose beside each other are told by their full li
 
 import re
 from bisect import bisect, bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
-from xnai.documents.pdf import column_heads
+from xnai.documents.parsers import label_grid
+from xnai.documents.pdf import column_bands, column_heads, parted_runs, prose_columns
 from xnai.documents.pdf.aligned_rows import (
     LEAST_ROWS,
-    NARROWEST,
     Visual,
     runs,
     visual_rows,
 )
-from xnai.documents.pdf.grid import Band, Cell, Font, Row, Table, is_set_otherwise
+from xnai.documents.pdf.grid import Band, Cell, Font, Row, Table, is_set_otherwise, texts
 from xnai.documents.pdf.rules import Edge
 from xnai.documents.pdf.words import TextLine, Word, lines
-from xnai.documents.pdf.wrapped_rows import unwrapped, with_small_print
+from xnai.documents.pdf.wrapped_rows import centred, unwrapped, with_small_print
 
 _GAP = 0.55  # of a word's height; a wider one may part two cells
-_CROSSED = 0.1  # of the rows may have words where columns are parted
-_ONE_MAY_CROSS = 4  # rows of which one may, as headings are wide
 _FILLED = 0.5  # of the cells
 _SEVERAL = 0.6  # of the rows have more than one cell filled
 _PROSE_WORDS = 5  # in a line of a column, on average
 _FULL = 0.85  # of the column's width that a line of prose has
 _FULL_LINES = 0.6  # of the lines of prose are full
-_ZONE_LINES = 5  # of prose in a column of the page at least
-_ZONE_CROSSED = 0.25  # of them may be as wide as the page
 _WORDY = 8  # words in a cell on average; in two columns that is no table
 _NUMERIC = 0.5  # of the cells under the headings
 _MARKER = re.compile(
@@ -41,74 +37,53 @@ _FIGURE = re.compile(r"[\d€$£¥(+\-\u2212\u2013\u2014.%]")  # what a cell of 
 _DIGIT = re.compile(r"\d")
 
 
-def aligned(words: Sequence[Word], rules: Sequence[Edge], font: Font) -> list[Table]:
+def aligned(
+    words: Sequence[Word],
+    rules: Sequence[Edge],
+    font: Font,
+    apart: Collection[int] = (),
+) -> list[Table]:
     """The tables of a page.
 
     Args:
         words: those in no other table, in pdfium's order.
         rules: lines across the page, which may set headings apart.
         font: the font of a word, in which headings may differ.
+        apart: the first characters of words that were placed on their own.
 
     """
-    found = lines(words, _GAP)
-    tables = list(_tables(found, rules, font))
+    found = lines(words, _GAP, apart)
+    tables: list[Table] = []
+    for part in prose_columns.between(found):
+        tables += _tables(part, rules, font)
     taken = {word.first for table in tables for word in table.words}
     left = [line for line in found if line.words[0].first not in taken]
-    for zone in _zones(left):
+    for zone in prose_columns.zones(left):
         if len(zone) < len(left):
             tables += _tables(zone, rules, font)
     return tables
 
 
 def _tables(found: Sequence[TextLine], rules: Sequence[Edge], font: Font) -> Iterator[Table]:
-    for run in runs(visual_rows(found)):
-        bands = _bands(run)
-        if len(bands) > 1 and not _has_prose(run, bands):
-            table = _table(run, bands, rules, font)
-            if table is not None:
-                yield table
+    for whole in runs(visual_rows(found)):
+        for part in parted_runs.parted(whole):
+            run, totals = parted_runs.without_totals(part)
+            bands = column_bands.of(run)
+            if len(bands) > 1 and not _has_prose(run, bands):
+                table = _table(run, bands, rules, font)
+                if table is not None:
+                    yield table
+                    yield from _of_totals(totals)
 
 
-def _zones(found: Sequence[TextLine]) -> list[list[TextLine]]:
-    """The lines of each column of a page that is set in columns."""
-    best, cut = _ZONE_LINES - 1, 0.0
-    prose = [line for line in found if len(line.words) >= _PROSE_WORDS]
-    lefts, rights = sorted(line.left for line in prose), sorted(line.right for line in prose)
-    for x in sorted({round(right) + 1 for right in rights}):
-        left = bisect(rights, x)
-        right = len(lefts) - bisect_left(lefts, x)
-        crossing = len(prose) - left - right
-        if min(left, right) > best and crossing <= _ZONE_CROSSED * len(prose):
-            best, cut = min(left, right), float(x)
-    if not cut:
-        return [list(found)]
-    sides = ([line for line in found if line.x <= cut], [line for line in found if line.x > cut])
-    return [zone for side in sides for zone in _zones(side)]
-
-
-def _bands(run: Sequence[Visual]) -> list[Band]:
-    """The columns: where more than a few rows have words."""
-    ends = sorted(
-        (x, step)
-        for row in run
-        if len(row) > 1
-        for line in row
-        for x, step in ((line.left, 1), (line.right, -1))
-    )
-    several = sum(len(row) > 1 for row in run)
-    allowed = max(_CROSSED * several, several >= _ONE_MAY_CROSS)
-    height = run[0][0].height
-    bands: list[Band] = []
-    depth, start = 0, 0.0
-    for x, step in ends:
-        before, depth = depth, depth + step
-        if before <= allowed < depth:
-            start = x
-        elif depth <= allowed < before:
-            if bands and start - bands[-1][1] < NARROWEST * height:
-                start = bands.pop()[0]
-            bands.append((start, x))
-    return bands
+def _of_totals(rows: Sequence[Visual]) -> Iterator[Table]:
+    """What stands below a table as one of labels and figures."""
+    if rows:
+        bands = tuple(
+            (min(row[at].left for row in rows), max(row[at].right for row in rows)) for at in (0, 1)
+        )
+        pairs = tuple(tuple(line.words for line in row) for row in rows)
+        yield Table(bands, (), (), pairs, is_headed=False, is_total=True)
 
 
 def _has_prose(run: Sequence[Visual], bands: Sequence[Band]) -> bool:
@@ -137,7 +112,9 @@ def _table(
     while above < len(run) - LEAST_ROWS and _is_of_no_column(run[above], borders):
         above += 1
     run = run[above:]
-    rows, kept = with_small_print([_row(visual, borders, bands) for visual in run])
+    rows, kept = centred([_row(visual, borders, bands) for visual in run])
+    run = [run[place] for place in kept]
+    rows, kept = with_small_print(rows)
     run = [run[place] for place in kept]
     if not _is_table(rows):
         return None
@@ -145,10 +122,16 @@ def _table(
     if pairs:
         return Table(tuple(bands[:2]), (), (), pairs, is_headed=False)
     below = next((row for row in rows[1:] if any(row[1:])), rows[1])  # not the name of a group
-    heads = _heads(run, rows, rules) or int(all(rows[0]) and is_set_otherwise(rows[0], below, font))
+    heads = _heads(run, rows, rules) or int(_stands_out(rows[0], below, font))
     head = column_heads.joined(run[:heads], rows[:heads], bands, rules)
     body = tuple(unwrapped(rows[heads:]))
     return Table(tuple(bands), (), head if heads else (), body, is_headed=bool(heads))
+
+
+def _stands_out(first: Row, below: Row, font: Font) -> bool:
+    """Whether a row is set in another type; of a label with its value the value may be."""
+    is_pair = len(first) == 2 and bool(_DIGIT.search(_text(first[1])))  # noqa: PLR2004 - columns
+    return all(first) and not is_pair and is_set_otherwise(first, below, font)
 
 
 def _is_of_no_column(visual: Visual, borders: Sequence[float]) -> bool:
@@ -160,11 +143,13 @@ def _is_of_no_column(visual: Visual, borders: Sequence[float]) -> bool:
 
 
 def _pairs(rows: Sequence[Row], font: Font) -> tuple[Row, ...]:
-    """Labels and values, where each row has several of them; none if it is another table.
+    """Labels and values, where rows have them side by side; none if it is another table.
 
-    All labels are set in one type, and all values in another.
+    All labels are set in one type, and all values in another, or the values are of many kinds.
     """
     columns = len(rows[0])
+    if label_grid.is_form([texts(row) for row in rows]):
+        return tuple(pair for row in rows for pair in label_grid.in_row(row, ()) if any(pair))
     if columns < 4 or columns % 2:  # noqa: PLR2004 - two pairs
         return ()
     labels, values = (
@@ -177,9 +162,12 @@ def _pairs(rows: Sequence[Row], font: Font) -> tuple[Row, ...]:
 
 
 def _row(visual: Visual, borders: Sequence[float], bands: Sequence[Band]) -> Row:
-    if len(visual) == len(bands) and all(map(_overlap, visual, bands)):
+    named = not any(_DIGIT.search(line.text) for line in visual)
+    if len(visual) == len(bands) and (named or all(map(_overlap, visual, bands))):
         return tuple(line.words for line in visual)
     cells: list[list[Word]] = [[] for _ in range(len(borders) + 1)]
+    if len(visual) == 1 and visual[0].left < bands[0][1] and not _DIGIT.search(visual[0].text):
+        return (visual[0].words, *([()] * len(borders)))  # the name of a group
     for line in visual:
         for word in line.words:
             cells[bisect_left(borders, word.x)].append(word)
@@ -234,10 +222,12 @@ def _text(cell: Cell) -> str:
 
 def _heads(run: Sequence[Visual], rows: Sequence[Row], rules: Sequence[Edge]) -> int:
     """How many rows are headings: what a line sets apart, or the first above figures."""
+    if (stacked := column_heads.stacked(run)) and stacked < len(rows):
+        return stacked
     if column_heads.has_upper(rows):
         return 2
     left, right = run[0][0].left, max(row[-1].right for row in run)
-    for count in (1, 2):
+    for count in range(1, min(3, len(run))):
         above, below = run[count - 1][0].y, run[count][0].y
         if (
             any(
@@ -251,5 +241,5 @@ def _heads(run: Sequence[Visual], rows: Sequence[Row], rules: Sequence[Edge]) ->
     first, below_it = rows[0], rows[1:]
     if not first[0] and all(first[1:]):
         return 1
-    has_none = not any(_DIGIT.search(_text(cell)) for cell in first)
+    has_none = not any(column_heads.is_figure(_text(cell)) for cell in first)
     return int(has_none and all(first[1:]) and _has_figures([first, *below_it]))

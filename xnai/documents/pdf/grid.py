@@ -33,6 +33,7 @@ class Table(NamedTuple):
     Attributes:
         columns: left and right end of each column.
         is_headed: whether the headings look like some; else they are merely the first row.
+        is_total: whether it is what stands below another table, such as its sum.
 
     """
 
@@ -41,6 +42,7 @@ class Table(NamedTuple):
     head: Row
     rows: tuple[Row, ...]
     is_headed: bool
+    is_total: bool = False
 
     @property
     def words(self) -> list[Word]:
@@ -189,8 +191,8 @@ def _joined(rows: Sequence[Sequence[Cell]], column: int) -> Cell:
 
 
 def _told_once(row: Sequence[Cell], owners: Sequence[int]) -> list[Cell]:
-    """A row without the repetitions of a cell that is as wide as the table."""
-    return [row[0], *([()] * (len(row) - 1))] if len(set(owners)) == 1 else list(row)
+    """A row without the repetitions of a cell at its beginning, as that of a sum or a group."""
+    return [() if at and owners[at] == owners[0] else cell for at, cell in enumerate(row)]
 
 
 def _split(row: Sequence[Cell], grid: Grid, *, few: bool) -> list[list[Cell]]:

@@ -13,7 +13,7 @@ import pypdfium2.raw as pdfium
 from xnai.documents.parsers import row_log
 from xnai.documents.parsers.table import are_above_figures, between, labels, stop
 from xnai.documents.pdf import columns as pdf_columns
-from xnai.documents.pdf import footnotes, reading_order, right_to_left
+from xnai.documents.pdf import footnotes, placed_apart, reading_order, right_to_left
 from xnai.documents.pdf import grid as pdf_grid
 from xnai.documents.pdf import rules as pdf_rules
 from xnai.documents.pdf import words as pdf_words
@@ -84,8 +84,9 @@ def read(page: Any, textpage: Any) -> Layout:
     tables = [table for table in inside if table is not None]
     along = [word for word in upright if word.runs == pdf_words.ALONG]
     panel = pdf_rules.sidebar(page, frame) if words else None
+    apart = placed_apart.found(textpage, words) if indices is None else frozenset()
     for part in reading_order.parted(_outside(along, tables), panel):
-        tables += pdf_columns.aligned(part, rules.across, font)
+        tables += pdf_columns.aligned(part, rules.across, font, apart)
     outside = _outside(along, tables)
     notes = footnotes.notes(outside)
     ordered = reading_order.ordered(words, {word.first for word in outside})
@@ -107,7 +108,8 @@ def written(layout: Layout, before: Continued | None) -> tuple[CharacterText, Co
     for part in running.before_notes:
         if isinstance(part, Table):
             continues = before if part is running.first_table else None
-            after = writer.table(part, continues)
+            own = writer.table(part, continues)
+            after = after if part.is_total and after else own
         else:
             writer.running(part)
     for note in layout.notes:

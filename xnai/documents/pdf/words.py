@@ -7,7 +7,7 @@ import ctypes
 import math
 import re
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium
@@ -15,6 +15,7 @@ import pypdfium2.raw as pdfium
 from xnai.documents.pdf import right_to_left
 from xnai.documents.pdf.characters import clean
 from xnai.documents.pdf.frame import Box, Frame
+from xnai.documents.pdf.seams import seams
 
 _SPACES = frozenset((0x00, 0x02, 0x09, 0x0A, 0x0D, 0x20, 0xA0, 0xFFFE))
 _UNKNOWN = "\ufffd"
@@ -27,6 +28,11 @@ _NOTE_NUMBER = re.compile(
 )
 _RAISED = 0.33  # of a word's height: the number of a note; the base line is at about 0.2
 _SPACE = 1.5  # of a character's width: what is wider is no space even where all have one width
+_LOOKED_AT = 200  # words of a page by which it is told whether boxes are those of ink
+_AT_FOOT = 0.05  # of a box's height; round letters stand a little lower
+_LINE, _BELOW_LINE = 1.15, 0.21  # of the size of type: the height of its line, and below its foot
+_MOST_TIMES = 4  # the height of ink that type may have
+_APART = 0.12  # of a word's height before a word that was placed on its own
 _LEANING = 0.1  # share of words that run in another direction, from which on a page is left alone
 _SLANTED = 10  # degrees from upright or sideways
 _QUARTER = 90
@@ -142,7 +148,8 @@ def words(
     place = places(textpage, indices)
     found = []
     leaning = 0
-    for first, last in _spans(codes):
+    joined: set[int] = set()  # first characters of words behind which no space was left
+    for first, last in _parted(textpage.raw, codes, joined if indices is None else None):
         text = "".join(map(chr, codes[first : last + 1]))
         own = first if indices is None else indices[first]
         turns = _turns(textpage, own)
@@ -160,13 +167,47 @@ def words(
             height = max(right - left for left, _, right, _ in boxes)
         left, bottom = min(box[0] for box in boxes), min(box[1] for box in boxes)
         right, top = max(box[2] for box in boxes), max(box[3] for box in boxes)
-        cuts: tuple[int, ...] = ()
+        cuts: tuple[int, ...] = (first,) if first in joined else ()
         if frame.is_plain and indices is None and _NOTE_NUMBER.search(text):
-            cuts = _cuts(textpage.raw, text, first, (bottom, height))
+            cuts += _cuts(textpage.raw, text, first, (bottom, height))
         if not text.isprintable():  # pdfium gives some characters in two halves
             text = clean(codes[first : last + 1]).text or _UNKNOWN
         found.append(Word(first, last, text, left, bottom, right, top, height, cuts, runs))
-    return found if leaning <= _LEANING * len(found) else []
+    if leaning > _LEANING * len(found):
+        return []
+    if indices is None and not frame.turns and _are_of_ink(textpage.raw, found):
+        return [_on_its_line(textpage.raw, word) for word in found]
+    return found
+
+
+def _are_of_ink(raw: Any, found: Sequence[Word]) -> bool:
+    """Whether boxes are those of ink, as of a font that does not say how high its lines are.
+
+    Then most of them end at the foot of the line, and none of the others do.
+    """
+    sample = [word for word in found[:_LOOKED_AT] if word.runs == ALONG]
+    at_foot = sum(
+        abs(word.bottom - _foot(raw, word.first)) < _AT_FOOT * word.height for word in sample
+    )
+    return at_foot > len(sample) / 2
+
+
+def _foot(raw: Any, index: int) -> float:
+    """The foot of the line that a character stands on."""
+    x, y = ctypes.c_double(), ctypes.c_double()
+    pdfium.FPDFText_GetCharOrigin(raw, index, x, y)
+    return y.value
+
+
+def _on_its_line(raw: Any, word: Word) -> Word:
+    """A word as high as its type, by the line that it stands on."""
+    matrix = pdfium.FS_MATRIX()
+    pdfium.FPDFText_GetMatrix(raw, word.first, matrix)
+    size = pdfium.FPDFText_GetFontSize(raw, word.first) * math.hypot(matrix.c, matrix.d)
+    if word.runs != ALONG or not word.height / 2 <= size <= _MOST_TIMES * word.height:
+        return word
+    bottom = _foot(raw, word.first) - _BELOW_LINE * size
+    return word._replace(bottom=bottom, top=bottom + _LINE * size, height=_LINE * size)
 
 
 def _cuts(raw: Any, text: str, first: int, box: tuple[float, float]) -> tuple[int, ...]:
@@ -182,6 +223,16 @@ def _cuts(raw: Any, text: str, first: int, box: tuple[float, float]) -> tuple[in
         if bottom.value - box[0] > _RAISED * box[1]:
             cuts.append(first + (start or end))
     return tuple(cuts)
+
+
+def _parted(raw: Any, codes: Sequence[int], joined: set[int] | None) -> Iterator[tuple[int, int]]:
+    """The spans of words; of those that run into each other, the second ones are noted."""
+    for first, last in _spans(codes):
+        text = "".join(map(chr, codes[first : last + 1]))
+        found = [] if joined is None else seams(raw, text, first)
+        if joined is not None:
+            joined.update(found)
+        yield from zip([first, *found], [*(at - 1 for at in found), last], strict=True)
 
 
 def _spans(codes: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -205,12 +256,16 @@ def font(textpage: Any, indices: Sequence[int] | None, word: Word) -> str:
     return buffer.value.decode(errors="replace")
 
 
-def lines(found: Sequence[Word], gap: float) -> list[TextLine]:
-    """The lines in pdfium's order, divided at gaps of more than ``gap`` times a word's height."""
+def lines(found: Sequence[Word], gap: float, apart: Collection[int] = ()) -> list[TextLine]:
+    """The lines in pdfium's order, divided at gaps of more than ``gap`` times a word's height.
+
+    Before words that were placed ``apart``, by their first characters, a smaller one divides.
+    """
     result: list[TextLine] = []
     row: list[Word] = []
     for word in found:
-        if row and not _follows(row[-1], word, gap):
+        own = min(gap, _APART) if word.first in apart else gap
+        if row and not _follows(row[-1], word, own):
             result.append(TextLine(tuple(row)))
             row = []
         row.append(word)
@@ -224,7 +279,7 @@ def _follows(word: Word, following: Word, gap: float) -> bool:
     height = min(word.top - word.bottom, following.top - following.bottom)
     distance = following.left - word.right
     character = (word.right - word.left) / len(word.text)
-    widest = max(gap * word.height, _SPACE * character)
+    widest = gap * word.height if gap <= _APART else max(gap * word.height, _SPACE * character)
     return overlap > _SAME_LINE * height and -height < distance < widest
 
 

@@ -12,9 +12,36 @@ _FURTHER = 1.25  # than the lines of a cell are apart: another row begins
 _LEAST_LINES = 3
 _LEAST_CELLS = 3  # of a row that small print stands below
 _SMALLER = 0.9  # of the height of what it stands below
+_BETWEEN = 0.9  # heights from a line to one that stands between it and the next
 _TIGHT = 1.2  # heights from one line of a heading to the next
 _NEAR = 2.0  # points
 _FIGURE = re.compile(r"[\d€$£¥(+\-\u2212\u2013\u2014.%]")  # what a cell of figures begins with
+
+
+def centred(rows: Sequence[Row]) -> tuple[list[Row], list[int]]:
+    """Rows with cells of two lines in one piece, between which those of a single line stand.
+
+    Returns the places of the rows of single lines too.
+    """
+    result: list[Row] = []
+    kept: list[int] = []
+    at = 0
+    while at < len(rows):
+        own = rows[at : at + 3]
+        whole = len(own) == 3 and _is_around(own[0], own[1], own[2])  # noqa: PLR2004
+        result.append(_together(own) if whole else rows[at])
+        kept.append(at + 1 if whole else at)
+        at += 3 if whole else 1
+    return result, kept
+
+
+def _is_around(upper: Row, row: Row, lower: Row) -> bool:
+    """Whether all cells of two rows have another between them, in columns of its own."""
+    filled = [{at for at, cell in enumerate(one) if cell} for one in (upper, row, lower)]
+    if not all(filled) or filled[0] != filled[2] or filled[0] & filled[1]:
+        return False
+    words = [next(word for cell in one for word in cell) for one in (upper, row, lower)]
+    return all(0 < a.y - b.y < _BETWEEN * a.height for a, b in pairwise(words))
 
 
 def with_small_print(rows: Sequence[Row]) -> tuple[list[Row], list[int]]:
@@ -66,8 +93,8 @@ def unwrapped(rows: Sequence[Row]) -> list[Row]:
 def _blocks(rows: Sequence[Row]) -> list[list[Row]]:
     """Rows with the lines that their cells go on in; none if these are not set closer.
 
-    Lines that follow closely may begin with a word of the first cell, but have fewer cells than the
-    first line of their row, and no figure.
+    Lines close to that of a row, below it or above where cells are centred, may have a word of the
+    first cell, but they have fewer cells than it, and no figure.
     """
     if len(rows) < _LEAST_LINES or not all(map(any, rows)):
         return []
@@ -80,12 +107,19 @@ def _blocks(rows: Sequence[Row]) -> list[list[Row]]:
     for step, row in zip(steps, rows[1:], strict=True):
         if step >= _FURTHER * closest:
             blocks.append([row])
-            continue
-        first = blocks[-1][0]
-        if sum(map(bool, row)) >= sum(map(bool, first)) or any(map(_is_figure, row)):
-            return []
-        blocks[-1].append(row)
-    return blocks if all(block[0][0] for block in blocks) else []
+        else:
+            blocks[-1].append(row)
+    return blocks if all(map(_is_one_row, blocks)) else []
+
+
+def _is_one_row(block: Sequence[Row]) -> bool:
+    filled = [sum(map(bool, row)) for row in block]
+    main = filled.index(max(filled))
+    others = [row for at, row in enumerate(block) if at != main]
+    if any(count >= filled[main] for at, count in enumerate(filled) if at != main):
+        return False
+    begins = any(row[0] for row in block) if main else block[0][0]
+    return bool(begins) and not any(_is_figure(cell) for row in others for cell in row)
 
 
 def _is_figure(cell: Cell) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from xnai.documents.parsers.raised import power
 from xnai.documents.parsers.word.names import RELATION, STRICT_RELATION, child, is_on, local, value
 
 # What is deleted, moved away, shown by old programs only, or no text.
@@ -16,6 +17,7 @@ _OWN = {
     "txbxContent": "_box",
     "fldChar": "_field",
     "sdt": "_control",
+    "r": "_run",
     "footnoteReference": "_note",
     "endnoteReference": "_note",
     "commentRangeStart": "_comment",
@@ -55,13 +57,16 @@ class Runs:
     def __init__(self, marks: Marks) -> None:
         self._marks = marks
         self._open: set[str] = set()  # comments whose text is being read
+        self._before = ""  # what stands before, in the same paragraph
         self._fields: list[bool] = []  # whether each open field shows its result by now
 
     def text(self, paragraph: Any) -> str:
         """The text of one paragraph."""
         parts = []
+        self._before = ""
         for part in self._parts(paragraph, 0):
             parts.append(part)
+            self._before = part or self._before
             if all(self._fields):
                 for comment in self._open:
                     self._marks.anchors[comment] += part
@@ -84,6 +89,14 @@ class Runs:
                 yield from getattr(self, _OWN[name])(one, depth)
             elif name not in {"p", "tbl"}:
                 yield from self._parts(one, depth + 1)
+
+    def _run(self, element: Any, depth: int) -> Iterator[str]:
+        raised = child(element, "rPr", "vertAlign")
+        if raised is None or value(raised, "val") != "superscript":
+            yield from self._parts(element, depth + 1)
+        else:
+            before = self._before
+            yield power("".join(self._parts(element, depth + 1)), before)
 
     def _symbol(self, element: Any, _: int) -> Iterator[str]:
         code = value(element, "char") or ""

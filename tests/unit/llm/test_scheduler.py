@@ -5,7 +5,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from xnai.llm.worker.prefix_cache import Copy, Drop, PrefixCache, Restore, Save, Trim
+from xnai.llm.worker.moves import Copy, Drop, Restore, Save, Trim
+from xnai.llm.worker.prefix_cache import PrefixCache
 from xnai.llm.worker.scheduler import Scheduler, Sequence
 
 CONTEXT = 1000

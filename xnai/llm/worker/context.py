@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from xnai.llm.ipc import WorkerConfig
 from xnai.llm.worker.llama import AbortFlag, Model
-from xnai.llm.worker.prefix_cache import Copy, Drop, Move, Restore, Save, Trim
+from xnai.llm.worker.moves import Copy, Drop, Move, Restore, Save, Trim
 from xnai.llm.worker.scheduler import ScheduledStep
 from xnai.llm.worker.tokenizer import NativeError
 
@@ -75,13 +75,20 @@ class Context:
         """What llama.cpp's own functions take."""
         return self._context
 
-    def move(self, moves: tuple[Move, ...]) -> None:
+    def put(self, key: int, state: SavedState) -> None:
+        """Put a state that was kept elsewhere into the store."""
+        self._store[key] = state
+
+    def move(self, moves: tuple[Move, ...]) -> list[int]:
         """Cut, copy, save and restore sequences.
+
+        Returns the slots that hold nothing because what they were to hold could not be restored.
 
         Raises:
             NativeError: llama.cpp fails; the context is of no use afterwards.
 
         """
+        lost: list[int] = []
         # Several prompts may begin as one sequence does.
         copied: tuple[int, SavedState] | None = None
         for move in moves:
@@ -95,11 +102,16 @@ class Context:
                 case Save():
                     self._store[move.key] = self.saved(move.slot)
                 case Restore():
-                    self._load(move.slot, self._store[move.key], move.length)
+                    try:
+                        self._load(move.slot, self._store[move.key], move.length)
+                    except NativeError:  # a state from the disk may be of another engine
+                        self._trim(move.slot, 0)
+                        lost.append(move.slot)
                 case Drop():
                     del self._store[move.key]
             if copied is not None and not isinstance(move, Save | Drop) and move.slot == copied[0]:
                 copied = None  # it holds something else now
+        return lost
 
     def decode(self, step: ScheduledStep) -> dict[int, int]:
         """Read the tokens of a step; returns the first row of logits of each slot that wanted them.

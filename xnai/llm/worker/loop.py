@@ -22,6 +22,7 @@ from xnai.llm.ipc import (
 from xnai.llm.worker.context import AbortedError, Context
 from xnai.llm.worker.drafting import Drafting
 from xnai.llm.worker.hidden_state import HiddenStates
+from xnai.llm.worker.keeping import Keeping
 from xnai.llm.worker.llama import AbortFlag
 from xnai.llm.worker.prefix_cache import PrefixCache
 from xnai.llm.worker.scheduler import ScheduledChunk, ScheduledStep, Scheduler
@@ -70,6 +71,7 @@ class Serving:
         self._abort = abort
         self._send = send
         self.states: HiddenStates | None = None  # reads those that are asked for
+        self.keeping: Keeping | None = None  # keeps on disk what is to be kept
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._answers: dict[int, Generated] = {}
         self._last_id = 0
@@ -122,7 +124,9 @@ class Serving:
                 self._make(step)
 
     def _make(self, step: ScheduledStep) -> None:
-        self._context.move(step.moves)
+        if lost := self._context.move(step.moves):
+            self._scheduler.lose(lost)
+            return  # the step is planned anew, with the whole of their prompts
         for sequence in step.placed:
             self._tell_prefill(self._answers[sequence.id])
         if not step.chunks:
@@ -177,6 +181,8 @@ class Serving:
                 self._tell_prefill(answer)
             if not chunk.logits:
                 continue
+            if self.keeping is not None:
+                self.keeping.keep(answer, chunk.slot)
             self._tell_state(answer, chunk.slot)
             if refusal := self._collect(answer, chunk, rows[chunk.slot]):
                 refused.append((answer, refusal))
@@ -253,6 +259,8 @@ class Serving:
 
     def _add(self, answer: Generated) -> None:
         sequence = answer.sequence
+        if self.keeping is not None:
+            self.keeping.take(answer)
         self._last_id = sequence.id
         self._answers[sequence.id] = answer
         self._scheduler.add(sequence)

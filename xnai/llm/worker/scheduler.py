@@ -14,10 +14,11 @@ Continuous batching is that of Orca (Yu et al., OSDI 2022), chunked prefill that
 (Agrawal et al., OSDI 2024).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 
-from xnai.llm.worker.prefix_cache import Move, PrefixCache, Slot, common_prefix
+from xnai.llm.worker.moves import Move
+from xnai.llm.worker.prefix_cache import PrefixCache, Slot, common_prefix
 from xnai.llm.worker.prompt_lookup import Lookup
 
 NO_LIMIT = 2**31 - 1  # tokens
@@ -183,6 +184,12 @@ class Scheduler:
         """Note that the guess of a step that was committed is wrong; it has to be cut off."""
         assert chunk.sequence.slot is not None
         chunk.sequence.slot.length -= chunk.drafted
+
+    def lose(self, slots: Collection[int]) -> None:
+        """Note that slots hold nothing of what they were to hold."""
+        for sequence in self._active:
+            if sequence.slot is not None and sequence.slot.number in slots:
+                sequence.slot.length = sequence.slot.fixed = sequence.reused = 0
 
     def roll_back(self, step: ScheduledStep) -> None:
         """Note that a step was given up and its tokens are not in the cache."""

@@ -20,7 +20,8 @@ from xnai.llm.worker.moves import Copy, Drop, Move, Restore, Save, Trim
 from xnai.llm.worker.scheduler import ScheduledStep
 from xnai.llm.worker.tokenizer import NativeError
 
-MOST_ROWS = 2  # tokens of one sequence that logits are wanted of
+MOST_ROWS = 2  # tokens of each sequence that logits are wanted of where all have as many
+LEAST_ROWS = 12  # of all together, so that one alone may have many
 DECODE_ABORTED = 2
 
 SavedState = NDArray[np.uint8]
@@ -50,8 +51,9 @@ class Context:
         params.n_seq_max = slots
         params.kv_unified = False
         params.n_ubatch = min(config.chunk, context)
-        params.n_batch = params.n_ubatch + MOST_ROWS * slots
-        params.n_outputs_max = MOST_ROWS * slots  # saves the room for the logits of a whole batch
+        self.most_rows = max(LEAST_ROWS, MOST_ROWS * slots)
+        params.n_batch = params.n_ubatch + self.most_rows
+        params.n_outputs_max = self.most_rows  # saves the room for the logits of a whole batch
         params.n_threads = params.n_threads_batch = config.threads
         params.swa_full = True  # keeps a window's older cells, without which no prefix is reused
         params.no_perf = True

@@ -165,7 +165,8 @@ def _tokens(path: Path) -> list[int]:
             whole = len(head) + 4 * count + size == os.fstat(file.fileno()).st_size
             if not head.startswith(_MAGIC) or not whole:
                 return []
-            return np.fromfile(file, np.int32, count).tolist()
+            tokens: list[int] = np.fromfile(file, np.int32, count).tolist()
+            return tokens
     except (OSError, ValueError, struct.error):
         return []
 

@@ -75,8 +75,9 @@ def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
     cache = PrefixCache(config.slots, store_tokens=store, partial=context.partial)
     serving = Serving(context, cache, abort, outbox.send, drafting=config.drafting)
     serving.states = HiddenStates(model, context.context, config.threads)
-    if config.kept_folder and context.partial:
-        files = KeptStates(Path(config.kept_folder), config.kept_bytes)
+    folder, most_bytes = config.kept
+    if folder and context.partial:
+        files = KeptStates(Path(folder), most_bytes)
         serving.keeping = Keeping(context, cache, files)
     pulse.serving = requests.serving = serving
     _thread(prepare, requests, model, prompter, serving, outbox)
@@ -195,7 +196,7 @@ def _limit_memory(limit: int) -> None:
 def _confine(config: WorkerConfig) -> bool:
     """Give up all that is not needed for the model; says whether there was one thread yet."""
     if not config.requantise_to:
-        write = (config.kept_folder,) if config.kept_folder else ()
+        write = config.kept[:1] if config.kept[0] else ()
         return confine(profiles.model(config.model, gpu=has_gpu_part(), write=write))
     folder = Path(config.requantise_to).parent
     folder.mkdir(parents=True, exist_ok=True)

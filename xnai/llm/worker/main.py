@@ -196,7 +196,7 @@ def _limit_memory(limit: int) -> None:
 def _confine(config: WorkerConfig) -> bool:
     """Give up all that is not needed for the model; says whether there was one thread yet."""
     if not config.requantise_to:
-        write = config.kept[:1] if config.kept[0] else ()
+        write = tuple(config.kept[:1]) if config.kept[0] else ()
         return confine(profiles.model(config.model, gpu=has_gpu_part(), write=write))
     folder = Path(config.requantise_to).parent
     folder.mkdir(parents=True, exist_ok=True)

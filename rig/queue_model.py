@@ -36,10 +36,11 @@ class QueueModel:
     asked: list[Completion] = field(default_factory=list)
     closed: int = 0
     capabilities: Capabilities = LOCAL
+    since: float = field(default_factory=time.time)
 
     @property
     def status(self) -> ModelStatus:
-        return ModelStatus(self.state, "queue", time.time(), "Loading queue")
+        return ModelStatus(self.state, "queue", self.since, "Loading queue")
 
     def models(self) -> list[ModelInfo]:
         return [ModelInfo("queue", "/dev/null", 1)]

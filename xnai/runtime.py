@@ -37,6 +37,7 @@ from xnai.documents.reembed import Renewal
 from xnai.errors import INTERNAL, XnaiError
 from xnai.llm.build.engine_build import EngineBuild
 from xnai.llm.engine.local_engine import LocalEngine
+from xnai.llm.engine.prefix_files import PrefixFiles
 from xnai.llm.fallback import FallbackModel
 from xnai.llm.guarded import GuardedModel
 from xnai.llm.hardware import available_memory
@@ -97,6 +98,7 @@ class Runtime:
         self._scrubber = scrubber(path, self._index.damage)
         self.health.add("disk", disk_look(settings.data_dir))
         parser = self.health.add("parser")
+        prefixes = PrefixFiles(settings.data_dir, settings.prefix_cache_mb)
         self.library = Library(
             settings,
             self._index,
@@ -107,6 +109,7 @@ class Runtime:
             available_memory=available_memory,
             whose=functools.partial(owner_now, self.people, self._conversations),
             conversations=self._conversations,
+            caches=(prefixes,),
         )
         self.libraries = Libraries(self._index.libraries, self.library, self.audit)
         self._renewal = Renewal(
@@ -114,9 +117,9 @@ class Runtime:
         )
         self.model, engine = self._make_model()
         self.models = ModelSetup(settings, engine, on_embedder=self._renewal.model_has_come)
-        self._prereader = Prereader(self.library, self.model)
-        self.library.on_processed(self._prereader.processed)
-        self.pipeline = Pipeline(self.library, self.model, self._prereader.asked)
+        self.prereader = Prereader(self.library, self.model, prefixes)
+        self.library.on_processed(self.prereader.processed)
+        self.pipeline = Pipeline(self.library, self.model, self.prereader.asked)
         self._watchdog = LoopWatchdog(self.health.loop_lag)
         self._machine = Machine(metrics, settings.data_dir)
         self._export = Export(metrics, lambda: metrics.show_breakers(figures(self.breakers)))
@@ -167,7 +170,7 @@ class Runtime:
         await begin(self.breakers.start, self.breakers.close)
         self._running.push_async_callback(self.model.close)
         await begin(self.models.start, self.models.close)
-        await begin(self._prereader.start, self._prereader.close)
+        await begin(self.prereader.start, self.prereader.close)
         await begin(self.health.start, self.health.stop)
         await begin(self._begin_opening, self._end_tasks)
         self._running.push_async_callback(self.streams.close)

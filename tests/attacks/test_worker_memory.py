@@ -19,7 +19,8 @@ _PROMPTS = """
 import json, random, sys
 from pathlib import Path
 import numpy as np
-from xnai.llm.worker.prefix_cache import Copy, Drop, PrefixCache, Save
+from xnai.llm.worker.moves import Copy, Drop, Save
+from xnai.llm.worker.prefix_cache import PrefixCache
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

@@ -15,6 +15,7 @@ from xnai.accounts.sqlite.conversations import SqliteConversations
 from xnai.documents.library import Library
 from xnai.documents.protocol import IngestProgress
 from xnai.documents.unrecorded import Whose
+from xnai.llm.engine.prefix_files import PrefixFiles
 from xnai.retrieval.binary_codes import encode
 from xnai.retrieval.index.sqlite.index import SqliteIndex
 from xnai.retrieval.protocol import Embedded, SearchQuery, TokenVectors, Vectors
@@ -81,7 +82,16 @@ async def opened(
     search = HybridSearch(index, embedder)
     configured = Settings(data_dir=folder, **settings)
     conversations = SqliteConversations(folder)
-    library = Library(configured, index, embedder, search, whose=whose, conversations=conversations)
+    prefixes = PrefixFiles(configured.data_dir, configured.prefix_cache_mb)
+    library = Library(
+        configured,
+        index,
+        embedder,
+        search,
+        whose=whose,
+        conversations=conversations,
+        caches=[prefixes],
+    )
     await library.start()
     try:
         yield library, index

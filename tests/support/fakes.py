@@ -15,14 +15,23 @@ from xnai.types import PageText, PageTexts, Passage, Scope, Usage
 class ReplyModel(QueueModel):
     """A model that gives one reply after the other, a word at a time, or events that are queued.
 
-    ``said`` counts the words that were taken of it.
+    One that has refused refuses again when it is told to look once more. ``said`` counts the words
+    that were taken of it.
     """
 
     replies: list[str | list[CompletionEvent]] = field(default_factory=list)
     said: int = 0
 
+    @property
+    def first_asked(self) -> list[Completion]:
+        """What it was asked, but for looking once more."""
+        return [one for one in self.asked if "Look again" not in one.messages[-1].content]
+
     async def complete(self, completion: Completion) -> AsyncGenerator[CompletionEvent, None]:
-        reply = self.replies[len(self.asked)]
+        at = len(self.asked)
+        if at == len(self.replies) and "Look again" in completion.messages[-1].content:
+            at -= 1
+        reply = self.replies[at]
         self.asked.append(completion)
         words = _words(reply) if isinstance(reply, str) else reply
         try:

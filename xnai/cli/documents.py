@@ -81,6 +81,7 @@ async def _remove(folder: Path, stock: "Inventory") -> list[str]:
     from xnai.documents.folder_lock import FolderClaim  # noqa: PLC0415
     from xnai.documents.storage import OriginalFiles  # noqa: PLC0415
     from xnai.documents.survey import FOLDER, look  # noqa: PLC0415
+    from xnai.llm.engine.prefix_files import PrefixFiles  # noqa: PLC0415
     from xnai.retrieval.embedding.onnx import DIMENSIONS  # noqa: PLC0415
     from xnai.retrieval.index.sqlite.index import SqliteIndex  # noqa: PLC0415
 
@@ -97,6 +98,7 @@ async def _remove(folder: Path, stock: "Inventory") -> list[str]:
                 if not stock.away:
                     await asyncio.to_thread(files.remove, record.id)
                 shutil.rmtree(folder / "page_images" / record.id, ignore_errors=True)
+                PrefixFiles(folder, 0).remove(record.id)
         finally:
             await index.close()
     if stock.away:

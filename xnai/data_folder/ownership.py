@@ -13,7 +13,7 @@ from xnai.errors import DATA_DIR_FOREIGN, DATA_DIR_UNUSABLE, XnaiError
 _OURS = re.compile(
     r"(index|history|sessions)\.sqlite3(-wal|-shm|-journal|\.damaged-.*|\.aside-.*)?"
     r"|accounts\.json|\.accounts\.(lock|json\..*)|audit\.jsonl(\.\d+)?|auth_secret.*|\.restore.*|\.writable"
-    r"|documents(\.deleted)?|embedding|engine|logs|models|page_images|tmp|uploads"
+    r"|documents(\.deleted)?|embedding|engine|logs|models|page_images|prefixes|tmp|uploads"
 )
 _UNMISTAKABLE = (  # names that no other program would choose
     ".accounts.lock",

@@ -15,6 +15,7 @@ from xnai.documents.drawn_pages import DrawnPages, PageLayer
 from xnai.documents.ingest import Processor
 from xnai.documents.intake import Intake
 from xnai.documents.jobs import Jobs
+from xnai.documents.leftovers import Cache, Caches
 from xnai.documents.lookups import Lookups
 from xnai.documents.page_content import PageContent, content_of
 from xnai.documents.parsers.kinds import Kinds
@@ -44,7 +45,8 @@ class Library:
 
     ``parser`` is told how reading documents goes, ``audit`` what was uploaded and deleted;
     ``available_memory`` says how many bytes can be taken without swapping, ``whose`` who it is now
-    that a file without a record belongs to, and ``conversations`` which of them may show it.
+    that a file without a record belongs to, and ``conversations`` which of them may show it;
+    ``caches`` keep something of documents.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of
@@ -59,6 +61,7 @@ class Library:
         available_memory: Callable[[], int] | None = None,
         whose: Whose | None = None,
         conversations: Conversations | None = None,
+        caches: Sequence[Cache] = (),
     ) -> None:
         self._settings = settings
         self._notes = DocumentNotes(audit)
@@ -69,6 +72,7 @@ class Library:
         folder = settings.data_dir / "documents"
         self._files = OriginalFiles(folder, settings.upload_max_mb * _MEGABYTE)
         self._images = PageImages(settings.data_dir / "page_images", settings.parse_memory_mb)
+        self._caches = Caches(self._images, *caches)
         self._processor = Processor(settings, index, embedder, self._files, parser)
         self._jobs = Jobs(self._ingest)
         self._told: list[Callable[[Document], None]] = []
@@ -90,7 +94,7 @@ class Library:
         to_read = set(await self._upkeep.compare())
         if self._upkeep.alone:
             records = await self._index.documents()
-            await asyncio.to_thread(self._images.clean, {record.id for record in records})
+            await asyncio.to_thread(self._caches.clean, {record.id for record in records})
             to_read |= {record.id for record in records if is_unfinished(record)}
         for document_id in to_read:
             self.ingest_in_background(document_id)
@@ -226,7 +230,7 @@ class Library:
             if deleted:
                 self._notes.deleted(document_id)
             await asyncio.to_thread(self._files.remove, document_id)
-            await asyncio.to_thread(self._images.remove, document_id)
+            await asyncio.to_thread(self._caches.remove, document_id)
         return deleted
 
     async def delete_collection(self, collection: str) -> int:

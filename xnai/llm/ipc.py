@@ -33,12 +33,13 @@ _LENGTH = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Answer a conversation."""
+    """Answer a conversation; what is read of it is kept on disk under the name ``keep``."""
 
     id: int
     messages: tuple[Message, ...]
     sampling: Sampling
     state: StateRequest | None = None
+    keep: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,14 +273,13 @@ class WorkerConfig:
     memory_limit: int  # bytes that may be allocated; mapped files do not count
     slots: int = 1  # requests that are answered at the same time
     store_bytes: int = 0  # for what is kept of past ones
+    kept: tuple[str, int] = ("", 0)  # a folder for what was read, and most bytes there
     chunk: int = CHUNK  # most tokens of prompts in one step
     gpu_layers: int = -1  # layers on a GPU where the engine can use one; negative: what fits
     drafting: bool = True  # whether tokens may be guessed where that is faster
     requantise_to: str = ""  # only write this copy of the model and exit
     requantise_as: str = "Q8_0"  # how its weights are stored, see ``xnai.llm.worker.llama``
-    probe: dict[str, str] | None = (
-        None  # only try what must not go, see ``xnai.processes.sandbox.probe``
-    )
+    probe: dict[str, str] | None = None  # only try what must not go, see ``sandbox.probe``
 
     def to_json(self) -> str:
         """The argument."""

@@ -9,6 +9,7 @@ from xnai.types import Message, Sampling, TokenLogprob, Usage
 
 ModelState = Literal["preparing", "loading", "ready", "down"]
 FinishReason = Literal["stop", "length"]
+KEPT_HEAD = "head"  # what ``Completion.keep`` begins with where the text is of no document
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Completion:
     ``time.monotonic()`` after which the answer is of no use; ``traceparent`` is the W3C header of
     the trace that a remote server's part belongs to; ``allowed`` is how many seconds the answer
     had from its beginning, of which some may be over (None: those that are left); ``state`` is a
-    hidden state that comes before the first text, if the model can give it.
+    hidden state that comes before the first text, if the model can give it; ``keep`` is a name
+    under which what was read of the prompt is kept on disk, if the model can do that.
     """
 
     request_id: str
@@ -41,6 +43,7 @@ class Completion:
     traceparent: str = ""
     allowed: float | None = None
     state: StateRequest | None = None
+    keep: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,14 @@ class ModelSettings(BaseModel):
         "is the fastest here, and with how many threads it runs best, and run it so. Once for each "
         "model and machine; a question stops it at once.",
     )
+    prefix_cache_mb: int = Field(
+        2000,
+        ge=0,
+        le=1_000_000,
+        description="Megabytes on disk for what the model has read of documents, so that a "
+        "question after a restart, or in a chat of last week, need not wait until they are read "
+        "again. It goes with its document. 0: nothing is kept.",
+    )
     idle_unload: float = Field(
         0.0,
         ge=0,

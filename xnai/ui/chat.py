@@ -1,5 +1,6 @@
 """The handlers of the chat, each called by a hook in app.py."""
 
+from contextlib import suppress
 from typing import Any
 
 import chainlit as cl
@@ -73,6 +74,10 @@ class Chat:
         turn = conversation.last_turn()
         if turn is not None and self.runtime.streams.of_thread(thread["id"]) is None:
             await actions.show(turn)
+        with suppress(XnaiError):  # it is a favour; a question will say what is wrong
+            chat = documents.chat_documents(cl.context.session)
+            if scope := await documents.scope_of(self.runtime.library, chat):
+                self.runtime.prereader.wish(scope)
 
     @errors_as_toasts()
     async def chat_opened(self) -> None:

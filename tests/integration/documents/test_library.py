@@ -422,6 +422,18 @@ async def test_deleting_a_chats_documents_leaves_the_others(library, add):
     assert [[], [kept[0]], [kept[1]]] == left
 
 
+async def test_what_the_model_has_read_of_a_document_is_deleted_with_it(library, add, tmp_path):
+    gone, kept = await add(b"one"), await add(b"two")
+    prefixes = tmp_path / "data" / "prefixes"
+    for model in ("large", "small"):
+        (prefixes / model).mkdir(parents=True)
+        for document in (gone, kept):
+            (prefixes / model / f"{document.id}.state").write_bytes(b"one two")
+    await library.delete(gone.id)
+    assert {path.stem for path in prefixes.glob("*/*")} == {kept.id}
+    assert len(list(prefixes.glob("*/*"))) == 2
+
+
 async def test_pictures_of_a_page_are_deleted_with_their_document(library, add, tmp_path):
     document = await add(pdf([["words"]]))
     png = await library.page_image(document, 1, 0, 5)

@@ -80,4 +80,5 @@ async def test_a_question_in_their_language_or_over_text_of_none_is_asked_as_it_
     _, prompts = await asked_over(text, question, ["Source: none\nAnswer: no."])
     assert question in prompts[0]
     assert "Write the question" not in prompts[0]
-    assert len(prompts) == 1
+    assert len(prompts) == 2
+    assert "Look again" in prompts[1]

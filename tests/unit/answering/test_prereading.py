@@ -42,6 +42,15 @@ class AheadModel(QueueModel):
             self.closed += 1
 
 
+class Forgotten(list[str]):
+    """Ids of documents of which nothing is to be kept."""
+
+    remove = list.append
+
+    def clean(self, known: object) -> None:
+        raise AssertionError(known)
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(prereading, "_PAUSE", 0.01)
@@ -62,7 +71,7 @@ def shelf() -> ShelfLibrary:
 @pytest.fixture
 async def ahead():
     model = AheadModel()
-    reader = Prereader(shelf(), model)
+    reader = Prereader(shelf(), model, Forgotten())
     reader.start()
     yield reader, model
     await reader.close()
@@ -99,6 +108,45 @@ async def test_a_question_ends_a_reading_which_begins_again_behind_it(ahead):
     assert RENT in texts(model)[3]
 
 
+async def test_what_is_read_is_kept_under_its_documents_name(ahead):
+    reader, model = ahead
+    model.free.set()
+    reader.wish(Scope("a"))
+    await until(lambda: len(model.asked) == 3)
+    assert [completion.keep for completion in model.asked] == ["head", "head-tables", "d"]
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+async def test_of_a_document_that_was_deleted_while_it_was_read_nothing_is_kept(is_asked):
+    class Emptied(ShelfLibrary):
+        async def get(self, document_id: str) -> None:
+            return None
+
+    model, forgotten = AheadModel(), Forgotten()
+    reader = Prereader(Emptied(shelf().shelf), model, forgotten)
+    reader._head_of = reader._loaded()
+    reader.wish(Scope("a"))
+    reader.start()
+    await until(lambda: len(model.asked) == 1)
+    if is_asked:
+        with reader.asked():
+            await until(lambda: forgotten == ["d"])
+    else:
+        model.free.set()
+        await until(lambda: forgotten == ["d"])
+    await reader.close()
+
+
+async def test_a_model_that_is_loaded_anew_reads_its_head_again(ahead):
+    reader, model = ahead
+    model.free.set()
+    await until(lambda: len(model.asked) == 2)
+    model.since += 1
+    await until(lambda: len(model.asked) == 4)
+    assert model.asked[2].keep == "head"
+    assert reader._wishes == {}
+
+
 async def test_of_two_questions_at_once_both_must_have_their_answers(ahead):
     reader, model = ahead
     await until(lambda: len(model.asked) == 1)
@@ -116,7 +164,7 @@ async def test_of_two_questions_at_once_both_must_have_their_answers(ahead):
 
 async def test_of_very_many_wishes_the_latest_are_kept_and_come_first():
     model = AheadModel()
-    reader = Prereader(shelf(), model)
+    reader = Prereader(shelf(), model, Forgotten())
     for number in range(3 * WISHES):
         reader.wish(Scope(f"o{number}"))
     reader.wish(Scope("o40"))
@@ -136,7 +184,7 @@ async def test_of_very_many_wishes_the_latest_are_kept_and_come_first():
 )
 async def test_a_model_that_cannot_read_is_left_alone(changes):
     model = AheadModel(**changes)
-    reader = Prereader(shelf(), model)
+    reader = Prereader(shelf(), model, Forgotten())
     reader.wish(Scope("a"))
     reader.start()
     await stays(lambda: model.asked == [])
@@ -158,7 +206,7 @@ async def test_a_reading_that_fails_is_given_up_and_the_next_one_begins(ahead):
 async def test_closing_leaves_no_task(begun):
     before = asyncio.all_tasks()
     model = AheadModel()
-    reader = Prereader(shelf(), model)
+    reader = Prereader(shelf(), model, Forgotten())
     reader.start()
     if begun:
         await until(lambda: len(model.asked) == 1)

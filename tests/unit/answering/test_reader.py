@@ -194,14 +194,18 @@ async def test_an_invented_figure_is_not_told_and_its_line_is_quoted():
 
 
 async def test_a_refusal_ends_the_models_stream_and_what_it_took_is_counted():
-    model = ReplyModel(replies=[f"{REFUSAL} But let me tell you something else instead of it."])
+    longer = f"{REFUSAL} But let me tell you something else instead of it."
+    model = ReplyModel(replies=[longer, "No."])
 
     events = await answer(model, [LEASE])
 
     assert text_of(events) == NOT_FOUND
-    assert (model.said, model.closed) == (3, 1)  # of "Source: none Answer: ..."
+    assert (model.said, model.closed) == (
+        4,
+        2,
+    )  # of "Source: none Answer: ...", and of the second look
     usage = events[-1].usage
-    assert (usage.prompt_tokens > 100, usage.completion_tokens) == (True, 3)
+    assert (usage.prompt_tokens > 100, usage.completion_tokens) == (True, 4)
     assert (events[-1].outcome, events[-1].found, events[-1].citations) == ("not_found", False, ())
 
 

@@ -77,7 +77,7 @@ async def test_a_name_whose_words_stand_nowhere_together_is_not_in_the_documents
 
     events = await answer(model, shelf, question(f"How many staff has {name}?"))
 
-    assert (len(model.asked), events[-1].outcome) == (asked, "not_found")
+    assert (len(model.first_asked), events[-1].outcome) == (asked, "not_found")
     assert text_of(events) == NOT_FOUND
 
 
@@ -119,8 +119,12 @@ POLICY = (
             ["Hall: Hall 1; Day: Tuesday; Early: Moss."],
         ),
         (ROSTER, "Who is early in hall 3?", []),
-        (POLICY, "What does section 4.2 say?", ["4.2 Taxi fares are refunded at night."]),
-        (POLICY, "What does section 5 say?", ["# 5. Accidents", "5.1 Accidents are reported."]),
+        (POLICY, "What does section 4.2 say about it?", ["4.2 Taxi fares are refunded at night."]),
+        (
+            POLICY,
+            "What does section 5 say about it?",
+            ["# 5. Accidents", "5.1 Accidents are reported."],
+        ),
         (POLICY, "What does section 9 say?", []),
     ],
 )
@@ -129,7 +133,7 @@ async def test_lines_that_are_named_stand_behind_the_others(text, asked, told):
 
     await answer(model, [passage(text)], question(asked))
 
-    lines = prompt(model.asked[-1]).split("\n\nQuestion:")[0].splitlines()[2:]
+    lines = prompt(model.first_asked[-1]).split("\n\nQuestion:")[0].splitlines()[2:]
     assert [line.split("] ", 1)[1] for line in lines[len(lines) - len(told) :]] == told
     assert len({*lines}) == len(lines)
     assert sum(line.endswith(tuple(told or "-")) for line in lines) == 2 * len(told)
@@ -150,7 +154,7 @@ async def test_a_day_that_a_table_of_days_has_not_is_not_there(text, asked, requ
 
     events = await answer(model, [passage(text)], question(asked))
 
-    assert (len(model.asked), events[-1].outcome) == (requests, "not_found")
+    assert (len(model.first_asked), events[-1].outcome) == (requests, "not_found")
 
 
 async def test_a_summary_ends_once_it_has_told_half_of_a_text():

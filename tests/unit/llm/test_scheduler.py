@@ -5,7 +5,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from xnai.llm.worker.prefix_cache import Copy, Drop, PrefixCache, Restore, Save, Trim
+from xnai.llm.worker.moves import Copy, Drop, Restore, Save, Trim
+from xnai.llm.worker.prefix_cache import PrefixCache
 from xnai.llm.worker.scheduler import Scheduler, Sequence
 
 CONTEXT = 1000
@@ -63,7 +64,7 @@ def scheduler(slots=4, **options):
     return Scheduler(cache, CHUNK), cache, Memory(slots)
 
 
-def make_step(sched, memory, budget=CHUNK, *, draft=False):
+def make_step(sched, memory, budget=CHUNK, *, draft=0):
     step = sched.schedule(budget, lambda _: draft)
     memory.move(step.moves)
     memory.read(step)
@@ -221,7 +222,7 @@ def writing_answers(sched, memory, prompts, **options):
 def test_a_draft_is_read_with_the_last_token_if_that_pays():
     sched, _, memory = scheduler()
     writing_answers(sched, memory, [[1, 2, 3], [1, 7, 8]])
-    plain, drafted = sched.schedule(CHUNK), sched.schedule(CHUNK, lambda writing: len(writing) == 2)
+    plain, drafted = sched.schedule(CHUNK), sched.schedule(CHUNK, lambda matched: len(matched) - 1)
     assert [[1], [1]] == [chunk.tokens for chunk in plain.chunks]
     assert [[1, 2], [1, 7]] == [chunk.tokens for chunk in drafted.chunks]
     assert [1, 2] == [plain.chunks[0].rows, drafted.chunks[0].rows]
@@ -230,24 +231,29 @@ def test_a_draft_is_read_with_the_last_token_if_that_pays():
 def test_a_wrong_draft_is_forgotten():
     sched, _, memory = scheduler()
     (sequence,) = writing_answers(sched, memory, [[1, 2, 3]])
-    step = make_step(sched, memory, draft=True)
-    sequence.tokens.append(9)
-    sched.reject(step.chunks[0])
+    step = make_step(sched, memory, draft=3)
+    assert [1, 2, 3, 1] == step.chunks[0].tokens
+    assert 4 == step.chunks[0].rows
+    sequence.tokens += [2, 9]  # one of three was right
+    sched.reject(step.chunks[0], 2)
     memory.cut(step.chunks[0].slot, sequence.computed)
     assert [9] == make_step(sched, memory).chunks[0].tokens
 
 
-@pytest.mark.parametrize("options", [{"reproducible": True}, {"most_tokens": 5}])
-def test_nothing_is_drafted_that_may_change_the_text_or_is_too_long(options):
+@pytest.mark.parametrize(
+    ("options", "read"),
+    [({"reproducible": True}, [1]), ({"most_tokens": 5}, [1]), ({"most_tokens": 7}, [1, 2, 3])],
+)
+def test_nothing_is_drafted_that_may_change_the_text_or_is_too_long(options, read):
     sched, _, memory = scheduler()
     writing_answers(sched, memory, [[1, 2, 3]], **options)
-    assert [1] == sched.schedule(CHUNK, lambda _: True).chunks[0].tokens
+    assert read == sched.schedule(CHUNK, lambda _: 7).chunks[0].tokens
 
 
 def test_a_recurrent_model_cannot_take_a_draft_back():
     sched, _, memory = scheduler(partial=False)
     writing_answers(sched, memory, [[1, 2, 3]])
-    assert [1] == sched.schedule(CHUNK, lambda _: True).chunks[0].tokens
+    assert [1] == sched.schedule(CHUNK, lambda _: 7).chunks[0].tokens
 
 
 def test_a_paused_answer_keeps_its_slot_and_is_not_read():
@@ -393,7 +399,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         budget=st.integers(1, 150),
         token=st.integers(0, 5),
         aborted=st.booleans(),
-        draft=st.booleans(),
+        draft=st.integers(0, 3),
     )
     def step(self, budget, token, aborted, draft):
         waiting = [one.id for one in self.sched.sequences if one.slot is None]
@@ -417,7 +423,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         if aborted:
             self.sched.roll_back(step)
             return
-        prefill = sum(len(chunk.tokens) for chunk in step.prefills if len(chunk.tokens) > 2)
+        prefill = sum(len(chunk.tokens) for chunk in step.prefills if not chunk.drafted)
         assert prefill <= CHUNK
         self.memory.read(step)
         self.sched.commit(step)
@@ -428,10 +434,14 @@ class SchedulerMachine(RuleBasedStateMachine):
     def draw(self, chunk, token):
         assert chunk.sequence.uncomputed == -chunk.drafted
         chunk.sequence.tokens.append(token)
-        if chunk.drafted and token == chunk.tokens[-1]:
+        right = 0
+        for guess in chunk.tokens[len(chunk.tokens) - chunk.drafted :]:
+            if guess != chunk.sequence.tokens[-1]:
+                break
+            right += 1
             chunk.sequence.tokens.append(token)
-        elif chunk.drafted:
-            self.sched.reject(chunk)
+        if right < chunk.drafted:
+            self.sched.reject(chunk, chunk.drafted - right)
             self.memory.cut(chunk.slot, chunk.sequence.computed)
 
     @rule()

@@ -6,9 +6,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import compress
 
+from xnai.answering import small_talk
 from xnai.answering.about import as_asked
 from xnai.answering.events import Event, Reading, Token, Waiting
-from xnai.answering.reading import comparing, second_look, translating
+from xnai.answering.reading import comparing, once_more, second_look, translating
 from xnai.answering.reading.answerability import LinearProbe, probe_of
 from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
 from xnai.answering.reading.prompt import reading_messages
@@ -118,15 +119,25 @@ class Asking:
             return True
         return False
 
-    async def look_again(self, telling: Telling) -> None:
-        """Ask yes or no a second time, if that is what was told and the model can be asked so."""
+    async def look_again(self, telling: Telling, *, refusals: bool) -> None:
+        """Ask a second time: yes or no, if that was told, and what was refused, if ``refusals``."""
         lines = telling.looked_at_again()
         if not lines:
+            if refusals and telling.is_refused and not small_talk.reply_to(telling.question):
+                await self._look_once_more(telling)
             return
         yes = by_figures(telling.question, lines)
         if yes is None and self.run.model.capabilities.logprobs:
             yes = await self._second_look(telling.question, lines)
         telling.correct(yes)
+
+    async def _look_once_more(self, telling: Telling) -> None:
+        asked = self.as_told(telling.question)
+        before = reading_messages(telling.sheet.text, self.history, asked)
+        sampling = replace(self._sampling(), max_tokens=once_more.TOKENS, logprobs=None)
+        sampling = replace(sampling, stop=once_more.STOPS)
+        written = await self._written(once_more.messages(before, asked), sampling)
+        telling.reconsider(once_more.plain(written))
 
     async def spelt(self, sheet: Sheet) -> str:
         """The question, with what is misspelt in it put right by the words of the documents."""

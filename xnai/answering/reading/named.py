@@ -30,7 +30,7 @@ Row = tuple[NumberedLine, Mapping[str, str]]
 
 def with_named(sheet: Sheet, question: str) -> Sheet:
     """The lines with those behind them that a question names."""
-    sections = _sections(sheet.lines, asked_numbers(question))
+    sections = sections_of(sheet, question)
     rows, others = _rows(sheet.lines, question)
     if not sections and not rows:
         return sheet
@@ -38,12 +38,17 @@ def with_named(sheet: Sheet, question: str) -> Sheet:
     return of_lines([*kept, *sections, *rows])
 
 
+def sections_of(sheet: Sheet, question: str) -> list[NumberedLine]:
+    """The lines of the sections whose numbers a question gives, if they are few."""
+    return _sections(sheet.lines, asked_numbers(question))
+
+
 def sections_alone(sheet: Sheet, question: str) -> Sheet | None:
     """The sections whose numbers a question gives, with all other lines hidden; None without any.
 
     Asked for section 8.3, a small model that has all sections before it may answer with 8.4.
     """
-    sections = _sections(sheet.lines, asked_numbers(question))
+    sections = sections_of(sheet, question)
     if not sections:
         return None
     return of_lines(sections, [line for line in sheet.lines if line not in sections])

@@ -12,6 +12,7 @@ from xnai.answering.reading.asking import cited
 from xnai.answering.reading.files import Over, by_file, leaves_out
 from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import Sheet
+from xnai.answering.reading.proof import Proof
 from xnai.answering.reading.telling import Telling
 from xnai.locale import IN_ENGLISH, Texts
 from xnai.types import Citation
@@ -83,6 +84,15 @@ def few_first(
 def nothing(told: Told) -> Iterator[Telling]:
     """No reading at all, for what is asked for is certainly not there."""
     told.say([Token(told.texts.say(NOT_FOUND))])
+    return iter(())
+
+
+def recited(sheet: Sheet, told: Told) -> Iterator[Telling]:
+    """No reading: the lines are what is asked for, each with its citation."""
+    proof = Proof(sheet.lines, ("",))
+    text = "\n\n".join(f"{line.text} [{proof.cite(line)}]" for line in sheet.lines)
+    told.say([Token(text, citations=tuple(proof.citations))])
+    told.outcome, told.citations = "answered", list(proof.citations)
     return iter(())
 
 

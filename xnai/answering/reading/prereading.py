@@ -1,8 +1,9 @@
 """Reads ahead while nobody asks, so that a question costs its own tokens only.
 
-The engine keeps what it has read of a prompt. What prompts begin with is read as soon as a model
-is there, and the documents of a chat as soon as they are processed; a question that comes
-meanwhile has the machine for itself, and the reading begins again when it is answered.
+The engine keeps what it has read of a prompt, and what is read here on disk as well. What prompts
+begin with is read as soon as a model is there, and the documents of a chat as soon as they are
+processed, or the chat is opened again; a question that comes meanwhile has the machine for itself,
+and the reading begins again when it is answered.
 """
 
 import asyncio
@@ -18,10 +19,11 @@ from xnai.answering.reading.files import MOST_FILES, by_file
 from xnai.answering.reading.gather import WHOLE_TOKENS, Gatherer
 from xnai.answering.reading.prompt import head, reading_messages
 from xnai.answering.tables import writing
+from xnai.documents.leftovers import Cache
 from xnai.documents.protocol import DocumentLibrary
 from xnai.documents.text_work import TextWork
 from xnai.errors import XnaiError
-from xnai.llm.protocol import Completion, LanguageModel
+from xnai.llm.protocol import KEPT_HEAD, Completion, LanguageModel
 from xnai.types import Document, Message, Sampling, Scope
 
 WISHES = 16  # scopes that wait; of more the oldest are forgotten, for reading ahead is a favour
@@ -38,10 +40,13 @@ class Prereader:
     Args:
         library: whose documents.
         model: the model that answers.
+        kept: what the model keeps on disk of them.
 
     """
 
-    def __init__(self, library: DocumentLibrary, model: LanguageModel) -> None:
+    def __init__(self, library: DocumentLibrary, model: LanguageModel, kept: Cache) -> None:
+        self._library = library
+        self._kept = kept
         self._gatherer = Gatherer(library, TextWork())
         self._model = model
         self._wishes: dict[Scope, None] = {}
@@ -51,7 +56,7 @@ class Prereader:
         self._asking = 0
         self._reading: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._head_of = ""  # the model that has read what prompts begin with
+        self._head_of = ("", 0.0)  # which loaded model has read what prompts begin with
 
     def start(self) -> None:
         """Begin in the background."""
@@ -96,7 +101,7 @@ class Prereader:
             if not self._is_able():
                 await asyncio.sleep(_PAUSE)
                 continue
-            if self._head_of != self._model.status.name:
+            if self._head_of != self._loaded():
                 await self._one(None)
             elif self._wishes:
                 await self._one(next(reversed(self._wishes)))
@@ -105,6 +110,11 @@ class Prereader:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_PAUSE):
                         await self._wished.wait()
+
+    def _loaded(self) -> tuple[str, float]:
+        """Which model is loaded, and since when: one that is loaded anew has read nothing."""
+        status = self._model.status
+        return status.name, status.since
 
     def _is_able(self) -> bool:
         status = self._model.status
@@ -127,28 +137,36 @@ class Prereader:
             _log.info("not read ahead", reason=reason)
             await asyncio.sleep(_PAUSE)
         if scope is None:
-            self._head_of = self._model.status.name
+            self._head_of = self._loaded()
         else:
             self._wishes.pop(scope, None)
 
     async def _read(self, scope: Scope | None) -> None:
         if scope is None:
-            await self._prefill((*head(), Message("user", "Question:")))
-            await self._prefill((*writing.head(), Message("user", "Here is another table.")))
+            await self._prefill((*head(), Message("user", "Question:")), KEPT_HEAD)
+            table = Message("user", "Here is another table.")
+            await self._prefill((*writing.head(), table), f"{KEPT_HEAD}-tables")
             return
         sheet = await self._gatherer.whole(self._model, scope, WHOLE_TOKENS)
         if sheet is None or not sheet.lines:
             return
         # Questions over several files are put to each of them, most of the time.
         files = by_file(sheet)
-        for one in files if 1 < len(files) <= MOST_FILES else ():
-            await self._prefill(reading_messages(one.sheet.text, (), ""))
-        if len(files) == 1:
-            await self._prefill(reading_messages(sheet.text, (), ""))
+        for one in files if len(files) <= MOST_FILES else ():
+            text = sheet.text if len(files) == 1 else one.sheet.text
+            document_id = one.sheet.lines[0].source.document_id
+            try:
+                await self._prefill(reading_messages(text, (), ""), document_id)
+            finally:
+                # It may have been deleted meanwhile, before what is kept of it was written.
+                if await self._library.get(document_id) is None:
+                    await asyncio.to_thread(self._kept.remove, document_id)
 
-    async def _prefill(self, messages: tuple[Message, ...]) -> None:
+    async def _prefill(self, messages: tuple[Message, ...], keep: str) -> None:
         deadline = time.monotonic() + _LONGEST
-        completion = Completion("read-ahead", "read-ahead", messages, _ONE_TOKEN, deadline)
+        completion = Completion(
+            "read-ahead", "read-ahead", messages, _ONE_TOKEN, deadline, keep=keep
+        )
         async with aclosing(self._model.complete(completion)) as stream:
             async for _ in stream:
                 pass

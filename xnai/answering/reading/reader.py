@@ -17,10 +17,12 @@ from xnai.answering.reading.asking import SOURCE_TOKENS, Asking, Count, shown_of
 from xnai.answering.reading.files import Over, asked_over, by_file
 from xnai.answering.reading.gather import Gathered, Gatherer
 from xnai.answering.reading.grids import grid_alone
+from xnai.answering.reading.identified import record_alone
 from xnai.answering.reading.length import bounds_of
-from xnai.answering.reading.lines import Sheet, of_lines, results_alone
-from xnai.answering.reading.named import names_no_row, sections_alone, with_named
-from xnai.answering.reading.plans import Told, few_first, nothing, over_compared, plan
+from xnai.answering.reading.lines import NumberedLine, Sheet, of_lines, results_alone
+from xnai.answering.reading.named import names_no_row, sections_alone, sections_of, with_named
+from xnai.answering.reading.plans import Told, few_first, nothing, over_compared, plan, recited
+from xnai.answering.reading.structure import asks_for_section
 from xnai.answering.reading.tabled import calculation_for, texts_of, with_calculation
 from xnai.answering.reading.telling import Telling
 from xnai.answering.run import AnswerRun
@@ -33,6 +35,7 @@ _LEAST_ROOM = 200  # tokens for documents, however little a model has
 _HEAD_TOKENS = 1300  # of the system text and its examples
 LEAST_CONTEXT = 2048  # tokens; with fewer there is no room for documents behind the examples
 _ROOMY = 4096  # tokens of a context that has room for rows that are told twice
+_RECITED = 600  # characters of sections that are told as they are
 _ANSWER_SHARE = 3  # of which at most one part of the context is kept for the answer
 _MARKS = re.compile(r"\s?\[(?:\d{1,3}|\?)\]")
 _TURNS = 6  # messages of the history that are kept
@@ -79,7 +82,7 @@ class Reader:
                             yield shown
                     if asking.is_over(event, telling, tokens):
                         break
-            await asking.look_again(telling)
+            await asking.look_again(telling, refusals=over == "all" and not told.holds)
         for token in told.drain():
             yield token
         missing = told.outcome == "not_found"
@@ -151,13 +154,22 @@ async def _plan(
     if calculation is not None and calculation.is_grounded:
         few = results_alone(sheet)
     elif over == "all" and run.whole is None:
+        if (sections := sections_of(sheet, question)) and _are_told(asking, question, sections):
+            return recited(of_lines(sections), told)
         few = grid_alone(sheet, question, run.texts) or sections_alone(sheet, question)
+        few = few or record_alone(sheet, question)
         sheet = with_named(sheet, question) if roomy and calculation is None else sheet
     # "In two sentences" is ours, where it is asked what a document is.
     asked = asking.as_told(question) if is_about(question) else question
     bounds = bounds_of(asked, sheet, summary=run.whole is not None)
     readings = plan(over, question, sheet, told, bounds)
     return readings if few is None else few_first(question, few, told, readings)
+
+
+def _are_told(asking: Asking, question: str, sections: Sequence[NumberedLine]) -> bool:
+    """Whether short sections are themselves the answer, in the language of the question."""
+    is_short = sum(len(line.text) for line in sections) <= _RECITED
+    return is_short and asks_for_section(question) and question not in asking.translations
 
 
 async def _compared(

@@ -25,6 +25,18 @@ _WHICH = re.compile(
     r"abschnitt|ziffer|artikel|absatz|kapitel|seite|datei|dokument)\b",
     re.IGNORECASE,
 )
+# Nothing but the name of a section, or what it says.
+_SAYS = re.compile(
+    r"\W{0,3}(?:(?:and|und|et|y)\W{1,3})?"
+    r"(?:(?:what (?:does|do|is in|is|are in|stands in|about)|what's in|tell me|show me|read|quote|"
+    r"was (?:steht|regelt|besagt|sagt)(?: in)?|zeig(?:e|en)?|que (?:dit|disent|prévoit)|"
+    r"qu'y a-t-il dans|montre|cite|qué (?:dice|dicen|establece|hay en)|muestra)\W{1,3})?"
+    r"(?:the |der |die |das |dem |den |l['\u2019]|la |le |el )?"
+    rf"(?:{_PART}|§)?\s{{0,3}}(?:no\.?\s{{0,3}})?{_NUMBER}"
+    r"(?:\W{1,3}(?:says?|said|about|states?|besagt|sagt|(?:of|in) (?:the|this) \w{1,30}|"
+    r"(?:des|der|du|de la|del) \w{1,30})){0,3}\W{0,5}",
+    re.IGNORECASE,
+)
 _LEADING = re.compile(rf"\W{{0,3}}(?:{_PART}\s*)?{_NUMBER}\.?(?=\s|$|:)", re.IGNORECASE)
 _PAGES = {"page", "slide", "seite"}
 _FILES = {"file", "document", "datei", "dokument"}
@@ -33,6 +45,11 @@ _FILES = {"file", "document", "datei", "dokument"}
 def asked_numbers(question: str) -> frozenset[str]:
     """The numbers of sections that a question names: of "clause 7.1" and of "6.2"."""
     return frozenset(_NAMED.findall(question)) | frozenset(_DOTTED.findall(question))
+
+
+def asks_for_section(question: str) -> bool:
+    """Whether a question wants to be told a section that it names, and nothing of it."""
+    return bool(asked_numbers(question)) and _SAYS.fullmatch(question.strip()) is not None
 
 
 def asked_pages(question: str) -> frozenset[int]:

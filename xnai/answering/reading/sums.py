@@ -42,6 +42,12 @@ def worked_out(text: str) -> tuple[str, frozenset[str]]:
     return _SUM.sub(exact, text), frozenset(results)
 
 
+def terms(text: str) -> int:
+    """How many terms the longest calculation of a text has."""
+    found = (len(_TERM.findall(match["left"])) for match in _SUM.finditer(text[:_LONGEST]))
+    return max(found, default=0)
+
+
 def _value(left: str) -> Decimal | None:
     """The value of a chain of terms: products first, then sums."""
     total, product = Decimal(0), None

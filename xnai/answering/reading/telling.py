@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from xnai.answering import small_talk
 from xnai.answering.events import Outcome
 from xnai.answering.evidence import HEDGE, NOT_FOUND
-from xnai.answering.reading import refusal, second_look, second_opinion
+from xnai.answering.reading import once_more, refusal, second_look, second_opinion
 from xnai.answering.reading.doubt import Doubt
 from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import NumberedLine, Sheet, carrying, of_lines, quoted_lines
@@ -28,7 +28,8 @@ from xnai.answering.reading.pieces import CodeBlock, end_of_first, is_fence
 from xnai.answering.reading.proof import Proof, as_worked_out, figures_of
 from xnai.answering.reading.reply import ModelReply
 from xnai.answering.reading.structure import named_place
-from xnai.answering.reading.sums import worked_out
+from xnai.answering.reading.sums import terms, worked_out
+from xnai.answering.tables.intent import asks_for_calculation
 from xnai.locale import IN_ENGLISH, Texts
 from xnai.types import Citation, TokenLogprob
 
@@ -37,6 +38,7 @@ _LONGEST_SOURCE = 1200  # characters that are quoted before an answer
 _LINES_AGAIN = 16  # of them that the model is asked again of
 SHOWN = 3  # lines that are quoted in place of an answer
 _UNPROVEN = " [?]"
+_LONG_SUM = 4  # terms
 # The numbers of lines, as a model may repeat them in an answer.
 _MARK = re.compile(r"[ \t]?(?<![\w\])])\[\d{1,5}(?:[,;\-\u2013] ?\d{1,5}){0,40}\]")
 
@@ -142,6 +144,15 @@ class Telling:
             self._is_sure = self._is_corrected = True
             self._held = second_opinion.told(self.question, yes, lines)
 
+    def reconsider(self, answer: str) -> None:
+        """Take what the model says when it has looked again, if a line has it."""
+        line = once_more.carried_by(answer, self.question, self.sheet)
+        if line is not None:
+            self._proof = None
+            self._begin((line,))
+            self._is_sure = self._is_corrected = True
+            self._held = answer
+
     def feed(self, text: str, logprobs: Sequence[TokenLogprob] = ()) -> Iterator[str]:
         """Take text of the model; give what may be shown."""
         self.doubt.heard(logprobs)
@@ -165,10 +176,10 @@ class Telling:
         answer = self._held.strip()
         refused = self.is_refused and not self._is_corrected
         if not self._shown and (refused or refusal.refuses(answer) or not answer):
-            chats = small_talk.is_small_talk(self.question)
-            self.outcome = "chat" if chats else "not_found"
+            reply = small_talk.reply_to(self.question)
+            self.outcome = "chat" if reply else "not_found"
             self._held = ""
-            yield self._texts.say(small_talk.REPLY if chats else NOT_FOUND)
+            yield self._texts.say(reply or NOT_FOUND)
             return
         for sentence in self._pieces(final=True):
             yield from self._show(sentence)
@@ -219,7 +230,7 @@ class Telling:
             body = as_worked_out(body, self._results, self.question)
         proven = self._proof.prove(body, computed)
         if not self._shown:
-            if self._is_rejected(sentence, proven=bool(proven.marks)):
+            if self._is_rejected(body, proven=bool(proven.marks)):
                 yield from self._instead()
                 return
             if place := named_place(self.question, body, proven.lines[0]):
@@ -238,7 +249,9 @@ class Telling:
         if doubts and self.doubt.is_missing:
             self.outcome = "not_found"
             return True
-        doubted = doubts and self.doubt.is_strong
+        # A small model adds up a column where one figure of it is asked for.
+        unasked = terms(first) >= _LONG_SUM and not asks_for_calculation(self.question)
+        doubted = (doubts and self.doubt.is_strong) or unasked
         if proven and not doubted and not is_fence(first):
             return False
         self.outcome = "quoted"

@@ -13,8 +13,8 @@ from xnai.answering.tables.query import Condition, Query
 _STEM = 5  # letters that "region" and "regional" share
 _CHANGES = re.compile(
     r"\b(?:differ\w*|higher|lower|more than|less than|r(?:ise|ose|isen)|increas\w*|decreas\w*|"
-    r"f(?:all|ell|allen)|gr(?:ow|ew|own)|chang\w*|unterschied\w*|differenz|höher|niedriger|"
-    r"gestiegen|gesunken|gewachsen|différen\w*|augment\w*|diminu\w*|baiss\w*|diferen\w*|aument\w*|"
+    r"f(?:all|ell|allen)|gr(?:ow|ew|own)|chang\w*|drop\w*|declin\w*|gain\w*|"
+    r"shr[aiu]nk\w*|unterschied\w*|differenz|höher|niedriger|gestiegen|gesunken|gewachsen|différen\w*|augment\w*|diminu\w*|baiss\w*|diferen\w*|aument\w*|"
     r"subid\w*|baj\w*)\b",
     re.IGNORECASE,
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,7 +112,7 @@ class PageImages:
         """Forget the pictures of a document; blocks."""
         shutil.rmtree(self._folder / document_id, ignore_errors=True)
 
-    def clean(self, known: set[str]) -> None:
+    def clean(self, known: Collection[str]) -> None:
         """Forget the pictures of documents that are not known; blocks."""
         for folder in self._folder.glob("*"):
             if folder.name not in known:

@@ -146,7 +146,9 @@ class Attempt:
             self.deadline.check()
             try:
                 request = worker.request(
-                    lambda number: Complete(number, asked.messages, asked.sampling, asked.state),
+                    lambda number: Complete(
+                        number, asked.messages, asked.sampling, asked.state, asked.keep
+                    ),
                     timed=False,
                 )
             except WorkerDiedError:

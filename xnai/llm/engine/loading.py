@@ -17,6 +17,7 @@ from xnai.llm.calibration.choice import (
     known_findings,
 )
 from xnai.llm.engine.launch import NATIVE_ENVIRONMENT, SPIN_COUNT, WorkerOptions
+from xnai.llm.engine.prefix_files import PrefixFiles, Room
 from xnai.llm.engine.process import WorkerProcess
 from xnai.llm.engine.request import Request
 from xnai.llm.gguf.catalogue import CheckedModel, ModelFile, ModelFiles
@@ -78,13 +79,21 @@ class Loader:
         settings: threads, slots, drafting.
         files: what checks a file, and where its measured copies are kept.
         options: how workers are started and watched.
+        prefixes: where workers keep on disk what they have read; None: they do not.
 
     """
 
-    def __init__(self, settings: Settings, files: ModelFiles, options: WorkerOptions) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        files: ModelFiles,
+        options: WorkerOptions,
+        prefixes: PrefixFiles | None = None,
+    ) -> None:
         self._settings = settings
         self._files = files
         self._options = options
+        self._prefixes = prefixes
         self.speed: Speed | None = None  # of the copy that was loaded last
         self.run: tuple[str, ...] = ()  # labels of ``metrics.model_run`` for it
         self._gpu_layers = gpu_layers(settings.gpu_layers)
@@ -105,7 +114,8 @@ class Loader:
         """
         checked = await asyncio.to_thread(self._files.check, file)
         path, self.speed, tuning = await asyncio.to_thread(self._best_copy, checked.file)
-        config = self._configure(checked, path, tuning)
+        room = await asyncio.to_thread(self._kept_room, path)
+        config = self._configure(checked, path, tuning, room)
         copy = "original" if path == checked.file.path else path.suffixes[-2].removeprefix(".")
         spin = str(tuning.spin or NATIVE_ENVIRONMENT[SPIN_COUNT])
         self.run = (copy, str(config.threads), str(config.chunk), spin)
@@ -128,7 +138,9 @@ class Loader:
         self._gpu_layers = used // 2
         return self._gpu_layers
 
-    def _configure(self, checked: CheckedModel, path: Path, tuning: Tuning) -> WorkerConfig:
+    def _configure(
+        self, checked: CheckedModel, path: Path, tuning: Tuning, room: Room | None
+    ) -> WorkerConfig:
         """How the worker is to run, as measurements have shown it to be best."""
         return WorkerConfig(
             parent=os.getpid(),
@@ -138,10 +150,21 @@ class Loader:
             memory_limit=2 * checked.needed_bytes + SPARE_MEMORY,
             slots=checked.capacity.slots,
             store_bytes=checked.capacity.store_bytes,
+            kept=(str(room.folder), room.most_bytes) if room else ("", 0),
             drafting=self._settings.drafting,
             chunk=tuning.chunk or CHUNK,
             gpu_layers=self._gpu_layers,
         )
+
+    def _kept_room(self, path: Path) -> Room | None:
+        """Where what is read with this file and this engine is kept on disk; blocks."""
+        known = read_installed()
+        if self._prefixes is None or known is None:
+            return None
+        try:
+            return self._prefixes.room(key(path, known))
+        except OSError:
+            return None
 
     def _best_copy(self, file: ModelFile) -> tuple[Path, Speed | None, Tuning]:
         """The copy of a model to load, how fast it was measured to be, and run how; blocks."""

@@ -21,6 +21,7 @@ from xnai.llm.engine.counters import Counters
 from xnai.llm.engine.estimates import Rates
 from xnai.llm.engine.launch import WorkerOptions
 from xnai.llm.engine.loading import BuildSource, Loader
+from xnai.llm.engine.prefix_files import PrefixFiles
 from xnai.llm.engine.request import WorkerDiedError, WorkerRetiredError
 from xnai.llm.engine.supervisor import Supervisor
 from xnai.llm.gguf.catalogue import ModelFile, ModelFiles
@@ -59,7 +60,8 @@ class LocalEngine:
         self._files = ModelFiles(settings)
         self.counters = Counters()
         options = options or WorkerOptions()
-        self._loader = Loader(settings, self._files, options)
+        prefixes = PrefixFiles(settings.data_dir, settings.prefix_cache_mb)
+        self._loader = Loader(settings, self._files, options, prefixes)
         self._supervisor = Supervisor(settings, build, self._files, self._loader, self.counters)
         self._rates = Rates()
         # Until a worker has said how many it serves, questions come one by one.

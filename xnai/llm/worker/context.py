@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from xnai.llm.ipc import WorkerConfig
 from xnai.llm.worker.llama import AbortFlag, Model
-from xnai.llm.worker.prefix_cache import Copy, Drop, Move, Restore, Save, Trim
+from xnai.llm.worker.moves import Copy, Drop, Move, Restore, Save, Trim
 from xnai.llm.worker.scheduler import ScheduledStep
 from xnai.llm.worker.tokenizer import NativeError
 
-MOST_ROWS = 2  # tokens of one sequence that logits are wanted of
+MOST_ROWS = 2  # tokens of each sequence that logits are wanted of where all have as many
+LEAST_ROWS = 12  # of all together, so that one alone may have many
 DECODE_ABORTED = 2
 
 SavedState = NDArray[np.uint8]
@@ -50,8 +51,9 @@ class Context:
         params.n_seq_max = slots
         params.kv_unified = False
         params.n_ubatch = min(config.chunk, context)
-        params.n_batch = params.n_ubatch + MOST_ROWS * slots
-        params.n_outputs_max = MOST_ROWS * slots  # saves the room for the logits of a whole batch
+        self.most_rows = max(LEAST_ROWS, MOST_ROWS * slots)
+        params.n_batch = params.n_ubatch + self.most_rows
+        params.n_outputs_max = self.most_rows  # saves the room for the logits of a whole batch
         params.n_threads = params.n_threads_batch = config.threads
         params.swa_full = True  # keeps a window's older cells, without which no prefix is reused
         params.no_perf = True
@@ -75,13 +77,20 @@ class Context:
         """What llama.cpp's own functions take."""
         return self._context
 
-    def move(self, moves: tuple[Move, ...]) -> None:
+    def put(self, key: int, state: SavedState) -> None:
+        """Put a state that was kept elsewhere into the store."""
+        self._store[key] = state
+
+    def move(self, moves: tuple[Move, ...]) -> list[int]:
         """Cut, copy, save and restore sequences.
+
+        Returns the slots that hold nothing because what they were to hold could not be restored.
 
         Raises:
             NativeError: llama.cpp fails; the context is of no use afterwards.
 
         """
+        lost: list[int] = []
         # Several prompts may begin as one sequence does.
         copied: tuple[int, SavedState] | None = None
         for move in moves:
@@ -95,11 +104,16 @@ class Context:
                 case Save():
                     self._store[move.key] = self.saved(move.slot)
                 case Restore():
-                    self._load(move.slot, self._store[move.key], move.length)
+                    try:
+                        self._load(move.slot, self._store[move.key], move.length)
+                    except NativeError:  # a state from the disk may be of another engine
+                        self._trim(move.slot, 0)
+                        lost.append(move.slot)
                 case Drop():
                     del self._store[move.key]
             if copied is not None and not isinstance(move, Save | Drop) and move.slot == copied[0]:
                 copied = None  # it holds something else now
+        return lost
 
     def decode(self, step: ScheduledStep) -> dict[int, int]:
         """Read the tokens of a step; returns the first row of logits of each slot that wanted them.

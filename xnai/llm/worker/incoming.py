@@ -73,7 +73,11 @@ def prepare(
                 # The last token drawn is shown, not read.
                 most_tokens=min(len(tokens) + sampling.max_tokens, serving.context_tokens + 1),
             )
-            serving.add(Generated(sequence, sampling, sampler, model.vocabulary, asked.state))
+            answer = Generated(sequence, sampling, sampler, model.vocabulary, asked.state)
+            answer.keep = asked.keep
+            if serving.keeping is not None and not sequence.reproducible:
+                answer.offered = serving.keeping.wanted(tokens)
+            serving.add(answer)
 
 
 def count(requests: Requests, prompter: Prompter, context_tokens: int, outbox: Outbox) -> None:

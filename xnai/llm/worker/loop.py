@@ -22,6 +22,7 @@ from xnai.llm.ipc import (
 from xnai.llm.worker.context import AbortedError, Context
 from xnai.llm.worker.drafting import Drafting
 from xnai.llm.worker.hidden_state import HiddenStates
+from xnai.llm.worker.keeping import Keeping
 from xnai.llm.worker.llama import AbortFlag
 from xnai.llm.worker.prefix_cache import PrefixCache
 from xnai.llm.worker.scheduler import ScheduledChunk, ScheduledStep, Scheduler
@@ -64,12 +65,13 @@ class Serving:
     ) -> None:
         self._context = context
         self._scheduler = Scheduler(cache, context.chunk_size)
-        self._drafting = Drafting(enabled=drafting)
+        self._drafting = Drafting(context.most_rows, enabled=drafting)
         self._spinning = Spinning(Crowd(context.threads))
         self._partial = cache.partial
         self._abort = abort
         self._send = send
         self.states: HiddenStates | None = None  # reads those that are asked for
+        self.keeping: Keeping | None = None  # keeps on disk what is to be kept
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._answers: dict[int, Generated] = {}
         self._last_id = 0
@@ -113,7 +115,7 @@ class Serving:
         while True:
             while not self._inbox.empty():
                 self._inbox.get()()
-            step = self._scheduler.schedule(self._budget(), self._drafting.should_draft)
+            step = self._scheduler.schedule(self._budget(), self._drafting.guesses)
             if step is None or step.prefills:
                 self._send_texts()  # the next text will take its time
             if step is None:
@@ -122,7 +124,9 @@ class Serving:
                 self._make(step)
 
     def _make(self, step: ScheduledStep) -> None:
-        self._context.move(step.moves)
+        if lost := self._context.move(step.moves):
+            self._scheduler.lose(lost)
+            return  # the step is planned anew, with the whole of their prompts
         for sequence in step.placed:
             self._tell_prefill(self._answers[sequence.id])
         if not step.chunks:
@@ -160,8 +164,8 @@ class Serving:
     def _note_speed(self, step: ScheduledStep, seconds: float) -> None:
         tokens = sum(len(chunk.tokens) for chunk in step.prefills)
         if not tokens:
-            drafted = bool(step.chunks[0].drafted)
-            self._drafting.measured(len(step.chunks), seconds, drafted=drafted)
+            drafted = step.chunks[0].drafted
+            self._drafting.measured(len(step.chunks), drafted, seconds)
             self._spinning.measured((len(step.chunks), drafted), seconds)
         elif tokens >= LEAST_BUDGET:
             self._token_seconds = moving_average(self._token_seconds or None, seconds / tokens)
@@ -177,6 +181,8 @@ class Serving:
                 self._tell_prefill(answer)
             if not chunk.logits:
                 continue
+            if self.keeping is not None:
+                self.keeping.keep(answer, chunk.slot)
             self._tell_state(answer, chunk.slot)
             if refusal := self._collect(answer, chunk, rows[chunk.slot]):
                 refused.append((answer, refusal))
@@ -210,18 +216,23 @@ class Serving:
         return refusal
 
     def _drawn(self, answer: Generated, chunk: ScheduledChunk, row: int) -> Iterator[Drawn]:
-        """Draw the next token of an answer, and the one after it if the first was guessed."""
-        sequence, right = chunk.sequence, False
+        """Draw the next token of an answer, and those after it as long as they were guessed."""
+        sequence, right = chunk.sequence, 0
+        guessed = chunk.tokens[len(chunk.tokens) - chunk.drafted :]
+        matched = sequence.lookup.matched
         try:
-            first = answer.draw(self._context.pointer, row)
-            right = not answer.reason and sequence.lookup.learn(sequence.tokens[-1])
+            yield answer.draw(self._context.pointer, row)
+            for guess in guessed:
+                if answer.reason or sequence.tokens[-1] != guess:
+                    break
+                right += 1
+                yield answer.draw(self._context.pointer, row + right)
         finally:
-            if chunk.drafted and not right:
-                self._scheduler.reject(chunk)
+            if wrong := chunk.drafted - right:
+                self._scheduler.reject(chunk, wrong)
                 self._context.cut(chunk.slot, sequence.computed)
-        yield first
-        if chunk.drafted and right:
-            yield answer.draw(self._context.pointer, row + 1)
+            if guessed:
+                self._drafting.learn(matched, len(guessed), right)
 
     def _tell_prefill(self, answer: Generated) -> None:
         sequence = answer.sequence
@@ -253,6 +264,8 @@ class Serving:
 
     def _add(self, answer: Generated) -> None:
         sequence = answer.sequence
+        if self.keeping is not None:
+            self.keeping.take(answer)
         self._last_id = sequence.id
         self._answers[sequence.id] = answer
         self._scheduler.add(sequence)

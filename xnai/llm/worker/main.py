@@ -26,6 +26,8 @@ from xnai.llm.worker.chat_template import TemplateRefusedError
 from xnai.llm.worker.context import Context
 from xnai.llm.worker.hidden_state import HiddenStates
 from xnai.llm.worker.incoming import Requests, count, prepare
+from xnai.llm.worker.keeping import Keeping
+from xnai.llm.worker.kept_states import KeptStates
 from xnai.llm.worker.lifetime import die_with_parent
 from xnai.llm.worker.llama import (
     AbortFlag,
@@ -73,6 +75,10 @@ def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
     cache = PrefixCache(config.slots, store_tokens=store, partial=context.partial)
     serving = Serving(context, cache, abort, outbox.send, drafting=config.drafting)
     serving.states = HiddenStates(model, context.context, config.threads)
+    folder, most_bytes = config.kept
+    if folder and context.partial:
+        files = KeptStates(Path(folder), most_bytes)
+        serving.keeping = Keeping(context, cache, files)
     pulse.serving = requests.serving = serving
     _thread(prepare, requests, model, prompter, serving, outbox)
     _thread(count, requests, prompter, context.context, outbox)
@@ -190,7 +196,8 @@ def _limit_memory(limit: int) -> None:
 def _confine(config: WorkerConfig) -> bool:
     """Give up all that is not needed for the model; says whether there was one thread yet."""
     if not config.requantise_to:
-        return confine(profiles.model(config.model, gpu=has_gpu_part()))
+        write = tuple(config.kept[:1]) if config.kept[0] else ()
+        return confine(profiles.model(config.model, gpu=has_gpu_part(), write=write))
     folder = Path(config.requantise_to).parent
     folder.mkdir(parents=True, exist_ok=True)
     return confine(profiles.model(config.model, write=(str(folder),)))

@@ -11,56 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from xnai.llm.worker.moves import Copy, Drop, Move, Restore, Save, Trim
+
 LEAST_COPY = 16  # tokens: copying fewer costs as much as computing them again
 LEAST_SAVE = 64  # tokens worth a place in the store
 HALF_LIFE = 600.0  # seconds in which the worth of unused tokens halves
 SAVED_LOSS = 0.1  # of a sequence's worth that is lost when it goes to the store
 SPLIT_COST = 200  # tokens: what it costs that a slot is not next to those at work
 QUADRATIC = 4096.0  # tokens at which attention costs as much as the rest of a step
-
-
-@dataclass(frozen=True, slots=True)
-class Trim:
-    """Keep the first ``length`` tokens of a slot."""
-
-    slot: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """Give ``slot`` the first ``length`` tokens of ``source``, instead of what it holds."""
-
-    source: int
-    slot: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class Save:
-    """Put what a slot holds into the store under ``key``."""
-
-    slot: int
-    key: int
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    """Give ``slot`` the first ``length`` tokens of what the store has under ``key``."""
-
-    key: int
-    slot: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Remove ``key`` from the store."""
-
-    key: int
-
-
-Move = Trim | Copy | Save | Restore | Drop
 
 
 @dataclass(slots=True)
@@ -132,6 +90,7 @@ class PrefixCache:
 
     def available(self, prompt: Sequence[int]) -> int:
         """Return how many tokens of a prompt need not be computed."""
+        # Another thread may ask this while the loop moves things: it only gets a worse guess.
         kept: list[Slot | Saved] = [*self.slots, *self.saved.values()]
         return max((self._usable(prompt, one) for one in kept), default=0)
 
@@ -175,6 +134,23 @@ class PrefixCache:
         slot.tokens = slot.tokens[: slot.length]
         slot.busy = False
         slot.used = self._clock()
+
+    def offer(self, tokens: list[int]) -> tuple[int, tuple[Drop, ...]] | None:
+        """Take a state from elsewhere into the store, if it is of use there.
+
+        Returns its key, and what has to go before; None if it is not worth its place.
+        """
+        size = len(tokens)
+        if size - self.available([*tokens, -1]) < LEAST_SAVE or size > self._store_tokens:
+            return None
+        moves: list[Drop] = []
+        for old in sorted(self.saved.values(), key=self._density):
+            if sum(one.length for one in self.saved.values()) + size <= self._store_tokens:
+                break
+            moves.append(self._drop(old))
+        saved = Saved(next(self._keys), tokens, self._clock())
+        self.saved[saved.key] = saved
+        return saved.key, tuple(moves)
 
     def close_gap(self, last: Slot) -> tuple[Slot, tuple[Move, ...]] | None:
         """Move the sequence of the last busy slot into a gap before it; None if there is none.

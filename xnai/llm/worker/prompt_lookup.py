@@ -1,15 +1,11 @@
-"""Guesses the next token of an answer from what stands in its prompt and its text already.
+"""Guesses the next tokens of an answer from what stands in its prompt and its text already.
 
-Answers repeat: names, figures and phrases of their documents, and themselves. What followed the
-last few tokens when they stood there before is right often enough to be worth a try, see
-``drafting``. This is prompt lookup decoding (Saxena, 2023) with drafts of one token.
+Answers repeat: the lines that they quote, names and figures of their documents, and themselves.
+What followed the last few tokens when they stood there before is right often enough to be worth a
+try, see ``drafting``. This is prompt lookup decoding (Saxena, 2023).
 """
 
-from xnai.llm.averages import moving_average
-
-LENGTHS = (3, 2, 1)  # tokens that must agree, the most telling first
-PRIOR = 0.4  # share of right guesses that is supposed before any was seen
-NEWEST = 0.2  # weight of the newest guess
+LENGTHS = (8, 5, 3, 2, 1)  # tokens that must agree, the most telling first
 
 
 class Lookup:
@@ -21,30 +17,31 @@ class Lookup:
     """
 
     def __init__(self, tokens: list[int]) -> None:
-        self.hit_rate = PRIOR
+        self.matched = 0  # tokens that agreed where the last guess was taken from; 0: nowhere
         self._tokens = tokens
         self._indexed = 0
+        self._at = 0  # where the guess is taken from
         self._following: dict[tuple[int, ...], int] = {}
-        self._guess = -1
 
-    def guess(self) -> int:
-        """The token that probably follows."""
+    def look(self) -> int:
+        """Look up where the last tokens stood before; returns how many of them agree there."""
         tokens = self._tokens
         for end in range(self._indexed, len(tokens)):
             for length in LENGTHS:
                 if length <= end:
-                    self._following[tuple(tokens[end - length : end])] = tokens[end]
+                    self._following[tuple(tokens[end - length : end])] = end
         self._indexed = len(tokens)
-        self._guess = tokens[-1]
+        self._at = len(tokens) - 1
+        self.matched = 0
         for length in LENGTHS:
-            following = self._following.get(tuple(tokens[-length:]))
-            if following is not None:
-                self._guess = following
+            at = self._following.get(tuple(tokens[-length:]))
+            if at is not None:
+                self._at, self.matched = at, length
                 break
-        return self._guess
+        return self.matched
 
-    def learn(self, token: int) -> bool:
-        """Note what really followed; True if that was guessed."""
-        hit = token == self._guess
-        self.hit_rate = moving_average(self.hit_rate, hit, NEWEST)
-        return hit
+    def guess(self, count: int) -> list[int]:
+        """The tokens that probably follow, after ``look``; where nothing is known, repetitions."""
+        known = self._tokens[self._at : self._at + count]
+        # What goes on beyond the end begins with what is guessed itself.
+        return [known[at % len(known)] for at in range(count)]

@@ -14,10 +14,11 @@ Continuous batching is that of Orca (Yu et al., OSDI 2022), chunked prefill that
 (Agrawal et al., OSDI 2024).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 
-from xnai.llm.worker.prefix_cache import Move, PrefixCache, Slot, common_prefix
+from xnai.llm.worker.moves import Move
+from xnai.llm.worker.prefix_cache import PrefixCache, Slot, common_prefix
 from xnai.llm.worker.prompt_lookup import Lookup
 
 NO_LIMIT = 2**31 - 1  # tokens
@@ -132,7 +133,7 @@ class Scheduler:
         sequence.slot = None
 
     def schedule(
-        self, budget: int, should_draft: Callable[[list[Sequence]], bool] = lambda _: False
+        self, budget: int, guesses: Callable[[list[int]], int] = lambda _: 0
     ) -> ScheduledStep | None:
         """Return the next step, with at most ``budget`` prompt tokens beside growing answers.
 
@@ -141,22 +142,18 @@ class Scheduler:
 
         Args:
             budget: tokens; fewer keep growing answers fluent, more bring the first token sooner.
-            should_draft: whether guesses should be computed beside the last tokens of answers
-                that grow.
+            guesses: how many tokens should be guessed and computed beside the last one of each
+                answer that grows, by how many tokens agree where the guesses are taken from.
 
         """
         room = self._room(budget)
         placed, moves = self._place(room)
         # All but the last token of a prompt that was placed may be computed: then it is writing.
         room, writing = self._room(budget), self._writing()
-        guesses = [sequence.lookup.guess() for sequence in writing]
-        # llama.cpp computes sequences together only if each has the same number of tokens, so
-        # either all of them draft or none does.
-        drafting = self._may_draft(writing) and should_draft(writing)
-        chunks = [
-            _draft(sequence, guess) if drafting else _chunk(sequence, 1)
-            for sequence, guess in zip(writing, guesses, strict=True)
-        ]
+        # llama.cpp computes sequences together only if each has the same number of tokens, so all
+        # of them have as many guesses.
+        drafted = min(self._room_for_drafts(writing), guesses([o.lookup.look() for o in writing]))
+        chunks = [_draft(sequence, drafted) for sequence in writing]
         for sequence in self._active:
             # A prompt that finds no room left is skipped; it goes before later ones next time.
             if sequence.uncomputed > 1 and room > 0:
@@ -179,10 +176,16 @@ class Scheduler:
                 slot.fixed += len(chunk.tokens)
             slot.length += len(chunk.tokens)
 
-    def reject(self, chunk: ScheduledChunk) -> None:
-        """Note that the guess of a step that was committed is wrong; it has to be cut off."""
+    def reject(self, chunk: ScheduledChunk, wrong: int) -> None:
+        """Note that the last guesses of a step that was committed are wrong and are cut off."""
         assert chunk.sequence.slot is not None
-        chunk.sequence.slot.length -= chunk.drafted
+        chunk.sequence.slot.length -= wrong
+
+    def lose(self, slots: Collection[int]) -> None:
+        """Note that slots hold nothing of what they were to hold."""
+        for sequence in self._active:
+            if sequence.slot is not None and sequence.slot.number in slots:
+                sequence.slot.length = sequence.slot.fixed = sequence.reused = 0
 
     def roll_back(self, step: ScheduledStep) -> None:
         """Note that a step was given up and its tokens are not in the cache."""
@@ -201,10 +204,11 @@ class Scheduler:
         # for it now would take the cores from those who wait.
         return [one for one in self._active if one.uncomputed == 1 and not one.paused]
 
-    def _may_draft(self, writing: list[Sequence]) -> bool:
-        return self._cache.partial and all(
-            not one.reproducible and len(one.tokens) + 1 < one.most_tokens for one in writing
-        )
+    def _room_for_drafts(self, writing: list[Sequence]) -> int:
+        """How many tokens may be guessed for each answer at most."""
+        if not self._cache.partial or any(one.reproducible for one in writing):
+            return 0
+        return max(0, min((one.most_tokens - len(one.tokens) - 1 for one in writing), default=0))
 
     def _place(self, room: int) -> tuple[tuple[Sequence, ...], tuple[Move, ...]]:
         """Give slots to those that the step has room for.
@@ -271,6 +275,6 @@ def _chunk(sequence: Sequence, room: int) -> ScheduledChunk:
     return ScheduledChunk(sequence, sequence.slot.number, start, tokens, logits=is_last)
 
 
-def _draft(sequence: Sequence, guess: int) -> ScheduledChunk:
+def _draft(sequence: Sequence, count: int) -> ScheduledChunk:
     chunk = _chunk(sequence, 1)
-    return replace(chunk, tokens=[*chunk.tokens, guess], drafted=1)
+    return replace(chunk, tokens=chunk.tokens + sequence.lookup.guess(count), drafted=count)

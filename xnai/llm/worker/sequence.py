@@ -8,6 +8,7 @@ from xnai.llm.ipc import BEAT_SECONDS, Figures, RefusedError
 from xnai.llm.protocol import FinishReason, StateRequest
 from xnai.llm.worker.chat_template import ChatTemplate, TemplateRefusedError, Turn
 from xnai.llm.worker.detokenizer import TextStream
+from xnai.llm.worker.kept_states import Offered
 from xnai.llm.worker.llama import Model
 from xnai.llm.worker.sampler import Sampler
 from xnai.llm.worker.scheduler import Sequence
@@ -106,6 +107,8 @@ class Generated:
         state: StateRequest | None = None,
     ) -> None:
         self.sequence = sequence
+        self.keep = ""  # the name under which its prompt is kept on disk, until it is
+        self.offered: Offered | None = None  # what its prompt can begin with, until it is taken
         self.reason: FinishReason | None = None  # why it is over
         self.state = state  # until it is told
         self._sampler = sampler

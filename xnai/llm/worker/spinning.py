@@ -31,7 +31,7 @@ HOPELESS_STEPS = 2
 START_SECONDS = 1.0  # that a step waits for the threads at most
 SHIFT = 1.3  # steps that become so much slower or faster are a reason to try again
 
-Kind = tuple[int, bool]  # of steps that can be compared: how many answers, with guesses or not
+Kind = tuple[int, int]  # of steps that can be compared: how many answers, how many guesses
 
 
 class Crowd:

@@ -44,9 +44,9 @@ class Library:
     """Documents of all owners; the index is opened by whoever made it, before ``start``.
 
     ``parser`` is told how reading documents goes, ``audit`` what was uploaded and deleted;
-    ``available_memory`` says how many bytes can be taken without swapping, ``whose`` who it is now
-    that a file without a record belongs to, and ``conversations`` which of them may show it;
-    ``caches`` keep something of documents.
+    ``available_memory`` are the bytes that can be taken without swapping, ``whose`` says who it is
+    that a file without a record belongs to, ``conversations`` which of them may show it; ``caches``
+    keep something of documents.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of
@@ -69,9 +69,9 @@ class Library:
         self._index = index
         self._lookups = Lookups(index, search)
         self._text_work = TextWork()
-        folder = settings.data_dir / "documents"
-        self._files = OriginalFiles(folder, settings.upload_max_mb * _MEGABYTE)
-        self._images = PageImages(settings.data_dir / "page_images", settings.parse_memory_mb)
+        data = settings.data_dir
+        self._files = OriginalFiles(data / "documents", settings.upload_max_mb * _MEGABYTE)
+        self._images = PageImages(data / "page_images", settings.parse_memory_mb)
         self._caches = Caches(self._images, *caches)
         self._processor = Processor(settings, index, embedder, self._files, parser)
         self._jobs = Jobs(self._ingest)
@@ -187,9 +187,8 @@ class Library:
             removed = [former for former in document.replaces if await self.delete(former)]
             await uninterrupted(self._index.put_document(replace(document, replaces=())))
         except Exception as exc:  # noqa: BLE001 - the new version is there all the same
-            _log.warning(
-                "former_version_not_removed", document_id=document.id, exception=type(exc).__name__
-            )
+            kind = type(exc).__name__
+            _log.warning("former_version_not_removed", document_id=document.id, exception=kind)
         return replace(document, replaces=tuple(removed))
 
     def progress(self, document_id: str) -> IngestProgress | None:

@@ -288,7 +288,7 @@ class WorkerConfig:
     @classmethod
     def from_json(cls, text: str) -> "WorkerConfig":
         """Read the argument."""
-        return cls(**json.loads(text))
+        return cls(**{**(told := json.loads(text)), "kept": tuple(told["kept"])})
 
 
 class RefusedError(Exception):

@@ -90,6 +90,12 @@ async def test_a_section_that_is_named_is_read_though_the_search_does_not_find_i
     assert line.source.text[line.start - line.source.start :].startswith("It is said on page 47")
 
 
+async def test_what_has_a_number_of_the_question_is_given_before_what_is_more_alike():
+    found = await gathered([*book(11, 350), page(77, "Order 12601 goes to Quay.")], "Order 12601?")
+
+    assert "Order 12601 goes to Quay." in found.sheet.text
+
+
 async def test_a_page_that_is_named_is_read():
     found = await gathered(book(), "What stands on page 33?")
 

@@ -7,6 +7,7 @@ from xnai.answering.events import Question, Token
 from xnai.answering.pipeline import Pipeline
 from xnai.answering.reading.identified import record_alone
 from xnai.answering.reading.lines import make_sheet
+from xnai.answering.reading.named import cells_alone
 from xnai.answering.reading.structure import asks_for_section
 from xnai.types import PageText, Passage, Scope
 
@@ -140,3 +141,38 @@ async def test_a_section_is_told_as_it_stands_without_the_model():
     assert model.asked == []
     assert events[-1].outcome == "answered"
     assert [citation.page for citation in events[-1].citations] == [2]
+
+
+ROSTER = "\n".join(
+    f"Hall: {hall}; Day: {day}; Early: {early}; Late: {late}."
+    for hall, day, early, late in (
+        ("Hall 1", "Monday", "Holm", "Lark"),
+        ("Hall 1", "Tuesday", "Moss", "Holm"),
+        ("Hall 2", "Monday", "Sund", "Vale"),
+        ("Hall 2", "Tuesday", "Lark", "Sund"),
+    )
+)
+
+
+def roster():
+    return make_sheet([PageText("r", "roster.docx", 1, None, f"# Roster\n\n{ROSTER}")])
+
+
+def test_of_the_row_that_is_named_the_column_that_is_asked_for_is_told_alone():
+    alone = cells_alone(roster(), "Who has the late shift in hall 2 on Monday?")
+    assert alone is not None
+    assert alone.text.endswith("[1] Hall: Hall 2; Day: Monday; Late: Vale")
+    assert alone.lines[0].citation(1).quote == "Hall: Hall 2; Day: Monday; Early: Sund; Late: Vale."
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Who has the late shift on Monday?",  # in two halls
+        "Who is in hall 2 on Monday?",  # no column
+        "Who has the late shift?",  # no row
+        "Who else is late in hall 2 on Monday?",  # others
+    ],
+)
+def test_without_one_row_and_a_column_no_cell_is_told_alone(asked):
+    assert cells_alone(roster(), asked) is None

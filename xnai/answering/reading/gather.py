@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from xnai.answering.events import Question
 from xnai.answering.query import query_of
 from xnai.answering.reading.central import central_lines
+from xnai.answering.reading.identified import has, identifiers
 from xnai.answering.reading.lines import Sheet, make_sheet, of_lines
 from xnai.answering.reading.structure import asked_numbers, asked_pages, stretches
 from xnai.answering.run import AnswerRun
@@ -96,7 +97,10 @@ class Gatherer:
     async def _search(self, run: AnswerRun, scope: Scope, budget: int) -> tuple[Sheet, Found]:
         found = await self._library.find(query_of(run.question), scope, _PASSAGES)
         named = await self._named(run.question, scope, found.passages)
-        wanted = [*named, *[await self._widened(passage) for passage in found.passages]]
+        names = identifiers(run.question.text)
+        # To an embedding one number is like another.
+        first = sorted(found.passages, key=lambda one: not any(has(one.text, n) for n in names))
+        wanted = [*named, *[await self._widened(passage) for passage in first]]
         counts = await run.model.count_tokens([page.text for page in wanted]) if wanted else []
         kept: list[PageText] = []
         for page, tokens in zip(wanted, counts, strict=True):

@@ -25,10 +25,9 @@ def record_alone(sheet: Sheet, question: str) -> Sheet | None:
 
     None where it gives none, where several records have it, or where there is little beside it.
     """
-    names = [name.casefold() for name in _TOKEN.findall(question) if _is_identifier(name)]
     found: dict[NumberedLine, None] = {}
-    for name in names:
-        having = [line for line in sheet.lines if _has(line, name)]
+    for name in identifiers(question):
+        having = [line for line in sheet.lines if has(line.text, name)]
         record = _record(sheet.lines, having)
         if not record:
             return None
@@ -38,13 +37,20 @@ def record_alone(sheet: Sheet, question: str) -> Sheet | None:
     return of_lines(found, [line for line in sheet.lines if line not in found])
 
 
+def identifiers(question: str) -> list[str]:
+    """The numbers of records that a question gives, folded; years are none."""
+    found = (name.casefold() for name in _TOKEN.findall(question))
+    return [name for name in found if _is_identifier(name)]
+
+
+def has(text: str, identifier: str) -> bool:
+    """Whether a text has an identifier as a word."""
+    folded = text.casefold()
+    return identifier in folded and identifier in _WORD.findall(folded)
+
+
 def _is_identifier(name: str) -> bool:
     return sum(map(str.isdigit, name)) >= _DIGITS and not _YEAR.fullmatch(name)
-
-
-def _has(line: NumberedLine, name: str) -> bool:
-    text = line.text.casefold()
-    return name in text and name in _WORD.findall(text)
 
 
 def _record(

@@ -8,7 +8,8 @@ more, where a model looks first; of a long table the other rows are left out.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from xnai.answering.reading.lines import NumberedLine, Sheet, of_lines
+from xnai.answering.citations import words_of
+from xnai.answering.reading.lines import NumberedLine, RowPlace, Sheet, of_lines
 from xnai.answering.reading.structure import asked_numbers, leading_number
 from xnai.text.labelled_rows import cells_of
 from xnai.text.weekdays import weekdays_in
@@ -54,6 +55,31 @@ def sections_alone(sheet: Sheet, question: str) -> Sheet | None:
     return of_lines(sections, [line for line in sheet.lines if line not in sections])
 
 
+def cells_alone(sheet: Sheet, question: str) -> Sheet | None:
+    """The cells of one row that a question names by other cells and by their columns.
+
+    Asked who is late in hall 2 on Monday, a small model that has the right row before it reads the
+    cell of those who are early. All other lines are hidden. None if the question names no row, or
+    more than one, or no column of it.
+    """
+    asked, words = f" {_plain(question)} ", words_of(question)
+    found: list[NumberedLine] = []
+    for rows in _tables(sheet.lines) if not _BESIDES.search(question) else ():
+        named = _named_cells(rows, asked)
+        fitting = [row for row in rows if named and _fits(row[1], named)]
+        for line, cells in fitting:
+            columns = [
+                label
+                for label, cell in cells.items()
+                if label not in named and cell and words_of(label) and words_of(label) <= words
+            ]
+            if columns:
+                kept = [label for label in cells if label in named or label in columns]
+                told = "; ".join(f"{label}: {cells[label]}" for label in kept)
+                found.append(_reduced(line, told))
+    return of_lines(found, sheet.lines) if len(found) == 1 else None
+
+
 def names_no_row(sheet: Sheet, question: str) -> bool:
     """Whether a question names a day that a table of days has not, nor any other line.
 
@@ -95,17 +121,23 @@ def _rows(
     others: set[NumberedLine] = set()
     for rows in _tables(lines):
         named = _named_cells(rows, asked)
-        fitting = [
-            line
-            for line, cells in rows
-            if named
-            and all(_plain(cells.get(label, "")) in values for label, values in named.items())
-        ]
+        fitting = [line for line, cells in rows if named and _fits(cells, named)]
         if 0 < len(fitting) <= _MOST_ROWS:
             found |= dict.fromkeys(fitting)
             if len(rows) >= _LONG and not _BESIDES.search(question):
                 others |= {line for line, _ in rows}
     return list(found)[:_MOST_ROWS], others
+
+
+def _fits(cells: Mapping[str, str], named: Mapping[str, set[str]]) -> bool:
+    return all(_plain(cells.get(label, "")) in values for label, values in named.items())
+
+
+def _reduced(line: NumberedLine, told: str) -> NumberedLine:
+    """A line that says something of another one, and stands on it."""
+    source = line.source
+    place = RowPlace(source.document_id, source.page, line.start, line.end)
+    return NumberedLine(0, source, line.start, line.end, told, (place,))
 
 
 def _tables(lines: Sequence[NumberedLine]) -> Iterator[list[Row]]:

@@ -20,7 +20,13 @@ from xnai.answering.reading.grids import grid_alone
 from xnai.answering.reading.identified import record_alone
 from xnai.answering.reading.length import bounds_of
 from xnai.answering.reading.lines import NumberedLine, Sheet, of_lines, results_alone
-from xnai.answering.reading.named import names_no_row, sections_alone, sections_of, with_named
+from xnai.answering.reading.named import (
+    cells_alone,
+    names_no_row,
+    sections_alone,
+    sections_of,
+    with_named,
+)
 from xnai.answering.reading.plans import Told, few_first, nothing, over_compared, plan, recited
 from xnai.answering.reading.structure import asks_for_section
 from xnai.answering.reading.tabled import calculation_for, texts_of, with_calculation
@@ -157,7 +163,7 @@ async def _plan(
         if (sections := sections_of(sheet, question)) and _are_told(asking, question, sections):
             return recited(of_lines(sections), told)
         few = grid_alone(sheet, question, run.texts) or sections_alone(sheet, question)
-        few = few or record_alone(sheet, question)
+        few = few or cells_alone(sheet, question) or record_alone(sheet, question)
         sheet = with_named(sheet, question) if roomy and calculation is None else sheet
     # "In two sentences" is ours, where it is asked what a document is.
     asked = asking.as_told(question) if is_about(question) else question

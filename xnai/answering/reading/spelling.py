@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from xnai.text.detection import small_words
 
-_LEAST = 5  # letters; of shorter words too many are one slip apart
+LEAST = 5  # letters; of shorter words too many are one slip apart
 _MOST_WORDS = 40  # of a question that are looked at
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -24,9 +24,9 @@ def neighbours(question: str, lines: Iterable[str]) -> dict[str, str]:
     small = small_words(question)
     found: dict[str, str] = {}
     for word in dict.fromkeys(_WORD.findall(question.casefold())[:_MOST_WORDS]):
-        if len(word) < _LEAST or word in known or word in small:
+        if len(word) < LEAST or word in known or word in small:
             continue
-        near = [one for one in known if len(one) >= _LEAST and _is_a_slip(word, one)]
+        near = [one for one in known if len(one) >= LEAST and is_a_slip(word, one)]
         if len(near) == 1 and not _is_a_form(word, near[0]):
             found[word] = near[0]
     return found
@@ -43,7 +43,7 @@ def put_right(question: str, words: Mapping[str, str]) -> str:
     return _WORD.sub(other, question)
 
 
-def _is_a_slip(one: str, other: str) -> bool:
+def is_a_slip(one: str, other: str) -> bool:
     """Whether a letter is wrong, missing, too many, or two have changed places.
 
     That is a distance of one as Damerau (1964) counts it.

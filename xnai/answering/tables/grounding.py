@@ -7,6 +7,7 @@ where it does not. The first are believed more than what the same model reads fr
 import re
 
 from xnai.answering.citations import words_of
+from xnai.answering.reading.spelling import LEAST, is_a_slip
 from xnai.answering.tables.columns import Column
 from xnai.answering.tables.query import Condition, Query
 
@@ -43,7 +44,17 @@ def _is_named(condition: Condition, asked: frozenset[str], question: str) -> boo
     figures = {figure.replace(",", ".") for figure in _FIGURES.findall(question)}
     if not condition.words:
         return all(f"{number:f}" in figures for number in condition.numbers)
-    return any(_stems(word) & asked for word in condition.words)
+    return any(_stems(word) & asked or _is_misspelt(word, question) for word in condition.words)
+
+
+def _is_misspelt(value: str, question: str) -> bool:
+    """Whether a question has a word of a value with a slip in it."""
+    wanted, given = words_of(value), words_of(question)
+    return any(
+        len(one) >= LEAST and len(other) >= LEAST and is_a_slip(one, other)
+        for one in wanted
+        for other in given
+    )
 
 
 def _names(asked: frozenset[str], column: Column | None) -> bool:

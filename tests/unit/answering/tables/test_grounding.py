@@ -19,6 +19,8 @@ Date: 3 May; Payee: Grove Market; Paid out: 31.90; Balance: 11.82."""
     [
         ("SELECT SUM(paid_out) FROM t WHERE payee = 'Grove Market'", "Spent at Grove?", True),
         ("SELECT SUM(paid_out) FROM t WHERE payee = 'Velo Depot'", "Spent at Grove?", False),
+        ("SELECT SUM(paid_out) FROM t WHERE payee = 'Grove Market'", "Spent at Grobe?", True),
+        ("SELECT SUM(paid_out) FROM t WHERE payee = 'Grove Market'", "Spent at Groats?", False),
         ("SELECT SUM(paid_out) FROM t", "How much was paid in all?", True),
         ("SELECT SUM(paid_out) FROM t", "How much does he owe us?", False),
         ("SELECT MAX(balance) FROM t", "What was the highest balance?", True),

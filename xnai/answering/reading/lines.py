@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from xnai.answering.citations import words_of
 from xnai.text.raw_lines import raw_lines
 from xnai.text.sentences import STOPS, sentences
+from xnai.text.ticks import ticks_in_words
 from xnai.types import Citation, PageText
 
 LONGEST = 320  # characters of a line; a longer one is cut at its sentences
@@ -97,7 +98,11 @@ def make_sheet(pages: Iterable[PageText]) -> Sheet:
     """Number the lines of pages, which come in the order of their documents."""
     return of_lines(
         NumberedLine(
-            0, page, page.start + start, page.start + end, " ".join(page.text[start:end].split())
+            0,
+            page,
+            page.start + start,
+            page.start + end,
+            ticks_in_words(" ".join(page.text[start:end].split())),
         )
         for page in pages
         for start, end in _spans(page.text)

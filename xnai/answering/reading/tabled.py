@@ -19,11 +19,10 @@ from xnai.answering.run import AnswerRun
 from xnai.answering.tables import writing
 from xnai.answering.tables.calculation import Calculation, calculated, missing
 from xnai.answering.tables.columns import QueryTable
+from xnai.answering.tables.counting import counting_rows, counts_what_is_asked
 from xnai.answering.tables.grounding import is_grounded
 from xnai.answering.tables.intent import asks_for_calculation, best_table
 from xnai.answering.tables.query import (
-    counting_rows,
-    counts_what_is_asked,
     empty_columns,
     missing_name,
     read_query,

@@ -32,6 +32,8 @@ def is_grounded(query: Query, question: str) -> bool:
         return False
     if _CHANGES.search(question) and len(query.terms) * len(query.chosen()) == 1:
         return False  # of two figures it gives one
+    if query.conditions and all(one.other is not None for one in query.conditions):
+        return True  # the columns that are compared are named
     if any(one.words for one in query.conditions):
         return query.order is None or _names(asked, query.order.column)
     worked = [term for term in query.terms if term.function] or list(query.terms)
@@ -42,6 +44,8 @@ def is_grounded(query: Query, question: str) -> bool:
 def _is_named(condition: Condition, asked: frozenset[str], question: str) -> bool:
     """Whether a question has the values of a condition."""
     figures = {figure.replace(",", ".") for figure in _FIGURES.findall(question)}
+    if condition.other is not None:
+        return _names(asked, condition.column) or _names(asked, condition.other)
     if not condition.words:
         return all(f"{number:f}" in figures for number in condition.numbers)
     return any(_stems(word) & asked or _is_misspelt(word, question) for word in condition.words)

@@ -22,7 +22,8 @@ _TERM = re.compile(
 )
 _TEXT = r"'[^'\n]*'"
 _NUMBER = r"-?\d+(?:\.\d+)?"
-_OPERAND = rf"(?:{_TEXT}|{_NUMBER}|\((?:{_TEXT}(?:, {_TEXT})*|{_NUMBER}(?:, {_NUMBER})*)\))"
+_LIST = rf"\((?:{_TEXT}(?:, {_TEXT})*|{_NUMBER}(?:, {_NUMBER})*)\)"
+_OPERAND = rf"(?:{_TEXT}|{_NUMBER}|{_LIST}|[^\W\d]\w*)"
 _OPERATOR = r"(?:=|<>|>=|<=|>|<|IN|LIKE)"
 _CONDITION = re.compile(rf"\b(?P<column>\w+) (?P<operator>{_OPERATOR}) (?P<operand>{_OPERAND})")
 _ONE_TERM = r"(?:\w+\((?:DISTINCT )?)?[\w*]+\)?"
@@ -42,14 +43,7 @@ _COMPARES = re.compile(
     r"menos|mayor|menor)\b",
     re.IGNORECASE,
 )
-_DIFFERENT = re.compile(
-    r"\b(?:different|distinct|unique|verschieden\w*|unterschiedlich\w*|différent\w*|"
-    r"diferentes?|distint[oa]s?|divers[ie]|различн\w*|разных)\b|不同|異なる|مختلف",
-    re.IGNORECASE,
-)
 _MOST_COMPARED = 4  # rows that a question names
-_STEM = 4  # letters that "town" and "towns" share
-_WORD = re.compile(r"\w+")
 _NUMBERS = re.compile(_NUMBER)
 _QUOTED = re.compile(r"'([^'\n]*)'")
 _WORKED = frozenset(["SUM", "AVG", "MIN", "MAX"])
@@ -104,6 +98,7 @@ class Condition:
         values: what the cell is compared with, as it is said.
         words: cells that fulfil it, as the column has them.
         numbers: what its number is compared with, where there are no words.
+        other: the column of the same row that its number is compared with.
 
     """
 
@@ -112,6 +107,7 @@ class Condition:
     values: tuple[str, ...]
     words: frozenset[str] = frozenset()
     numbers: tuple[Decimal, ...] = ()
+    other: Column | None = None
 
     def holds(self, row: Row) -> bool:
         """Whether a row is so."""
@@ -120,7 +116,10 @@ class Condition:
             return has != (self.operator == "<>")
         number = self.column.number(row)
         compared = _COMPARED.get(self.operator, _COMPARED["="])
-        return number is not None and any(compared(number, other) for other in self.numbers)
+        limits: tuple[Number, ...] = self.numbers
+        if self.other is not None:
+            limits = (self.other.number(row),)
+        return number is not None and any(o is not None and compared(number, o) for o in limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +198,14 @@ def _condition(match: re.Match[str], table: QueryTable) -> Condition | None:
     if column is None:
         return None
     operator, words = match["operator"], _QUOTED.findall(match["operand"])
+    if (other := table.columns.get(match["operand"])) is not None:
+        are_numbers = column.numbers and other.numbers
+        return Condition(column, operator, (other.label,), other=other) if are_numbers else None
     if not words:
         numbers = tuple(Decimal(number) for number in _NUMBERS.findall(match["operand"]))
         values = tuple(f"{number:f}" for number in numbers)
-        return Condition(column, operator, values, numbers=numbers) if column.numbers else None
+        is_known = column.numbers and numbers
+        return Condition(column, operator, values, numbers=numbers) if is_known else None
     if operator == "LIKE":
         part = words[0].strip("%")
         found = frozenset(value for value in column.values if part.casefold() in value.casefold())
@@ -242,35 +245,6 @@ def missing_name(text: str, table: QueryTable, question: str) -> MissingName | N
             if column.value_like(word) is None:
                 return MissingName(column, word)
     return None
-
-
-def counting_rows(query: Query, question: str) -> Query:
-    """Count cells, not different ones, where they are dates or numbers and "different" is not said.
-
-    Asked for the number of notices, a model counts the different ones of the column "Notice", in
-    which their dates stand.
-    """
-    if _DIFFERENT.search(question):
-        return query
-    terms = tuple(
-        replace(term, distinct=False)
-        if term.distinct and term.column is not None and not term.column.names
-        else term
-        for term in query.terms
-    )
-    return replace(query, terms=terms)
-
-
-def counts_what_is_asked(query: Query, question: str) -> bool:
-    """Whether a count of different values is of a column that the question names.
-
-    A small model counts any column where the table has none of what is asked for.
-    """
-    counted = [t.column.label for t in query.terms if t.distinct and t.column is not None]
-    asked = {word[:_STEM] for word in _WORD.findall(question.casefold())}
-    return all(
-        asked & {word[:_STEM] for word in _WORD.findall(label.casefold())} for label in counted
-    )
 
 
 def with_all_named(query: Query, question: str) -> Query:

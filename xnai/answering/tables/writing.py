@@ -74,6 +74,8 @@ def grammar(table: QueryTable) -> str:
     if numbers:
         functions.append('("SUM" | "AVG" | "MIN" | "MAX") "(" number ")"')
         conditions.append('number " IN (" digits (", " digits){0,7} ")"')
+    if len(numbers) > 1:
+        conditions.append('number " " (">" | "<" | ">=" | "<=") " " number')
     # Where each row has a value of its own, groups are rows: a count of them would say nothing.
     group = "group?" if groups else ""
     rules = {

@@ -30,6 +30,8 @@ Date: 3 May; Payee: Grove Market; Paid out: 31.90; Balance: 11.82."""
         ("SELECT SUM(paid_out) FROM t WHERE paid_out > 20", "What was paid above 20?", True),
         ("SELECT SUM(paid_out) FROM t WHERE paid_out > 30", "What was paid above 20?", False),
         ("SELECT COUNT(*) FROM t", "How many are there?", False),
+        ("SELECT payee FROM t WHERE paid_out > balance", "Who got more than the balance?", True),
+        ("SELECT payee FROM t WHERE paid_out > balance", "Who got too much?", False),
         ("SELECT balance FROM t WHERE date = '1 May'", "The balance on 1 May?", True),
         ("SELECT balance FROM t WHERE date = '1 May'", "How did the balance of 1 May rise?", False),
         ("SELECT payee, SUM(balance) FROM t", "Which payee got most?", False),

@@ -7,11 +7,10 @@ from growth import FOUR_TIMES, growth
 
 from xnai.answering.tables.calculation import calculated, missing
 from xnai.answering.tables.columns import query_table
+from xnai.answering.tables.counting import counting_rows, counts_what_is_asked
 from xnai.answering.tables.intent import asks_for_calculation, best_table
 from xnai.answering.tables.numbers import Numbers, unit_of
 from xnai.answering.tables.query import (
-    counting_rows,
-    counts_what_is_asked,
     missing_name,
     read_query,
     with_all_named,
@@ -345,6 +344,32 @@ def test_a_count_of_different_values_is_of_what_was_asked(question, counts):
     assert counts_what_is_asked(query, question) is counts
 
 
+STOCK = """Article: Hex bolt; On hand: 310; Minimum: 400; Supplier: Kessel.
+Article: Chain oil; On hand: 7; Minimum: 10; Supplier: Lubrano.
+Article: Goggles; On hand: 26; Minimum: 15; Supplier: Orvo.
+Article: Grease; On hand: 12; Minimum: 12; Supplier: Lubrano."""
+
+
+@pytest.mark.parametrize(
+    ("operator", "articles"),
+    [
+        ("<", {"Hex bolt", "Chain oil"}),
+        (">", {"Goggles"}),
+        ("<=", {"Hex bolt", "Chain oil", "Grease"}),
+    ],
+)
+def test_two_columns_of_a_row_are_compared(operator, articles):
+    result = asked(f"SELECT article FROM t WHERE on_hand {operator} minimum", STOCK)
+    assert result is not None
+    assert {row.cells["Article"] for row in result.rows} == articles
+    assert "Minimum" in result.text
+
+
+def test_a_column_of_words_is_compared_with_none():
+    assert asked("SELECT article FROM t WHERE on_hand < supplier", STOCK) is None
+    assert asked("SELECT article FROM t WHERE on_hand < nowhere", STOCK) is None
+
+
 def test_the_grammar_is_one_whatever_the_labels_are():
     text = "".join(
         f'"Größe" \\ 1: {n}; 订单: x{n}; order by: {n}; {"y" * 70}: z; 2024: 5; 2024: 6.\n'
@@ -406,6 +431,8 @@ def test_four_times_the_lines_are_at_most_six_times_the_work(line):
         "number of maths lessons per week?",
         "What is the number of people on board?",
         "what did he spend there all in all?",
+        "What has fallen below the minimum?",
+        "Which articles are under their reorder level?",
     ],
 )
 def test_questions_that_ask_for_a_calculation(question):

@@ -39,7 +39,7 @@ async def stopped_story(page: Page) -> str:
 async def test_continue_goes_on_in_the_same_message(pages_server):
     page = await Page(pages_server).open()
     part = await stopped_story(page)
-    await page.emit("chat_settings_change", {"max_tokens": 12})
+    await page.emit("chat_settings_change", {"max_tokens": 6})
 
     await page.press("continue_answer")
 
@@ -50,7 +50,7 @@ async def test_continue_goes_on_in_the_same_message(pages_server):
     assert whole.startswith(part)
     assert len(whole) > len(part) + 5
     assert MARKS["stopped"] not in whole
-    # Twelve tokens cut it off once more: the button is there again, and there once.
+    # Six tokens cut it off once more: the button is there again, and there once.
     assert len(page.offered("continue_answer")) == 1
     saved = [s["output"] for s in await page.saved() if s["type"] == "assistant_message"]
     assert saved == [whole]

@@ -139,10 +139,8 @@ class Asking:
         written = await self._written(once_more.messages(before, asked), sampling)
         telling.reconsider(once_more.plain(written))
 
-    async def spelt(self, sheet: Sheet) -> str:
-        """The question, with what is misspelt in it put right by the words of the documents."""
-        question = self.run.question.text
-        lines = [line.text for line in sheet.lines]
+    async def spelt(self, question: str, lines: Sequence[str]) -> str:
+        """A question, with what is misspelt in it put right by the words of lines."""
         pairs = await asyncio.to_thread(neighbours, question, lines)
         if not pairs:
             return question

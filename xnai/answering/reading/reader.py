@@ -146,7 +146,8 @@ async def _plan(
 ) -> Iterator[Telling]:
     """In which readings the question is answered."""
     run = asking.run
-    question = await run.within(asking.spelt(gathered.sheet))
+    lines = [line.text for line in gathered.sheet.lines]
+    question = await run.within(asking.spelt(run.question.text, lines))
     whole = gathered.share >= 1
     certain = calculation is not None and calculation.is_certain
     if certain or (whole and names_no_row(gathered.sheet, question)):

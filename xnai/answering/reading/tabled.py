@@ -70,6 +70,8 @@ async def _over(
     question = run.question
     asked = "\n".join([*(before.content for before in leant_on(question)), question.text])
     table = await text_work.run(_table, pages, asked)
+    if table is not None:
+        asked = await asking.spelt(asked, table.words)
     for _ in range(_QUERIES if table else 0):
         assert table is not None
         prompt = await text_work.run(_prompt, table, asked)

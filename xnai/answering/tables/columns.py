@@ -88,6 +88,13 @@ class QueryTable:
     columns: Mapping[str, Column]
     rows: tuple[Row, ...]
 
+    @property
+    def words(self) -> list[str]:
+        """What its columns are called, and the words of their cells."""
+        columns = self.columns.values()
+        cells = [value for one in columns if one.numbers is None for value in one.values]
+        return [*(one.label for one in columns), *cells]
+
     def without(self, names: Container[str]) -> "QueryTable":
         """The table without columns of those names."""
         columns = {name: one for name, one in self.columns.items() if name not in names}

@@ -365,6 +365,14 @@ def test_two_columns_of_a_row_are_compared(operator, articles):
     assert "Minimum" in result.text
 
 
+def test_the_words_of_a_table_are_its_labels_and_what_is_no_number():
+    (table,) = tables_of(pages(STOCK))
+    words = query_table(table, 40).words
+    assert words[:4] == ["Article", "On hand", "Minimum", "Supplier"]
+    assert {"Chain oil", "Lubrano"} < set(words)
+    assert "310" not in words
+
+
 def test_a_column_of_words_is_compared_with_none():
     assert asked("SELECT article FROM t WHERE on_hand < supplier", STOCK) is None
     assert asked("SELECT article FROM t WHERE on_hand < nowhere", STOCK) is None

@@ -48,6 +48,7 @@ async def test_what_a_line_says_word_for_word_is_answered(label):
         "The day ticket costs 6.40 euros on Sundays and holidays.",  # of two lines
         "No service on Sundays and 2 public holidays.",  # another figure
         "On Sundays.",  # the question's own words
+        "No service on Sundays and public holidays. Line 31, valid from 3 March.",  # a copy
         "This is not in your documents.",
         "",
     ],

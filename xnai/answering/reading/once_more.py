@@ -12,11 +12,13 @@ import re
 from xnai.answering.citations import words_of
 from xnai.answering.reading.lines import NumberedLine, Sheet
 from xnai.answering.reading.proof import figures_of
+from xnai.text.sentences import sentences
 from xnai.types import Message
 
 TOKENS = 64  # of the second answer
 STOPS = ("\n\n", "\nQuestion:")
 _NEARLY = 0.75  # of its words, more than that one line has
+_MOST = 16  # words that mean something
 _LEAST_NEW = 3  # of them that the question has not
 _LABELS = re.compile(r"^(?:\s{0,3}(?:Source|Answer)\s?:(?:\s?none\b)?){1,4}", re.IGNORECASE)
 _REFUSED = "Source: none\nAnswer: This is not in your documents."
@@ -39,8 +41,13 @@ def plain(written: str) -> str:
 
 
 def carried_by(answer: str, question: str, sheet: Sheet) -> NumberedLine | None:
-    """The line that has an answer, None if none has it."""
+    """The line that has an answer of one sentence, None if none has it.
+
+    Who is asked for what is not there copies a paragraph rather than a sentence.
+    """
     words, asked = words_of(answer), words_of(question)
+    if len(words) > _MOST or len(list(sentences(answer))) > 1:
+        return None
     best = max(sheet.lines, key=lambda line: len(words & words_of(line.text)), default=None)
     if best is None or not words:
         return None

@@ -76,7 +76,7 @@ class ModelSettings(BaseModel):
         le=1_000_000,
         description="Megabytes on disk for what the model has read of documents, so that a "
         "question after a restart, or in a chat of last week, need not wait until they are read "
-        "again. It goes with its document. 0: nothing is kept.",
+        "again. It goes with its document, and 2 GB of the disk stay free. 0: nothing is kept.",
     )
     idle_unload: float = Field(
         0.0,

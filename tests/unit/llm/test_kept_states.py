@@ -62,6 +62,11 @@ def test_what_is_larger_than_all_room_is_not_written(kept, tmp_path):
     assert names(tmp_path) == {"a"}
 
 
+def test_on_a_disk_that_is_nearly_full_nothing_is_kept(tmp_path):
+    KeptStates(tmp_path, 10_000, spare_bytes=10**18).keep("a", LONG, state())
+    assert names(tmp_path) == set()
+
+
 def test_a_full_disk_leaves_nothing_half_written(kept, tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

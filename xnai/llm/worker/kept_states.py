@@ -11,6 +11,7 @@ checksum is not right counts as none.
 import contextlib
 import os
 import re
+import shutil
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from xnai.llm.worker.outbox import log_line
 from xnai.llm.worker.prefix_cache import LEAST_SAVE, common_prefix
 
 SUFFIX = ".state"
+SPARE_BYTES = 2_000_000_000
 _MAGIC = b"xnai prefix 1\n"
 _HEAD = struct.Struct("<IQI")
 _NAME = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -53,10 +55,12 @@ class KeptStates:
     Args:
         folder: where they lie; need not exist.
         most_bytes: of all files together; the ones that were not used for longest go first.
+        spare_bytes: of the disk, which are left to documents.
 
     """
 
-    def __init__(self, folder: Path, most_bytes: int) -> None:
+    def __init__(self, folder: Path, most_bytes: int, spare_bytes: int = SPARE_BYTES) -> None:
+        self._spare = spare_bytes
         self._folder = folder
         self._most = most_bytes
         self._known: dict[str, _Known] = {}
@@ -95,7 +99,8 @@ class KeptStates:
             return
         try:
             self._make_room(size, path)
-            _write(path, tokens, state)
+            if shutil.disk_usage(self._folder).free - size >= self._spare:
+                _write(path, tokens, state)
         except OSError as exc:
             path.with_suffix(_PART).unlink(missing_ok=True)
             log_line("warning", f"what was read is not kept on disk: {exc.strerror}")

@@ -144,7 +144,13 @@ class Asking:
         pairs = await asyncio.to_thread(neighbours, question, lines)
         if not pairs:
             return question
-        words = [f" {word}" for pair in pairs.items() for word in pair]
+        # A name may be one piece, and two in small letters: words are counted as they are written.
+        named = {word for word in pairs if word.title() in question}
+        forms = [
+            (one.title(), other.title()) if one in named else (one, other)
+            for one, other in pairs.items()
+        ]
+        words = [f" {word}" for pair in forms for word in pair]
         pieces = await self.run.model.count_tokens(words)
         wrong = (was > right for was, right in zip(pieces[::2], pieces[1::2], strict=True))
         return put_right(question, dict(compress(pairs.items(), wrong)))

@@ -250,6 +250,19 @@ def test_nothing_is_drafted_that_may_change_the_text_or_is_too_long(options, rea
     assert read == sched.schedule(CHUNK, lambda _: 7).chunks[0].tokens
 
 
+def test_what_could_not_be_restored_is_read_anew_and_reused_by_nobody():
+    sched, cache, memory = scheduler()
+    (sequence,) = writing_answers(sched, memory, [[1, 2, 3]])
+    slot = sequence.slot
+    sched.lose([slot.number])
+    assert (sequence.uncomputed, sequence.reused) == (len(sequence.tokens), 0)
+    assert sequence.tokens == sched.schedule(CHUNK).chunks[0].tokens
+    sched.remove(sequence)  # free, and lost once more as the source of a copy
+    slot.length = 3
+    sched.lose([slot.number])
+    assert cache.available([*sequence.tokens, 9]) == 0
+
+
 def test_a_recurrent_model_cannot_take_a_draft_back():
     sched, _, memory = scheduler(partial=False)
     writing_answers(sched, memory, [[1, 2, 3]])

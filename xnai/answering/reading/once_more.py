@@ -3,8 +3,8 @@
 A small model refuses what stands there in other words, or for all cases at once ("No service on
 Sundays" for "Can I take this bus on a Sunday?"). Told to look again it finds such lines, and
 invents as readily where there are none. So what it says then counts only if one line has nearly
-all of its words, some of them beyond the question's, and all of its figures, in one sentence: before
-that was asked of it, one question of 130 that nothing answered was answered with a copied paragraph.
+all of its words, some of them beyond the question's, and all of its figures, in one sentence:
+before that was asked of it, one of 130 questions was answered with a copied paragraph.
 """
 
 import re

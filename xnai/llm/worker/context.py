@@ -101,19 +101,28 @@ class Context:
                     if copied is None or copied[0] != move.source:
                         copied = move.source, self.saved(move.source)
                     self._load(move.slot, copied[1], move.length)
+                    lost += [move.slot] * (move.source in lost)
                 case Save():
                     self._store[move.key] = self.saved(move.slot)
                 case Restore():
-                    try:
-                        self._load(move.slot, self._store[move.key], move.length)
-                    except NativeError:  # a state from the disk may be of another engine
-                        self._trim(move.slot, 0)
-                        lost.append(move.slot)
+                    lost += self._restore(move)
                 case Drop():
                     del self._store[move.key]
             if copied is not None and not isinstance(move, Save | Drop) and move.slot == copied[0]:
                 copied = None  # it holds something else now
         return lost
+
+    def _restore(self, move: Restore) -> list[int]:
+        """Take a sequence from the store; gives its slot if that fails, which then holds nothing.
+
+        A state from the disk may be of another engine.
+        """
+        try:
+            self._load(move.slot, self._store[move.key], move.length)
+        except NativeError:
+            self._trim(move.slot, 0)
+            return [move.slot]
+        return []
 
     def decode(self, step: ScheduledStep) -> dict[int, int]:
         """Read the tokens of a step; returns the first row of logits of each slot that wanted them.

@@ -183,9 +183,12 @@ class Scheduler:
 
     def lose(self, slots: Collection[int]) -> None:
         """Note that slots hold nothing of what they were to hold."""
+        for slot in self._cache.slots:  # some may be free again, their sequence moved into a gap
+            if slot.number in slots:
+                slot.length = slot.fixed = 0
         for sequence in self._active:
             if sequence.slot is not None and sequence.slot.number in slots:
-                sequence.slot.length = sequence.slot.fixed = sequence.reused = 0
+                sequence.reused = 0
 
     def roll_back(self, step: ScheduledStep) -> None:
         """Note that a step was given up and its tokens are not in the cache."""

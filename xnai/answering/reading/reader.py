@@ -31,6 +31,7 @@ from xnai.answering.reading.plans import Told, few_first, nothing, over_compared
 from xnai.answering.reading.structure import asks_for_section
 from xnai.answering.reading.tabled import calculation_for, texts_of, with_calculation
 from xnai.answering.reading.telling import Telling
+from xnai.answering.reading.terms import end_alone
 from xnai.answering.run import AnswerRun
 from xnai.answering.tables.calculation import Calculation
 from xnai.documents.protocol import DocumentLibrary
@@ -163,7 +164,8 @@ async def _plan(
     elif over == "all" and run.whole is None:
         if (sections := sections_of(sheet, question)) and _are_told(asking, question, sections):
             return recited(of_lines(sections), told)
-        few = grid_alone(sheet, question, run.texts) or sections_alone(sheet, question)
+        few = end_alone(sheet, question) or grid_alone(sheet, question, run.texts)
+        few = few or sections_alone(sheet, question)
         few = few or cells_alone(sheet, question) or record_alone(sheet, question)
         sheet = with_named(sheet, question) if roomy and calculation is None else sheet
     # "In two sentences" is ours, where it is asked what a document is.

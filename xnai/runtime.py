@@ -59,6 +59,7 @@ from xnai.retrieval.index.sqlite.checking import scrubber
 from xnai.retrieval.index.sqlite.index import SqliteIndex
 from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.state import SearchState
+from xnai.retrieval.text_ranker import TextRanker
 from xnai.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -99,11 +100,12 @@ class Runtime:
         self.health.add("disk", disk_look(settings.data_dir))
         parser = self.health.add("parser")
         prefixes = PrefixFiles(settings.data_dir, settings.prefix_cache_mb)
+        embedder = GuardedEmbedder(self._embedder, own(self.breakers, EMBEDDER, settings))
         self.library = Library(
             settings,
             self._index,
             self._embedder,
-            self._search(),
+            self._search(embedder),
             parser=parser,
             audit=self.audit,
             available_memory=available_memory,
@@ -119,7 +121,9 @@ class Runtime:
         self.models = ModelSetup(settings, engine, on_embedder=self._renewal.model_has_come)
         self.prereader = Prereader(self.library, self.model, prefixes)
         self.library.on_processed(self.prereader.processed)
-        self.pipeline = Pipeline(self.library, self.model, self.prereader.asked)
+        self.pipeline = Pipeline(
+            self.library, self.model, self.prereader.asked, TextRanker(embedder)
+        )
         self._watchdog = LoopWatchdog(self.health.loop_lag)
         self._machine = Machine(metrics, settings.data_dir)
         self._export = Export(metrics, lambda: metrics.show_breakers(figures(self.breakers)))
@@ -135,8 +139,7 @@ class Runtime:
         outcome = "paused" if pause else "refused"
         self.audit.record("sign_in", who="nobody", outcome=outcome, address=address)
 
-    def _search(self) -> HybridSearch:
-        embedder = GuardedEmbedder(self._embedder, own(self.breakers, EMBEDDER, self.settings))
+    def _search(self, embedder: GuardedEmbedder) -> HybridSearch:
         index = GuardedSearch(self._index, own(self.breakers, INDEX, self.settings))
         return HybridSearch(index, embedder, reranker(self.settings))
 

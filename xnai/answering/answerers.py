@@ -12,6 +12,7 @@ from xnai.answering.reading.reader import LEAST_CONTEXT, Reader
 from xnai.answering.run import Answerer, AnswerRun
 from xnai.answering.scope_search import ScopeSearch
 from xnai.documents.protocol import DocumentLibrary
+from xnai.retrieval.text_ranker import TextRanker
 
 
 class Answerers:
@@ -20,16 +21,19 @@ class Answerers:
     Args:
         library: whose documents are read.
         search: what looks for the best passages.
+        ranker: what compares lines with questions.
 
     """
 
-    def __init__(self, library: DocumentLibrary, search: ScopeSearch) -> None:
+    def __init__(
+        self, library: DocumentLibrary, search: ScopeSearch, ranker: TextRanker | None = None
+    ) -> None:
         self._passages_alone = PassagesAlone(search)
         self._map_reduce = MapReduce()
         self._not_found = NotFound()
         self._quoting = Quoting(search)
         self._generative = Generative()
-        self._reader = Reader(library)
+        self._reader = Reader(library, ranker)
 
     async def choose(self, run: AnswerRun) -> Answerer:
         """The way to answer one question, with the model that it was given.

@@ -17,6 +17,7 @@ from xnai.llm.delivery import Delivery
 from xnai.llm.protocol import LanguageModel
 from xnai.observability import metrics
 from xnai.observability.metrics import AnswerWatch
+from xnai.retrieval.text_ranker import TextRanker
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +29,7 @@ class Pipeline:
         library: whose documents.
         model: the model that answers.
         quietly: a block in which nothing else is done with the model.
+        ranker: what compares lines of documents with questions.
 
     """
 
@@ -36,11 +38,12 @@ class Pipeline:
         library: DocumentLibrary,
         model: LanguageModel,
         quietly: Callable[[], AbstractContextManager[None]] = nullcontext,
+        ranker: TextRanker | None = None,
     ) -> None:
         self._quietly = quietly
         self._model = model
         self._search = ScopeSearch(library)
-        self._answerers = Answerers(library, self._search)
+        self._answerers = Answerers(library, self._search, ranker)
 
     async def answer(self, question: Question) -> AsyncGenerator[Event, None]:
         """Stream the answer to one question; close the generator to cancel it.

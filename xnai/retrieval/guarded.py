@@ -7,7 +7,7 @@ import structlog
 
 from xnai.errors import SEARCH_DOWN, SEARCH_PAUSED, XnaiError
 from xnai.resilience import Breaker, CircuitOpenError
-from xnai.retrieval.protocol import Index, QuestionEmbedder, SearchQuery, TokenVectors, Vectors
+from xnai.retrieval.protocol import Index, QueryEmbedder, SearchQuery, TokenVectors, Vectors
 from xnai.types import Passage, Scope
 
 P = ParamSpec("P")
@@ -43,9 +43,9 @@ async def guarded(
 
 
 class GuardedEmbedder:
-    """Implements ``QuestionEmbedder``."""
+    """Implements ``QuestionEmbedder`` and ``TextEmbedder``."""
 
-    def __init__(self, embedder: QuestionEmbedder, breaker: Breaker) -> None:
+    def __init__(self, embedder: QueryEmbedder, breaker: Breaker) -> None:
         self._embedder = embedder
         self._breaker = breaker
 
@@ -56,6 +56,10 @@ class GuardedEmbedder:
     async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         """Vectors of the tokens of each chunk."""
         return await guarded(self._breaker, "embedding model", self._embedder.embed_tokens, texts)
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of texts that a question is compared with."""
+        return await guarded(self._breaker, "embedding model", self._embedder.embed_texts, texts)
 
 
 class GuardedSearch:

@@ -87,6 +87,22 @@ class QuestionEmbedder(Protocol):
         ...
 
 
+class TextEmbedder(Protocol):
+    """What comparing texts with a question needs of an embedder."""
+
+    async def embed_question(self, text: str) -> SearchQuery:
+        """A question's vector and those of its tokens."""
+        ...
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of the texts, of shape (n, dimensions)."""
+        ...
+
+
+class QueryEmbedder(QuestionEmbedder, TextEmbedder, Protocol):
+    """What answering a question needs of an embedder."""
+
+
 class ChunkEmbedder(Protocol):
     """What reading a document needs of an embedder."""
 
@@ -95,7 +111,7 @@ class ChunkEmbedder(Protocol):
         ...
 
 
-class Embedder(QuestionEmbedder, ChunkEmbedder, Protocol):
+class Embedder(QueryEmbedder, ChunkEmbedder, Protocol):
     """Turns texts into unit vectors."""
 
     @property

@@ -6,10 +6,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import compress
 
+import structlog
+
 from xnai.answering import small_talk
 from xnai.answering.about import as_asked
-from xnai.answering.events import Event, Reading, Token, Waiting
-from xnai.answering.reading import comparing, once_more, second_look, translating
+from xnai.answering.events import Token
+from xnai.answering.reading import astray, comparing, once_more, second_look, translating
 from xnai.answering.reading.answerability import LinearProbe, probe_of
 from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
 from xnai.answering.reading.prompt import reading_messages
@@ -18,17 +20,17 @@ from xnai.answering.reading.second_opinion import by_figures
 from xnai.answering.reading.spelling import neighbours, put_right
 from xnai.answering.reading.telling import Telling
 from xnai.answering.run import AnswerRun
+from xnai.errors import XnaiError
 from xnai.llm.protocol import (
     Completion,
     CompletionEvent,
     Finished,
     FinishReason,
     HiddenState,
-    Prefill,
-    Queued,
     TokenText,
 )
 from xnai.observability import spanned
+from xnai.retrieval.text_ranker import TextRanker
 from xnai.types import Message, Sampling, Usage
 
 SOURCE_TOKENS = 256  # beside the answer's own, for the lines that are quoted
@@ -37,6 +39,9 @@ _NARROWED = 4  # lines of a file that are kept to be compared
 _STOP = "\nAnswer:"
 _QUERY_TOKENS = 96
 _QUOTE_TOKENS = 120  # of the lines that one file is asked for
+
+
+_log = structlog.get_logger(__name__)
 
 
 class Count:
@@ -64,6 +69,7 @@ class Asking:
     run: AnswerRun
     history: tuple[Message, ...]
     count: Count
+    ranker: TextRanker | None = None  # what compares lines with the question by meaning
     translations: dict[str, str] = field(default_factory=dict)  # of questions, for the model
 
     def as_told(self, question: str) -> str:
@@ -121,7 +127,9 @@ class Asking:
 
     async def look_again(self, telling: Telling, *, refusals: bool) -> None:
         """Ask a second time: yes or no, if that was told, and what was refused, if ``refusals``."""
-        lines = telling.looked_at_again()
+        if telling.nearer is not None:
+            return
+        lines = telling.looked_at_again(await self._nearest(telling) if refusals else ())
         if not lines:
             if refusals and telling.is_refused and not small_talk.reply_to(telling.question):
                 await self._look_once_more(telling)
@@ -130,6 +138,36 @@ class Asking:
         if yes is None and self.run.model.capabilities.logprobs:
             yes = await self._second_look(telling.question, lines)
         telling.correct(yes)
+
+    async def goes_astray(self, telling: Telling, tokens: int) -> bool:
+        """Tell whether the model quotes a line far from the question; note those that are near.
+
+        Then its completion, over so many tokens, is counted here: it is ended, and tells no usage.
+        """
+        if astray.is_suspect(telling.question, telling.quoted, telling.sheet):
+            cosines = await self._cosines(telling)
+            telling.nearer = astray.nearer(cosines, telling.quoted, telling.sheet)
+        if telling.nearer is None:
+            return False
+        self.count.add(Usage(tokens, self.count.written))
+        return True
+
+    async def _nearest(self, telling: Telling) -> Sequence[NumberedLine]:
+        """The lines nearest to a question for yes or no."""
+        if second_look.words_for(telling.question) is None or telling.nearer is not None:
+            return ()
+        return astray.deciding(await self._cosines(telling), telling.sheet)
+
+    async def _cosines(self, telling: Telling) -> list[float]:
+        """How near each line is to the question; none where that cannot be told."""
+        if self.ranker is None:
+            return []
+        question = self.translations.get(telling.question, telling.question)
+        try:
+            return await self.ranker.cosines(question, [one.text for one in telling.sheet.lines])
+        except XnaiError as exc:  # it is a second opinion only
+            _log.info("lines were not compared", code=exc.code)
+            return []
 
     async def _look_once_more(self, telling: Telling) -> None:
         asked = self.as_told(telling.question)
@@ -245,16 +283,3 @@ def cited(telling: Telling, texts: Iterable[str]) -> Iterator[Token]:
         after = len(telling.citations)
         yield Token(text, citations=tuple(telling.citations[before:after]))
         before = after
-
-
-def shown_of(event: CompletionEvent, telling: Telling) -> Iterator[Event]:
-    """What an event of the model's stream means for whoever follows the answer."""
-    match event:
-        case Queued():
-            yield Waiting(event.position, event.eta_seconds)
-        case Prefill():
-            yield Reading(event.done, event.total)
-        case TokenText():
-            yield from cited(telling, telling.feed(event.text, event.logprobs))
-        case Finished() | HiddenState():
-            pass

@@ -16,6 +16,18 @@ from xnai.types import Citation, PageText
 
 LONGEST = 320  # characters of a line; a longer one is cut at its sentences
 _ENDS = re.compile(rf"[{STOPS}:;|\u2026]['\")\]»”]*$")
+# Words that no heading and no item ends with.
+_OPEN = frozenset(
+    word
+    for words in (
+        "a an the of to in at by for from with and or per than In The",
+        "der die das den dem des ein eine einen einem einer eines im am an auf aus bei mit nach",
+        "von vom zu zum zur für über unter bis ab je und oder sowie durch Im Am Der Die Das",
+        "le la les un une des du de au aux et ou à en dans par pour sur avec sans Le La Les",
+        "el los las una del al con por sin sobre El Los Las il lo gli di da",
+    )
+    for word in words.split()
+)
 # What begins a line of its own, though the line before has not ended: an item, a number, a cell.
 _BEGINS = re.compile(r"\W|\d|[ivxlc]{1,4}[.)]|[a-z][.)]", re.IGNORECASE)
 _BRACKETED = re.compile(r"\[([\d\s,;\-\u2013]{1,40})\]")
@@ -185,6 +197,8 @@ def _goes_on(line: str, following: str, width: int) -> bool:
     """Whether a line was only broken by the width of its page or column."""
     full = len(line) >= min(_TO_BE_JOINED, max(_NARROW, _FULL * width))
     broken = full and not _ENDS.search(line)
+    if broken and line.rpartition(" ")[2] in _OPEN:
+        return following[:1].isalnum()  # names begin with capitals, and German nouns
     return broken and not _BEGINS.match(following) and following[:1].islower()
 
 

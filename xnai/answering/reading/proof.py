@@ -52,13 +52,14 @@ def _plain(figure: str) -> str:
     return f"{whole}.{decimals}" if decimals else whole
 
 
-def as_worked_out(body: str, results: Sequence[NumberedLine], question: str) -> str:
+def as_worked_out(body: str, results: Sequence[NumberedLine], known: Iterable[str]) -> str:
     """A sentence, or the program's result where a model quotes it and answers another figure.
 
-    It takes the number of the line for the result, or a cell of the first row.
+    It takes the number of the line for the result, or a cell of the first row. Figures of the
+    question, and of what was worked out from the result, are ``known``.
     """
-    right = figures_of(" ".join(line.text for line in results))
-    if not results or figures_of(body) <= right | figures_of(question):
+    right = figures_of(" ".join([*(line.text for line in results), *known]))
+    if not results or figures_of(body) <= right:
         return body
     return results[0].shown or results[0].text
 

@@ -11,9 +11,9 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from xnai.answering.about import is_about
-from xnai.answering.events import Calculated, Done, Event, Prompted, Token
+from xnai.answering.events import Calculated, Done, Event, Prompted
 from xnai.answering.evidence import evidence
-from xnai.answering.reading.asking import SOURCE_TOKENS, Asking, Count, shown_of
+from xnai.answering.reading.asking import SOURCE_TOKENS, Asking, Count
 from xnai.answering.reading.files import Over, asked_over, by_file
 from xnai.answering.reading.gather import Gathered, Gatherer
 from xnai.answering.reading.grids import grid_alone
@@ -32,10 +32,12 @@ from xnai.answering.reading.structure import asks_for_section
 from xnai.answering.reading.tabled import calculation_for, texts_of, with_calculation
 from xnai.answering.reading.telling import Telling
 from xnai.answering.reading.terms import end_alone
+from xnai.answering.reading.watch import StreamWatch
 from xnai.answering.run import AnswerRun
 from xnai.answering.tables.calculation import Calculation
 from xnai.documents.protocol import DocumentLibrary
 from xnai.documents.text_work import TextWork
+from xnai.retrieval.text_ranker import TextRanker
 from xnai.types import Message
 
 _LEAST_ROOM = 200  # tokens for documents, however little a model has
@@ -50,10 +52,17 @@ _TURN_CHARACTERS = 600  # of each
 
 
 class Reader:
-    """Answers from the documents in a question's scope, by a model that can read."""
+    """Answers from the documents in a question's scope, by a model that can read.
 
-    def __init__(self, library: DocumentLibrary) -> None:
+    Args:
+        library: whose documents.
+        ranker: what compares lines with questions; without one the model's quotes stand.
+
+    """
+
+    def __init__(self, library: DocumentLibrary, ranker: TextRanker | None = None) -> None:
         self._library = library
+        self._ranker = ranker
         self._text_work = TextWork()
         self._gatherer = Gatherer(library, self._text_work)
 
@@ -64,7 +73,8 @@ class Reader:
             XnaiError: it cannot be answered, or not in time.
 
         """
-        asking, told = Asking(run, _recent(run.question.history), Count()), Told(run.texts)
+        asking = Asking(run, _recent(run.question.history), Count(), self._ranker)
+        told = Told(run.texts)
         calculation = await run.within(calculation_for(run, asking, self._library, self._text_work))
         gathered = await run.within(self._gathered(asking, calculation))
         if calculation is not None:
@@ -80,16 +90,16 @@ class Reader:
                 continue
             completion, tokens = await run.within(asking.completion(telling))
             yield Prompted(tokens, run.model.context_tokens, ())
+            one_reading = over == "all" and not told.holds and run.whole is None
+            watch = StreamWatch(asking, told, telling, tokens, checks=one_reading)
             async with aclosing(run.model.complete(completion)) as stream:
                 async for event in stream:
-                    for shown in shown_of(event, telling):
-                        if told.holds and isinstance(shown, Token):
-                            told.hold(shown)
-                        else:
-                            yield shown
-                    if asking.is_over(event, telling, tokens):
+                    shown, is_over = await watch.see(event)
+                    for one in shown:
+                        yield one
+                    if is_over:
                         break
-            await asking.look_again(telling, refusals=over == "all" and not told.holds)
+            await asking.look_again(telling, refusals=one_reading)
         for token in told.drain():
             yield token
         missing = told.outcome == "not_found"

@@ -25,6 +25,13 @@ _WHICH = re.compile(
     r"abschnitt|ziffer|artikel|absatz|kapitel|seite|datei|dokument)\b",
     re.IGNORECASE,
 )
+_WHERE = re.compile(
+    r"\b(?:where (?:in .{1,40}? )?(?:is it |it is |is (?:this|that) |does it |do they )?"
+    r"(?:written|stated|said|say|stand|mentioned|regulated|laid down)|"
+    r"wo (?:in .{1,40}? )?(?:steht|ist .{1,40}? geregelt)|"
+    r"où (?:est-il|est-ce) (?:écrit|dit|prévu)|dónde (?:dice|está escrito|se dice))\b",
+    re.IGNORECASE,
+)
 # Nothing but the name of a section, or what it says.
 _SAYS = re.compile(
     r"\W{0,3}(?:(?:and|und|et|y)\W{1,3})?"
@@ -82,6 +89,11 @@ def stretches(pages: Sequence[PageText], numbers: frozenset[str]) -> list[tuple[
     return found
 
 
+def asks_for_place(question: str) -> bool:
+    """Whether a question wants to know where in a document something stands."""
+    return bool(_WHICH.search(question) or _WHERE.search(question))
+
+
 def named_place(question: str, answer: str, line: NumberedLine) -> str:
     """The place that a question asks for, if its answer does not say it; empty otherwise.
 
@@ -92,9 +104,9 @@ def named_place(question: str, answer: str, line: NumberedLine) -> str:
 
     """
     match = _WHICH.search(question)
-    if not match:
+    if not match and not _WHERE.search(question):
         return ""
-    part = match[1].casefold()
+    part = match[1].casefold() if match else ""
     if part in _FILES:
         place = line.source.file_name
     elif part in _PAGES:
@@ -103,4 +115,4 @@ def named_place(question: str, answer: str, line: NumberedLine) -> str:
         place = leading_number(line.text)
     if not place or re.search(rf"(?<![\d.]){re.escape(place)}(?!\d)", answer):
         return ""
-    return place if part in _FILES else f"{match[1].capitalize()} {place}"
+    return f"{part.capitalize()} {place}" if part and part not in _FILES else place

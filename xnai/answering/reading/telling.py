@@ -79,6 +79,7 @@ class Telling:
         self._is_sure = False  # whether it quotes what the program has worked out
         self._closest: Sequence[NumberedLine] = ()  # lines that a second look has taken besides
         self._is_corrected = False  # whether they decided it
+        self.nearer: Sheet | None = None  # lines to be read instead, if it has gone astray
         self._code = CodeBlock()
         self.quoted: tuple[NumberedLine, ...] = ()
         self.outcome: Outcome = "answered"
@@ -105,33 +106,37 @@ class Telling:
         return not self._reply.in_answer and len(self._reply.quoting) > _LONGEST_SOURCE
 
     def narrower(self) -> Sheet | None:
-        """End the reply; return the lines that it quoted without an answer, to be asked again.
+        """End the reply; return the lines to be asked again: nearer ones, or those it only quoted.
 
         They are fewer than those of the sheet, else nothing would be won. None if there are none.
         """
+        if self.nearer is not None:
+            return self.nearer
         self._held += self._reply.finish()
         if self._shown or self._held.strip() or self.is_refused:
             return None
         lines = quoted_lines(self._reply.quoting, self.sheet)[:_LINES_AGAIN]
         return of_lines(lines) if 0 < len(lines) < len(self.sheet.lines) else None
 
-    def looked_at_again(self) -> Sequence[NumberedLine]:
+    def looked_at_again(self, nearest: Sequence[NumberedLine] = ()) -> Sequence[NumberedLine]:
         """The lines from which a yes or no is asked a second time; none if it is not.
 
         They are those that the model has quoted and those that have the question's words, if they
-        have more of them; in place of a refusal the latter alone, or the lines that are compared.
+        have more of them, or are nearest to it; in place of a refusal without the former.
         """
         if self._shown:
             return ()
         if self.is_refused:
-            self._closest = second_opinion.in_place_of_refusal(self.question, self.sheet)
+            closest = second_opinion.in_place_of_refusal(self.question, self.sheet)
+            self._closest = closest or nearest
             return self._closest
         if not self.quoted or second_look.said(self._held) is None:
             return ()
         if len(second_opinion.decided_by(self.quoted)) > 1:
             self._closest = self.quoted  # each file's line is told
             return self._closest
-        self._closest = second_opinion.besides(self.question, self.sheet, self.quoted)
+        closest = second_opinion.besides(self.question, self.sheet, self.quoted)
+        self._closest = closest or (() if set(nearest) & set(self.quoted) else nearest)
         return (*self._closest, *self.quoted)
 
     def correct(self, yes: float | None) -> None:
@@ -139,8 +144,8 @@ class Telling:
         if not self._closest:
             self._held = second_look.corrected(self._held, yes, self.question)
         elif yes is not None and second_look.is_sure(yes, second_look.said(self._held)):
-            self._proof, lines = None, second_opinion.decided_by(self._closest)
-            self._begin(lines)
+            self._proof = None
+            self._begin(lines := second_opinion.decided_by(self._closest))
             self._is_sure = self._is_corrected = True
             self._held = second_opinion.told(self.question, yes, lines)
 
@@ -160,10 +165,8 @@ class Telling:
         if not self._reply.in_answer or self.is_refused:
             return
         self._begin()
-        if not self._shown and (
-            refusal.is_copied(self._held)
-            or (self.quoted and second_look.said(self._held) is not None)
-        ):
+        is_held = self.quoted and second_look.said(self._held) is not None
+        if not self._shown and (is_held or refusal.is_copied(self._held)):
             return
         for sentence in self._pieces(final=False):
             yield from self._show(sentence)
@@ -176,9 +179,8 @@ class Telling:
         answer = self._held.strip()
         refused = self.is_refused and not self._is_corrected
         if not self._shown and (refused or refusal.refuses(answer) or not answer):
-            reply = small_talk.reply_to(self.question)
+            self._held, reply = "", small_talk.reply_to(self.question)
             self.outcome = "chat" if reply else "not_found"
-            self._held = ""
             yield self._texts.say(reply or NOT_FOUND)
             return
         for sentence in self._pieces(final=True):
@@ -188,20 +190,19 @@ class Telling:
         """Look up the quoted lines, once the source is whole."""
         if self._proof is not None:
             return
-        if named is None:
-            named = quoted_lines(self._reply.source, self.sheet)
+        named = quoted_lines(self._reply.source, self.sheet) if named is None else named
         # What the program has worked out is there, however much the model wavered before it.
         self._results = [line for line in named if line.stands_on]
         self._is_sure = bool(self._results)
         self.quoted = tuple(carrying(named, self.sheet))
         known = [self.question, self.sheet.headers]
         known += [line.text for line in self.sheet.lines if line.stands_on]
-        lines = self.sheet.lines
+        lines, first = self.sheet.lines, self._first
         if self.quoted:
-            self._proof = Proof(self.quoted, known, first=self._first, others=lines)
-        else:
-            known.append(self.sheet.told)  # the names of files and the numbers of pages too
-            self._proof = Proof(lines, known, least=_UNQUOTED_SHARE, first=self._first)
+            self._proof = Proof(self.quoted, known, first=first, others=lines)
+            return
+        known.append(self.sheet.told)  # the names of files and the numbers of pages too
+        self._proof = Proof(lines, known, least=_UNQUOTED_SHARE, first=first)
 
     def _pieces(self, *, final: bool) -> Iterator[str]:
         """Take the complete sentences out of what is held."""
@@ -227,7 +228,7 @@ class Telling:
             yield self._unquoted(body) + space
             return
         if not self._shown:
-            body = as_worked_out(body, self._results, self.question)
+            body = as_worked_out(body, self._results, [self.question, *computed])
         proven = self._proof.prove(body, computed)
         if not self._shown:
             if self._is_rejected(body, proven=bool(proven.marks)):
@@ -237,9 +238,9 @@ class Telling:
                 body = f"{place}: {body}"
         self._shown += 1
         self._characters += len(body)
-        cited = proven.marks
-        if self._is_corrected:  # it is made of these lines
-            cited = tuple(map(self._proof.cite, self.quoted))
+        # What is corrected is made of these lines.
+        own = tuple(map(self._proof.cite, self.quoted)) if self._is_corrected else ()
+        cited = own or proven.marks
         marks = "".join(f" [{number}]" for number in cited) or _UNPROVEN
         yield f"{body}{marks}{space}" if body else space
 
@@ -294,7 +295,6 @@ class Telling:
     def _quote(self) -> Iterator[str]:
         """Show the quoted lines in place of an answer that nothing proves."""
         assert self._proof is not None
-        self._held = ""
-        cite = self._proof.cite
+        self._held, cite = "", self._proof.cite
         quotes = [f"> {line.text} [{cite(line)}]" for line in self.quoted[:SHOWN]]
         yield "\n\n".join([self._texts.say(HEDGE), *quotes])

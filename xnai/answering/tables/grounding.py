@@ -48,7 +48,12 @@ def _is_named(condition: Condition, asked: frozenset[str], question: str) -> boo
         return _names(asked, condition.column) or _names(asked, condition.other)
     if not condition.words:
         return all(f"{number:f}" in figures for number in condition.numbers)
-    return any(_stems(word) & asked or _is_misspelt(word, question) for word in condition.words)
+    label = _stems(condition.column.label)
+    return any(
+        # "Ticket" alone does not tell a season ticket from others where all of them are tickets.
+        ((own := _stems(word)) - label or own) & asked or _is_misspelt(word, question)
+        for word in condition.words
+    )
 
 
 def _is_misspelt(value: str, question: str) -> bool:

@@ -28,6 +28,7 @@ DIMENSIONS = 384
 MAX_TOKENS = 256  # what the model was trained with; the shipped tokenizer cuts at 128
 MAX_CHARACTERS = 20_000  # far more than 256 tokens of any prose; keeps tokenising short
 INTERACTIVE = 2  # so few texts are a question rather than a document
+_TOGETHER = 16  # texts that are compared with a question
 _QUANTIZE_SECONDS = 600.0
 
 T = TypeVar("T")
@@ -162,6 +163,13 @@ class OnnxEmbedder:
         finally:
             for future in futures:
                 future.cancel()
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of texts, ahead of documents; raises what ``embed`` raises."""
+        rows: list[Vectors] = []
+        for at in range(0, len(texts), _TOGETHER):  # others' questions come in between
+            rows += await self._run(self._questions, self._vector_of, texts[at : at + _TOGETHER])
+        return self._stacked(rows)
 
     async def close(self) -> None:
         """Stop what was begun and end the threads; texts still waiting get SHUTTING_DOWN."""

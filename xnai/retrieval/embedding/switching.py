@@ -10,7 +10,7 @@ from xnai.errors import XnaiError
 from xnai.retrieval.embedding.model_folder import read_folder
 from xnai.retrieval.embedding.onnx import OnnxEmbedder
 from xnai.retrieval.embedding.packed.unpacking import is_unpacked
-from xnai.retrieval.protocol import Embedded, EmbeddedBy, SearchQuery, TokenVectors
+from xnai.retrieval.protocol import Embedded, EmbeddedBy, SearchQuery, TokenVectors, Vectors
 from xnai.settings import Settings
 from xnai.settings.retrieval import BUNDLED_EMBEDDER
 
@@ -108,6 +108,10 @@ class Embedders:
     async def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         """See ``Embedder.embed_tokens``."""
         return await self._current.embed_tokens(texts)
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """See ``TextEmbedder.embed_texts``."""
+        return await self._current.embed_texts(texts)
 
     async def close(self) -> None:
         """Stop both."""

@@ -311,7 +311,8 @@ async def test_turns_before_go_with_the_question_without_their_marks():
     *_, first, said, last = model.asked[0].messages
     assert first.content.endswith("Question: What is the deposit?")
     assert "[1] 4.1" in first.content
-    assert said == Message("assistant", "Answer: Three rents.")
+    source = "Source: [2] 4.2 The deposit is three rents."
+    assert said == Message("assistant", f"{source}\nAnswer: Three rents.")
     assert last == Message("user", "Question: And the rent?")
 
 

@@ -10,7 +10,7 @@ from xnai.answering.reading.lines import make_sheet, quoted_lines, quoted_number
 from xnai.answering.reading.prompt import reading_messages
 from xnai.answering.reading.proof import Proof, figures_of
 from xnai.answering.reading.reply import ModelReply
-from xnai.answering.reading.structure import asked_numbers, asked_pages, named_place
+from xnai.answering.reading.structure import asked_numbers, asked_pages, with_place
 from xnai.answering.reading.sums import worked_out
 from xnai.answering.reading.telling import Telling
 from xnai.locale import texts_in
@@ -55,6 +55,28 @@ def test_a_line_that_the_width_of_the_page_has_broken_is_whole():
         in lines
     )
     assert "| Hall | Load |" in lines
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (
+            "Matratzen werden nicht mehr mit dem Sperrmüll abgeholt, sondern nur noch am",
+            "Wertstoffhof angenommen, für acht Euro je Stück.",
+        ),
+        (
+            "The tenant pays the rent of the flat to the account of the",
+            "Landlord, who tells its number.",
+        ),
+        (
+            "Der Müll wird am Abfuhrtag abgeholt und das Schadstoffmobil kommt am",
+            "15. März und am 20. September.",
+        ),
+    ],
+)
+def test_no_line_ends_with_a_small_word(lines: tuple[str, str]):
+    made = make_sheet([PageText("d", "a.pdf", 1, None, "\n".join(lines))])
+    assert [line.text for line in made.lines] == [" ".join(lines)]
 
 
 def test_a_citation_of_a_line_quotes_the_text_of_its_page():
@@ -375,10 +397,14 @@ def test_what_a_question_names():
 
 def test_the_place_that_was_asked_for_is_named():
     line = sheet().lines[2]
-    assert named_place("Which clause is about the deposit?", "Three rents.", line) == "Clause 4.2"
-    assert named_place("Which clause is about the deposit?", "Clause 4.2.", line) == ""
-    assert named_place("Which file is it in?", "Three rents.", line) == "lease.pdf"
-    assert named_place("What is the deposit?", "Three rents.", line) == ""
+    said = "Three rents."
+    asked = "Which clause is about the deposit?"
+    assert with_place(asked, said, line) == "Clause 4.2: Three rents."
+    assert with_place(asked, "Clause 4.2.", line) == "Clause 4.2."
+    assert with_place("Which file is it in?", said, line) == "lease.pdf: Three rents."
+    assert with_place("What is the deposit?", said, line) == said
+    where = "Where is it written how high the deposit is?"
+    assert with_place(where, "On page 8.", line) == f"4.2: {line.text.removeprefix('4.2 ')}"
 
 
 def test_the_prompt_begins_the_same_for_every_question_and_document():

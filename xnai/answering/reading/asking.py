@@ -17,8 +17,9 @@ from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
 from xnai.answering.reading.prompt import reading_messages
 from xnai.answering.reading.reply import STOPS, ModelReply
 from xnai.answering.reading.second_opinion import by_figures
-from xnai.answering.reading.spelling import neighbours, put_right
+from xnai.answering.reading.spelling import asking_words, neighbours, put_right
 from xnai.answering.reading.telling import Telling
+from xnai.answering.reading.turns import with_sources
 from xnai.answering.run import AnswerRun
 from xnai.errors import XnaiError
 from xnai.llm.protocol import (
@@ -91,10 +92,7 @@ class Asking:
     async def completion(self, telling: Telling) -> tuple[Completion, int]:
         """Put a question over numbered lines; returns how many tokens that has, too."""
         asked = self.as_told(telling.question)
-        messages, sampling = (
-            reading_messages(telling.sheet.text, self.history, asked),
-            self._sampling(),
-        )
+        messages, sampling = self._messages(telling.sheet, asked), self._sampling()
         tokens = await self.run.model.count_prompt(messages)
         room = max(1, self.run.model.context_tokens - tokens)
         sampling = replace(sampling, max_tokens=min(sampling.max_tokens, room))
@@ -124,6 +122,9 @@ class Asking:
             self.count.add(Usage(tokens, self.count.written))
             return True
         return False
+
+    def _messages(self, sheet: Sheet, question: str) -> tuple[Message, ...]:
+        return reading_messages(sheet.text, with_sources(self.history, sheet), question)
 
     async def look_again(self, telling: Telling, *, refusals: bool) -> None:
         """Ask a second time: yes or no, if that was told, and what was refused, if ``refusals``."""
@@ -171,7 +172,7 @@ class Asking:
 
     async def _look_once_more(self, telling: Telling) -> None:
         asked = self.as_told(telling.question)
-        before = reading_messages(telling.sheet.text, self.history, asked)
+        before = self._messages(telling.sheet, asked)
         sampling = replace(self._sampling(), max_tokens=once_more.TOKENS, logprobs=None)
         sampling = replace(sampling, stop=once_more.STOPS)
         written = await self._written(once_more.messages(before, asked), sampling)
@@ -179,6 +180,7 @@ class Asking:
 
     async def spelt(self, question: str, lines: Sequence[str]) -> str:
         """A question, with what is misspelt in it put right by the words of lines."""
+        question = put_right(question, await asyncio.to_thread(asking_words, question, lines))
         pairs = await asyncio.to_thread(neighbours, question, lines)
         if not pairs:
             return question
@@ -206,7 +208,7 @@ class Asking:
         sampling = replace(self._sampling(), max_tokens=_QUOTE_TOKENS, logprobs=None)
         sampling = replace(sampling, stop=(*sampling.stop, _STOP))
         reply = ModelReply()
-        messages = reading_messages(sheet.text, self.history, question)
+        messages = self._messages(sheet, question)
         reply.feed(await self._written(messages, sampling))
         reply.finish()
         return quoted_lines(reply.source, sheet)[:_NARROWED]

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from xnai.answering.citations import words_of
 from xnai.answering.reading.lines import NumberedLine, RowPlace, Sheet, of_lines
+from xnai.answering.reading.second_look import words_for
 from xnai.answering.reading.structure import asked_numbers, leading_number
 from xnai.text.labelled_rows import cells_of
+from xnai.text.months import is_run, months_in
 from xnai.text.weekdays import weekdays_in
 
 _LEAST_ROWS = 4  # of fewer a model overlooks none
@@ -23,6 +25,12 @@ _BESIDES = re.compile(
     re.IGNORECASE,
 )
 _MOST_LINES = 12  # of a section
+_LEAST_MONTHS = 3  # of a text that goes on month by month
+_OF_MONTH = re.compile(
+    r"\b(?:in|for|of|im|für|vom|en|pour|de|du|di|per|за|в)\s(?:the month of )?([^\W\d_]{3,12})\b"
+    r"(?!\s(?:before|after|or))",
+    re.IGNORECASE,
+)
 _SHORTEST = 3  # characters of a cell that can be a name
 _WORDS = re.compile(r"\w+")
 
@@ -81,18 +89,27 @@ def cells_alone(sheet: Sheet, question: str) -> Sheet | None:
 
 
 def names_no_row(sheet: Sheet, question: str) -> bool:
-    """Whether a question names a day that a table of days has not, nor any other line.
+    """Whether a question names a day, or a month, that a table of days has not, nor any other line.
 
     Asked who works on Wednesday, a small model answers with the row of Tuesday.
     """
     asked = weekdays_in(question)
     if not asked:
-        return False
+        return _names_no_month(sheet, question)
     has_days = any(
         all(any(map(weekdays_in, cells.values())) for _, cells in rows)
         for rows in _tables(sheet.lines)
     )
     return has_days and not asked & weekdays_in(sheet.told)
+
+
+def _names_no_month(sheet: Sheet, question: str) -> bool:
+    """Whether a value is asked of a month, and the text goes on month by month without it."""
+    asked = months_in(" ".join(_OF_MONTH.findall(question)))
+    if len(asked) != 1 or words_for(question) is not None:
+        return False
+    told = months_in(sheet.told)
+    return len(told) >= _LEAST_MONTHS and is_run(told) and not asked & told
 
 
 def _sections(lines: Sequence[NumberedLine], numbers: frozenset[str]) -> list[NumberedLine]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xnai.answering.few_shot import example_turns
+from xnai.answering.reading.turns import SOURCE
 from xnai.types import Message
 
 SYSTEM = (
@@ -48,5 +49,6 @@ def reading_messages(
             turns.append(Message("user", f"{opening}Question: {message.content}"))
             opening = ""
         elif message.role == "assistant" and turns:
-            turns.append(Message("assistant", f"Answer: {message.content}"))
+            label = "" if message.content.startswith(SOURCE) else "Answer: "
+            turns.append(Message("assistant", f"{label}{message.content}"))
     return (*head(), *turns)

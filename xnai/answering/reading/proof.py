@@ -52,18 +52,6 @@ def _plain(figure: str) -> str:
     return f"{whole}.{decimals}" if decimals else whole
 
 
-def as_worked_out(body: str, results: Sequence[NumberedLine], known: Iterable[str]) -> str:
-    """A sentence, or the program's result where a model quotes it and answers another figure.
-
-    It takes the number of the line for the result, or a cell of the first row. Figures of the
-    question, and of what was worked out from the result, are ``known``.
-    """
-    right = figures_of(" ".join([*(line.text for line in results), *known]))
-    if not results or figures_of(body) <= right:
-        return body
-    return results[0].shown or results[0].text
-
-
 def _figures_on(line: NumberedLine) -> frozenset[str]:
     """The figures of a line, however they are written: "01.04.2025" has those of "1 April 2025"."""
     text = line.text

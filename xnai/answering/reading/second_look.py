@@ -65,6 +65,12 @@ _ALLOWED = re.compile(
     r" (?:to|if|for|that|of)\b",
     re.IGNORECASE,
 )
+_CLAUSE = re.compile(r"[.!,;:\u2013-]\s+(?=\w)")
+_ASKING = re.compile(
+    r"\W{0,3}(?:and |but |so |und |et |y )?(?:wh\w{1,4}|how|w(?:er|en|em|as|ann|o|ie|arum)|"
+    r"welche\w?|qu\w{1,4}|combien|comment|où|cuá\w{1,4}|cómo|dónde|list|tell|show|name|give|compare)\b",
+    re.IGNORECASE,
+)
 _START = re.compile(r"(\w{1,20}(?:-\w{1,9}){0,3})")
 _ENGLISH = re.compile(
     r"\b(?:is|are|was|were|do|does|did|can|may|must|has|have|had|will|would|should|the|any)\b",
@@ -74,8 +80,17 @@ _ENGLISH = re.compile(
 
 def words_for(question: str) -> tuple[str, str] | None:
     """Yes and no in the language of a question that asks for one of them; None if it does not."""
-    before = _BEFORE.match(question)
-    at = before.end() if before else 0
+    if words := _words_at(question, 0):
+        return words
+    # "It shows 200 degrees, may I open it?"
+    *_, last = [0, *(match.end() for match in _CLAUSE.finditer(question))]
+    return _words_at(question, last) if last and not _ASKING.match(question) else None
+
+
+def _words_at(question: str, at: int) -> tuple[str, str] | None:
+    """Yes and no where a part of a question begins."""
+    if before := _BEFORE.match(question, at):
+        at = before.end()
     if _ALLOWED.match(question, at):
         return _BEGINNINGS[0][1]
     match = _START.match(question, at)

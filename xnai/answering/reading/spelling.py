@@ -8,10 +8,12 @@ and "prize", which is a word, into no more than "price".
 import re
 from collections.abc import Iterable, Mapping
 
-from xnai.text.detection import small_words
+from xnai.text.detection import detect, small_words
 
 LEAST = 5  # letters; of shorter words too many are one slip apart
 _MOST_WORDS = 40  # of a question that are looked at
+_ASKING = ("when", "what", "where", "which", "whose", "how", "much", "many", "long")
+_SHORTEST_ASKING = 3  # letters
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -28,6 +30,23 @@ def neighbours(question: str, lines: Iterable[str]) -> dict[str, str]:
             continue
         near = [one for one in known if len(one) >= LEAST and is_a_slip(word, one)]
         if len(near) == 1 and not _is_a_form(word, near[0]):
+            found[word] = near[0]
+    return found
+
+
+def asking_words(question: str, lines: Iterable[str]) -> dict[str, str]:
+    """The misspelt words of an English question that are one slip from a word that asks.
+
+    A small model takes "by wen" for "by whom".
+    """
+    if detect(question) != "en":
+        return {}
+    known = {word for line in lines for word in _WORD.findall(line.casefold())}
+    small = small_words(question)
+    found: dict[str, str] = {}
+    for word in dict.fromkeys(_WORD.findall(question.casefold())[:_MOST_WORDS]):
+        near = [one for one in _ASKING if is_a_slip(word, one)]
+        if len(near) == 1 and len(word) >= _SHORTEST_ASKING and word not in known | small:
             found[word] = near[0]
     return found
 

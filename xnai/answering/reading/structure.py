@@ -94,7 +94,18 @@ def asks_for_place(question: str) -> bool:
     return bool(_WHICH.search(question) or _WHERE.search(question))
 
 
-def named_place(question: str, answer: str, line: NumberedLine) -> str:
+def with_place(question: str, answer: str, line: NumberedLine) -> str:
+    """An answer behind the place that a question asks for, if it does not say it.
+
+    Asked where something is written, a model invents a place: there the line itself is told.
+    """
+    if not (place := _named_place(question, answer, line)):
+        return answer
+    asks_where = _WHERE.search(question) and not _WHICH.search(question)
+    return f"{place}: {without_number(line.text) if asks_where else answer}"
+
+
+def _named_place(question: str, answer: str, line: NumberedLine) -> str:
     """The place that a question asks for, if its answer does not say it; empty otherwise.
 
     Args:

@@ -21,13 +21,14 @@ from xnai.answering.events import Outcome
 from xnai.answering.evidence import HEDGE, NOT_FOUND
 from xnai.answering.reading import once_more, refusal, second_look, second_opinion
 from xnai.answering.reading.doubt import Doubt
+from xnai.answering.reading.exact import as_known
 from xnai.answering.reading.length import UNBOUNDED, Bounds
 from xnai.answering.reading.lines import NumberedLine, Sheet, carrying, of_lines, quoted_lines
 from xnai.answering.reading.listing import as_counted, counted_lines
 from xnai.answering.reading.pieces import CodeBlock, end_of_first, is_fence
-from xnai.answering.reading.proof import Proof, as_worked_out, figures_of
+from xnai.answering.reading.proof import Proof, figures_of
 from xnai.answering.reading.reply import ModelReply
-from xnai.answering.reading.structure import named_place
+from xnai.answering.reading.structure import with_place
 from xnai.answering.reading.sums import terms, worked_out
 from xnai.answering.tables.intent import asks_for_calculation
 from xnai.locale import IN_ENGLISH, Texts
@@ -228,20 +229,18 @@ class Telling:
             yield self._unquoted(body) + space
             return
         if not self._shown:
-            body = as_worked_out(body, self._results, [self.question, *computed])
+            body = as_known(body, self.question, self.quoted, self._results, computed)
         proven = self._proof.prove(body, computed)
         if not self._shown:
             if self._is_rejected(body, proven=bool(proven.marks)):
                 yield from self._instead()
                 return
-            if place := named_place(self.question, body, proven.lines[0]):
-                body = f"{place}: {body}"
+            body = with_place(self.question, body, proven.lines[0])
         self._shown += 1
         self._characters += len(body)
         # What is corrected is made of these lines.
-        own = tuple(map(self._proof.cite, self.quoted)) if self._is_corrected else ()
-        cited = own or proven.marks
-        marks = "".join(f" [{number}]" for number in cited) or _UNPROVEN
+        own = [self._proof.cite(line) for line in self.quoted] if self._is_corrected else ()
+        marks = "".join(f" [{number}]" for number in own or proven.marks) or _UNPROVEN
         yield f"{body}{marks}{space}" if body else space
 
     def _is_rejected(self, first: str, *, proven: bool) -> bool:

@@ -60,7 +60,7 @@ def _is_misspelt(value: str, question: str) -> bool:
     """Whether a question has a word of a value with a slip in it."""
     wanted, given = words_of(value), words_of(question)
     return any(
-        len(one) >= LEAST and len(other) >= LEAST and is_a_slip(one, other)
+        one != other and min(len(one), len(other)) >= LEAST and is_a_slip(one, other)
         for one in wanted
         for other in given
     )

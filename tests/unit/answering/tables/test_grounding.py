@@ -43,3 +43,19 @@ def test_a_query_is_grounded_where_the_question_names_its_rows_and_column(
     query = read_query(written, query_table(TABLE, 40))
     assert query is not None
     assert is_grounded(query, question) == grounded
+
+
+TICKETS = """Ticket: Single; Adults: 6.80.
+Ticket: Ten visits; Adults: 54.00.
+Ticket: Season ticket; Adults: 172.00."""
+
+
+@pytest.mark.parametrize(
+    ("question", "grounded"),
+    [("How much is a family ticket?", False), ("How much is a season ticket?", True)],
+)
+def test_the_name_of_a_column_tells_no_row_from_another(question, grounded):
+    (table,) = tables_of([PageText("d1", "a.csv", 1, None, TICKETS)])
+    query = read_query("SELECT adults FROM t WHERE ticket = 'Season ticket'", query_table(table, 9))
+    assert query is not None
+    assert is_grounded(query, question) == grounded

@@ -3,8 +3,9 @@
 import pytest
 
 from xnai.answering.reading.exact import as_known
-from xnai.answering.reading.lines import make_sheet
+from xnai.answering.reading.lines import Sheet, make_sheet
 from xnai.answering.reading.named import names_no_row
+from xnai.answering.reading.ranges import outside_alone
 from xnai.answering.reading.second_look import words_for
 from xnai.answering.reading.spelling import asking_words
 from xnai.types import PageText
@@ -30,14 +31,14 @@ def sheet(*lines: str):
     ],
 )
 def test_the_last_of_a_row_is_told_where_it_is_asked_for(question: str, said: str, right: str):
-    assert as_known(said, question, sheet(TRAINS).lines, ()) == right
+    assert as_known(said, question, sheet(TRAINS).lines, ())[0] == right
 
 
 def test_what_was_worked_out_of_a_result_is_left():
     (result,) = sheet("Calculated: Price 5.90, Wholesale 4.35").lines
     said = "The difference is 5.90 - 4.35 = 1.55."
-    assert as_known(said, "What is the difference?", (), [result], {"1.55"}) == said
-    assert as_known("It is 7.", "What is the difference?", (), [result]) == result.text
+    assert as_known(said, "What is the difference?", (), [result], frozenset(["1.55"]))[0] == said
+    assert as_known("It is 7.", "What is the difference?", (), [result])[0] == result.text
 
 
 SLIPS = sheet(*(f"Slip for {month} 2024; Net pay: {at}00 EUR." for at, month in enumerate(
@@ -83,3 +84,66 @@ def test_words_that_ask_are_put_right():
 )
 def test_yes_or_no_may_be_asked_at_the_end(question: str, words: tuple[str, str] | None):
     assert words_for(question) == words
+
+
+RENT = "3.1 The monthly rent is 1,185 euros without service charge."
+SERVICE = "3.2 The monthly advance on the service charge is 140 euros. It covers water."
+
+
+@pytest.mark.parametrize(
+    ("lines", "question", "said", "told"),
+    [
+        ((RENT, SERVICE), "Rent and service charge together?", "They are together.", "1,325 euros"),
+        ((RENT, SERVICE), "Was kostet beides zusammen?", "140 euros.", "1,325 euros"),
+        (("Rent: £85.50", "Parking: £40.00"), "What are both in total?", "£40.00.", "£85.50 + 40"),
+        ((RENT, SERVICE), "Rent and service charge?", "1,185 euros.", "1,185 euros."),
+        ((RENT, SERVICE), "What is the total?", "It is 1,325 euros.", "It is 1,325 euros."),
+        ((RENT, "Fee: 140 pounds"), "What is the total?", "Both are due.", "Both are due."),
+        ((RENT, "Fee: 1 euro, then 2 euros"), "In total?", "Both are due.", "Both are due."),
+        ((RENT,), "What is the total?", "It is due.", "It is due."),
+    ],
+)
+def test_amounts_that_are_asked_for_together_are_added(
+    lines: tuple[str, ...], question: str, said: str, told: str
+):
+    body, computed = as_known(said, question, sheet(*lines).lines, ())
+    assert told in body
+    assert bool(computed) is ("=" in body)
+
+
+REPORT = sheet(
+    "Test: Haemoglobin; Result: 12.9; Unit: g/dL; Reference: 13.5 - 17.5; Flag: L.",
+    "Test: CRP; Result: 3,2; Unit: mg/L; Reference: < 5,0.",
+    "Test: Cholesterol; Result: 226; Unit: mg/dL; Reference: < 200; Flag: H.",
+    "Test: HDL; Result: 58; Unit: mg/dL; Reference: > 40.",
+    "Comment: the patient was fasting.",
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "outside"),
+    [
+        ("Which values are outside the normal range?", ["Haemoglobin", "Cholesterol"]),
+        ("Welche Werte sind auffällig?", ["Haemoglobin", "Cholesterol"]),
+        ("which values are too high", ["Cholesterol"]),
+        ("Quelles valeurs sont trop basses ?", ["Haemoglobin"]),
+    ],
+)
+def test_the_rows_outside_of_their_ranges_are_told(question: str, outside: list[str]):
+    found = outside_alone(REPORT, question)
+    assert found is not None
+    assert [line.text.split("; ")[0] for line in found.lines] == [f"Test: {o}" for o in outside]
+
+
+@pytest.mark.parametrize(
+    ("report", "question"),
+    [
+        (REPORT, "Which values were measured?"),
+        (REPORT, "Is the CRP too high?"),  # of one row
+        (sheet(*(line.text for line in REPORT.lines[:2])), "What is out of range?"),
+        (sheet(*[REPORT.lines[1].text] * 4), "What is out of range?"),
+        (sheet("A: 1; B: 2.", "A: 3; B: 4.", "A: 5; B: 6."), "What is out of range?"),
+    ],
+)
+def test_no_rows_are_told_where_none_is_outside_or_one_is_named(report: Sheet, question: str):
+    assert outside_alone(report, question) is None

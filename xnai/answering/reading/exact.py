@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from xnai.answering.reading.lines import NumberedLine
 from xnai.answering.reading.proof import figures_of
+from xnai.answering.reading.structure import without_number
+from xnai.answering.reading.sums import worked_out
 from xnai.text.labelled_rows import cells_of
 
 _TIME = re.compile(r"(?<![\d:.])([01]?\d|2[0-3])\s?[:.h]\s?([0-5]\d)(?!\d|[:.]\d)")
@@ -19,6 +21,19 @@ _FIRST = re.compile(
     re.IGNORECASE,
 )
 _SEVERAL = 2
+_MOST_TERMS = 4
+_TOGETHER = re.compile(
+    r"\b(?:together|altogether|in total|total|in all|sum|combined|zusammen|insgesamt|gesamt\w*|"
+    r"ensemble|au total|en tout|junt[oa]s|en total|in totale|insieme)\b|вместе|всего|一共|合计|"
+    r"总共",
+    re.IGNORECASE,
+)
+_FIGURE = r"(\d{1,3}(?:,\d{3}){1,3}(?:\.\d{1,2})?|\d{1,9}(?:\.\d{1,2})?)"
+_AMOUNT = re.compile(
+    rf"([€£$])\s?{_FIGURE}(?![\d,])|(?<![\d.,])"
+    rf"{_FIGURE}\s?(euros?|eur|pounds?|gbp|dollars?|usd|francs?|chf|€|£)(?![\w])",
+    re.IGNORECASE,
+)
 
 
 def as_known(
@@ -26,9 +41,9 @@ def as_known(
     question: str,
     quoted: Sequence[NumberedLine],
     results: Sequence[NumberedLine],
-    computed: Iterable[str] = (),
-) -> str:
-    """A sentence with the figures that the program knows in place of others.
+    computed: frozenset[str] = frozenset(),
+) -> tuple[str, frozenset[str]]:
+    """A sentence with the figures that the program knows in place of others; and what it computed.
 
     Args:
         body: what the model says.
@@ -38,7 +53,10 @@ def as_known(
         computed: figures that were worked out of what it says.
 
     """
-    return _as_first_or_last(_as_worked_out(body, results, [question, *computed]), question, quoted)
+    body = _as_worked_out(body, results, [question, *computed])
+    body = _as_first_or_last(body, question, quoted)
+    body, total = _as_total(body, question, quoted)
+    return body, computed | total
 
 
 def _as_worked_out(body: str, results: Sequence[NumberedLine], known: Iterable[str]) -> str:
@@ -70,6 +88,31 @@ def _as_first_or_last(body: str, question: str, quoted: Sequence[NumberedLine]) 
         return body
     right = times[(max if last else min)(times)]
     return body[: said[0].start()] + right + body[said[0].end() :]
+
+
+def _as_total(
+    body: str, question: str, quoted: Sequence[NumberedLine]
+) -> tuple[str, frozenset[str]]:
+    """The sum of the amounts on quoted lines, if one is asked for that the sentence has not.
+
+    A small model that has quoted both the rent and the service charge says that they are together.
+    """
+    found = [_AMOUNT.findall(without_number(line.text)) for line in quoted]
+    if not (1 < len(found) <= _MOST_TERMS and _TOGETHER.search(question) and "=" not in body):
+        return body, frozenset()
+    if any(len(one) != 1 for one in found) or len({_unit(one[0]) for one in found}) > 1:
+        return body, frozenset()
+    (first, *_), written = found[0], [next(filter(None, one[0][1:3])) for one in found]
+    unit = f" {first[3]}" if first[3] else ""
+    total, results = worked_out(f"{' + '.join(written)} = 0")
+    said = figures_of(body)
+    if not results or (said and said <= figures_of(" ".join([*results, question]))):
+        return body, frozenset()
+    return f"{first[0]}{total}{unit}.", results
+
+
+def _unit(amount: tuple[str, ...]) -> str:
+    return (amount[0] or amount[3]).casefold().rstrip("s")
 
 
 def _minutes(match: re.Match[str]) -> int:

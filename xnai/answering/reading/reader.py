@@ -28,6 +28,7 @@ from xnai.answering.reading.named import (
     with_named,
 )
 from xnai.answering.reading.plans import Told, few_first, nothing, over_compared, plan, recited
+from xnai.answering.reading.ranges import outside_alone
 from xnai.answering.reading.structure import asks_for_section
 from xnai.answering.reading.tabled import calculation_for, texts_of, with_calculation
 from xnai.answering.reading.telling import Telling
@@ -174,6 +175,8 @@ async def _plan(
     elif over == "all" and run.whole is None:
         if (sections := sections_of(sheet, question)) and _are_told(asking, question, sections):
             return recited(of_lines(sections), told)
+        if outside := outside_alone(sheet, run.question.text):
+            return recited(outside, told)
         few = end_alone(sheet, question) or grid_alone(sheet, question, run.texts)
         few = few or sections_alone(sheet, question)
         few = few or cells_alone(sheet, question) or record_alone(sheet, question)

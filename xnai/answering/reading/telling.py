@@ -229,7 +229,8 @@ class Telling:
             yield self._unquoted(body) + space
             return
         if not self._shown:
-            body = as_known(body, self.question, self.quoted, self._results, computed)
+            asked, results = self.question, self._results
+            body, computed = as_known(body, asked, self.quoted, results, computed)
         proven = self._proof.prove(body, computed)
         if not self._shown:
             if self._is_rejected(body, proven=bool(proven.marks)):

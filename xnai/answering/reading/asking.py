@@ -11,6 +11,7 @@ import structlog
 from xnai.answering import small_talk
 from xnai.answering.about import as_asked
 from xnai.answering.events import Token
+from xnai.answering.query import leant_on
 from xnai.answering.reading import astray, comparing, once_more, second_look, translating
 from xnai.answering.reading.answerability import LinearProbe, probe_of
 from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
@@ -105,6 +106,11 @@ class Asking:
         model = self.run.model
         return probe_of(model.status.name) if model.capabilities.states else None
 
+    @property
+    def leans(self) -> bool:
+        """Whether the question means nothing without the one before: "And the indoor one?"."""
+        return bool(leant_on(self.run.question))
+
     def is_over(self, event: CompletionEvent, telling: Telling, tokens: int) -> bool:
         """Count an event of a completion over so many tokens; tell whether no more is wanted.
 
@@ -112,7 +118,7 @@ class Asking:
 
         """
         self.count.written += isinstance(event, TokenText)
-        if isinstance(event, HiddenState) and self.probe is not None:
+        if isinstance(event, HiddenState) and self.probe is not None and not self.leans:
             telling.doubt.probed(self.probe.logit(event.values))
         if isinstance(event, Finished):
             self.count.add(event.usage)
@@ -145,9 +151,10 @@ class Asking:
 
         Then its completion, over so many tokens, is counted here: it is ended, and tells no usage.
         """
-        if astray.is_suspect(telling.question, telling.quoted, telling.sheet):
+        question, quoted = telling.question, telling.quoted
+        if not self.leans and astray.is_suspect(question, quoted, telling.sheet):
             cosines = await self._cosines(telling)
-            telling.nearer = astray.nearer(cosines, telling.quoted, telling.sheet)
+            telling.nearer = astray.nearer(cosines, quoted, telling.sheet)
         if telling.nearer is None:
             return False
         self.count.add(Usage(tokens, self.count.written))
@@ -155,7 +162,7 @@ class Asking:
 
     async def _nearest(self, telling: Telling) -> Sequence[NumberedLine]:
         """The lines nearest to a question for yes or no."""
-        if second_look.words_for(telling.question) is None or telling.nearer is not None:
+        if second_look.words_for(telling.question) is None or self.leans:
             return ()
         return astray.deciding(await self._cosines(telling), telling.sheet)
 

@@ -33,13 +33,13 @@ _LOW = re.compile(
     re.IGNORECASE,
 )
 _RANGE_LABEL = re.compile(
-    r"\b(?:ref(?:erence)?\.?|ranges?|normal|limits?|\w*referenz\w*|norm\w*|\w*grenz\w*|soll\w*|"
-    r"référence|norme|referencia|rango|límites?|permitted|allowed|max\w*)|参考|范围|标准",
+    r"\b(?:ref(?:erence)?|ranges?|normal|limits?|norm|soll|référence|norme|referencia|rango|"
+    r"límites?|permitted|allowed|max)(?![^\W\d_])|referenz|grenz|normwert|sollwert|参考|范围|标准",
     re.IGNORECASE,
 )
 _VALUE_LABEL = re.compile(
-    r"\b(?:results?|values?|measured|found|ergebnis\w*|\w*wert|gemessen|résultats?|valeurs?|"
-    r"mesuré\w*|resultados?|valor(?:es)?|medid\w*)\b|结果|数值",
+    r"\b(?:results?|values?|measured|found|ergebnisse?|gemessen|résultats?|valeurs?|"
+    r"resultados?|valor(?:es)?)(?![^\W\d_])|wert|mesuré|medid|结果|数值",
     re.IGNORECASE,
 )
 _NUMBER = r"(\d{1,9}(?:[.,]\d{1,6})?)"

@@ -32,27 +32,29 @@ _WHEN = re.compile(
     r"什么时候|何时|哪天|到期|いつ",
     re.IGNORECASE,
 )
+# German joins words: what may stand inside of one has no borders here.
 _BEGINS = re.compile(
-    r"\b(?:begin\w*|start\w*|commenc\w*|effective|from|since|beginn\w*|\w*beginn|ab|vom|"
-    r"commenc\w*|début\w*|à compter|à partir|dès|prend effet|inicio|comienz\w*|empieza|desde|"
-    r"a partir|inizi\w*|decorre\w*|dal)\b|начинается|начало|\b\u0441\s|起|开始|開始|から",
+    r"\b(?:begin\w*|start\w*|commenc\w*|effective|from|since|ab|vom|"
+    r"début\w*|à compter|à partir|dès|prend effet|inicio|comienz\w*|empieza|desde|"
+    r"a partir|inizi\w*|decorre\w*|dal)\b|beginn|начинается|начало|\b\u0441\s|起|开始|開始|から",
     re.IGNORECASE,
 )
 _RUNS = re.compile(
-    r"\b(?:terms?|period|duration|runs?|lasts?|for|laufzeit|dauer\w*|\w*dauer|läuft|auf|für|"
-    r"befristet|durée|pour|plazo|duración|durante|por|durata|per)\b|срок\w*|(?<!\w)на\s|期限|为期|期間",
+    r"\b(?:terms?|period|duration|runs?|lasts?|for|läuft|auf|für|"
+    r"befristet|durée|pour|plazo|duración|durante|por|durata|per)\b|laufzeit|dauer|срок|"
+    r"(?<!\w)на\s|期限|为期|期間",
     re.IGNORECASE,
 )
 _IS_LENGTH = re.compile(
-    r"\b(?:term|period|duration|laufzeit|\w*dauer|befristet|durée|plazo|duración|durata)\b|срок|"
+    r"\b(?:term|period|duration|befristet|durée|plazo|duración|durata)\b|laufzeit|dauer|срок|"
     r"期限|为期|期間",
     re.IGNORECASE,
 )
 # Other lengths of time that agreements have.
 _OTHER = re.compile(
-    r"\b(?:notice|warrant\w*|guarant\w*|probation\w*|trial|renew\w*|extend\w*|extension|within|"
-    r"\w*kündig\w*|\w*frist\w*|garantie\w*|gewähr\w*|probezeit|verläng\w*|innerhalb|préavis|essai|"
-    r"renouvel\w*|preaviso|garantía|prueba|prórroga|preavviso|garanzia|prova|rinnov\w*)\b|"
+    r"\b(?:notice|warrant|guarant|probation|trial|renew|extend|extension|within|"
+    r"garantie|gewähr|probezeit|verläng|innerhalb|préavis|essai|"
+    r"renouvel|preaviso|garantía|prueba|prórroga|preavviso|garanzia|prova|rinnov)|kündig|frist(?!et)|"
     r"уведомлен|гаранти|испытат|продл|通知|保修|试用|续",
     re.IGNORECASE,
 )

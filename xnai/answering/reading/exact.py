@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from xnai.answering.reading.lines import NumberedLine
 from xnai.answering.reading.proof import figures_of
@@ -28,6 +29,13 @@ _TOGETHER = re.compile(
     r"总共",
     re.IGNORECASE,
 )
+_APART = re.compile(
+    r"\b(?:differ\w*|cheaper|dearer|(?:more|less) (?:expensive|costly)|"
+    r"how much (?:more|less|higher|lower)|unterschied\w*|differenz|billiger|teurer|günstiger|wie ?viel (?:mehr|weniger|höher)|"
+    r"différence|moins cher|plus cher|diferencia|más (?:barat|car)[oa]|cuánto más)\b",
+    re.IGNORECASE,
+)
+_RECKONED = (("+", _TOGETHER), ("-", _APART))
 _FIGURE = r"(\d{1,3}(?:,\d{3}){1,3}(?:\.\d{1,2})?|\d{1,9}(?:\.\d{1,2})?)"
 _AMOUNT = re.compile(
     rf"([€£$])\s?{_FIGURE}(?![\d,])|(?<![\d.,])"
@@ -55,8 +63,8 @@ def as_known(
     """
     body = _as_worked_out(body, results, [question, *computed])
     body = _as_first_or_last(body, question, quoted)
-    body, total = _as_total(body, question, quoted)
-    return body, computed | total
+    body, reckoned = _as_reckoned(body, question, quoted)
+    return body, computed | reckoned
 
 
 def _as_worked_out(body: str, results: Sequence[NumberedLine], known: Iterable[str]) -> str:
@@ -90,25 +98,29 @@ def _as_first_or_last(body: str, question: str, quoted: Sequence[NumberedLine]) 
     return body[: said[0].start()] + right + body[said[0].end() :]
 
 
-def _as_total(
+def _as_reckoned(
     body: str, question: str, quoted: Sequence[NumberedLine]
 ) -> tuple[str, frozenset[str]]:
-    """The sum of the amounts on quoted lines, if one is asked for that the sentence has not.
+    """The sum or the difference of the amounts on quoted lines, if it is asked for.
 
-    A small model that has quoted both the rent and the service charge says that they are together.
+    A small model that has quoted both the rent and the service charge says that they are together,
+    and of two prices it tells the difference with no word of where it is from.
     """
-    found = [_AMOUNT.findall(without_number(line.text)) for line in quoted]
-    if not (1 < len(found) <= _MOST_TERMS and _TOGETHER.search(question) and "=" not in body):
+    found = [one for line in quoted if (one := _AMOUNT.findall(without_number(line.text)))]
+    signs = [sign for sign, asks in _RECKONED if asks.search(question)]
+    most = 2 if signs == ["-"] else _MOST_TERMS
+    is_clear = all(len(one) == 1 for one in found) and len({_unit(one[0]) for one in found}) == 1
+    if len(signs) != 1 or not is_clear or not 1 < len(found) <= most or "=" in body:
         return body, frozenset()
-    if any(len(one) != 1 for one in found) or len({_unit(one[0]) for one in found}) > 1:
-        return body, frozenset()
-    (first, *_), written = found[0], [next(filter(None, one[0][1:3])) for one in found]
-    unit = f" {first[3]}" if first[3] else ""
-    total, results = worked_out(f"{' + '.join(written)} = 0")
-    said = figures_of(body)
-    if not results or (said and said <= figures_of(" ".join([*results, question]))):
-        return body, frozenset()
-    return f"{first[0]}{total}{unit}.", results
+    written = [one[0][1] or one[0][2] for one in found]
+    if signs == ["-"]:
+        written.sort(key=lambda figure: -Decimal(figure.replace(",", "")))
+    shown, results = worked_out(f"{f' {signs[0]} '.join(written)} = 0")
+    said, known = figures_of(body), figures_of(" ".join([*results, question, *written]))
+    if figures_of(" ".join(results)) & said and said <= known:
+        return body, results
+    before, *_, after = found[0][0]
+    return f"{before}{shown}{f' {after}' if after else ''}.", results
 
 
 def _unit(amount: tuple[str, ...]) -> str:

@@ -1,10 +1,10 @@
 """Builds, starts and stops everything below the page, in order, once."""
 
 import asyncio
-import functools
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 
@@ -60,6 +60,7 @@ from xnai.retrieval.index.sqlite.index import SqliteIndex
 from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.state import SearchState
 from xnai.settings import Settings
+from xnai.sqlite.reserve import tend
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +97,7 @@ class Runtime:
         path = settings.data_dir / "index.sqlite3"
         self._index = SqliteIndex(path, self._embedder.dimensions)
         self._scrubber = scrubber(path, self._index.damage)
-        self.health.add("disk", disk_look(settings.data_dir))
+        self.health.add("disk", disk_look(settings.data_dir, partial(tend, settings.data_dir)))
         parser = self.health.add("parser")
         prefixes = PrefixFiles(settings.data_dir, settings.prefix_cache_mb)
         self.library = Library(
@@ -107,7 +108,7 @@ class Runtime:
             parser=parser,
             audit=self.audit,
             available_memory=available_memory,
-            whose=functools.partial(owner_now, self.people, self._conversations),
+            whose=partial(owner_now, self.people, self._conversations),
             conversations=self._conversations,
             caches=(prefixes,),
         )

@@ -15,6 +15,7 @@ from typing import IO
 
 from xnai.documents import cards
 from xnai.errors import DISK_FULL, FILE_EMPTY, FILE_TOO_LARGE, NOT_FOUND, XnaiError
+from xnai.sqlite import reserve
 from xnai.types import Document
 
 _BLOCK = 2**20
@@ -207,9 +208,10 @@ class OriginalFiles:
             if cards.beside(path).exists():  # renamed, as a full disk may have no room for another
                 cards.beside(path).replace(cards.beside(path, cards.GONE))
             else:
-                cards.beside(path, cards.GONE).touch(mode=0o600)
+                note = cards.beside(path, cards.GONE)
+                reserve.removing(self.folder.parent, lambda: note.touch(mode=0o600))
         except (FileNotFoundError, NotADirectoryError):  # its folder is away, and may come back
-            self.deleted.add(document_id)
+            reserve.removing(self.folder.parent, lambda: self.deleted.add(document_id))
 
     def take_back(self, document_id: str) -> None:
         """Forget what ``give_up`` has noted: the record is still there."""
@@ -223,6 +225,7 @@ class OriginalFiles:
         path.unlink(missing_ok=True)
         for suffix in (cards.CARD, cards.DRAFT, cards.GONE):
             cards.beside(path, suffix).unlink(missing_ok=True)
+        reserve.refill(self.folder.parent)
 
     def clean(self) -> int:
         """Remove uploads that were cut off; returns how many."""

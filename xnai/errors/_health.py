@@ -24,7 +24,7 @@ DISK_LOW = ErrorKind(
     "disk_low",
     Category.STORAGE,
     507,
-    "The disk of XNAI_DATA_DIR has {free} left.",
+    "The disk of XNAI_DATA_DIR has {free} left; {kept}.",
     "Free some space, or set XNAI_DATA_DIR to a larger disk.",
     seen="Whoever looks at /health/ready, or has `xnai doctor` look, before the disk is full.",
 )

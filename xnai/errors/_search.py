@@ -48,7 +48,8 @@ DISK_FULL = ErrorKind(
     Category.STORAGE,
     507,
     "The disk is full: {folder} has {free} left.",
-    "Free some space, or set XNAI_DATA_DIR to a larger disk.",
+    "Delete documents or chats that are no longer needed, free some space otherwise, or set "
+    "XNAI_DATA_DIR to a larger disk.",
     seen="Whoever attaches a file, or whose conversation is to be saved, while the disk is full.",
     counts_as_fault=True,
 )

@@ -166,13 +166,17 @@ class Health:
             part.become("down", error.message, error)
 
 
-def disk_look(folder: Path) -> Look:
-    """A look at the room that is left where the program writes."""
+def disk_look(folder: Path, keep: Callable[[], str]) -> Look:
+    """A look at the room that is left where the program writes.
+
+    ``keep`` blocks; it sees to the room that is kept for deleting, and says so in words.
+    """
 
     async def look() -> str:
+        kept = await in_thread(keep)
         free = (await in_thread(lambda: shutil.disk_usage(folder))).free
         words = f"{free / 1e9:.1f} GB" if free >= 1e9 else f"{free / 1e6:.0f} MB"  # noqa: PLR2004
-        error = XnaiError(DISK_LOW, free=words)
+        error = XnaiError(DISK_LOW, free=words, kept=kept)
         if free < DISK_NEEDED:
             raise error
         if free < DISK_LEAST:

@@ -145,14 +145,14 @@ async def test_a_seed_gives_the_same_numbers_beside_whatever_else_is_answered(en
 
     async def neighbour(text: str, pause: float) -> None:
         await asyncio.sleep(pause)
-        await collect(engine.complete(ask(text, max_tokens=50)))
+        await collect(engine.complete(ask(text, max_tokens=30)))
 
     async with asyncio.TaskGroup() as beside:
-        for number in range(2 * SLOTS):
+        for number in range(SLOTS):
             text = f"{number} {copied if number % 2 else NOTES}"
             beside.create_task(neighbour(f"Copy this text: {text}", number * 0.1))
-        found = [await collect(engine.complete(wish)) for _ in range(3)]
-    assert [(text_of(alone), logprobs(alone))] * 3 == [(text_of(o), logprobs(o)) for o in found]
+        found = [await collect(engine.complete(wish)) for _ in range(2)]
+    assert [(text_of(alone), logprobs(alone))] * 2 == [(text_of(o), logprobs(o)) for o in found]
 
 
 async def test_answers_that_repeat_are_the_same_with_drafts_as_without(engine):

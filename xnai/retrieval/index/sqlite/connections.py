@@ -25,6 +25,8 @@ BUSY_SECONDS = 30.0  # how long to wait for another process that writes
 
 _CHECKPOINT_PAGES = 1000  # of the log, at which it is moved into the file: SQLite's own number
 
+_OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE  # one that was removed since is not made anew
+
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
 
@@ -141,9 +143,11 @@ class Connections:
     def _connection(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = open_database(self.path)
             if self._opened is None:
+                connection = open_database(self.path)
                 self._opened = own_file.identity(self.path)
+            else:
+                connection = _open_again(self.path)
             self._local.connection = connection
             self._open.append(connection)
         return connection
@@ -186,6 +190,18 @@ def open_database(path: Path) -> apsw.Connection:
             raise
         else:
             return connection
+
+
+def _open_again(path: Path) -> apsw.Connection:
+    """Open a file that this process has opened before, which needs no right to write."""
+    connection = apsw.Connection(str(path), flags=_OPEN_FLAGS)
+    try:
+        connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
+        connection.execute(_PRAGMAS).fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager

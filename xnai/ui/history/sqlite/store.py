@@ -10,7 +10,7 @@ from xnai.accounts.principal import Principal
 from xnai.data_folder import marker
 from xnai.errors import HISTORY_DOWN, XnaiError
 from xnai.sqlite import own_file, reserve
-from xnai.sqlite.errors import disk_full, is_full, reason_of
+from xnai.sqlite.errors import reason_of, refused_write
 from xnai.sqlite.transactions import transaction
 from xnai.ui.history.rows import Row
 from xnai.ui.history.sqlite import schema
@@ -76,8 +76,8 @@ class HistoryStore:
 
 def explained(exc: Exception, path: Path) -> XnaiError:
     """Return the catalogued error for what a history on ``path`` has raised."""
-    if is_full(exc):
-        return disk_full(path.parent)
+    if refused := refused_write(exc, path.parent):
+        return refused
     if not isinstance(exc, (apsw.Error, OSError)):
         log.error("the history failed unexpectedly", exc_info=exc)
     return XnaiError(HISTORY_DOWN, reason=reason_of(exc))

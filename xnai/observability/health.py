@@ -14,7 +14,7 @@ from typing import Literal
 
 import structlog
 
-from xnai.aio import cancel_and_wait, in_thread
+from xnai.aio import cancel_and_wait, in_thread, sleep_to_tick
 from xnai.errors import DATA_READ_ONLY, DISK_LOW, PART_FAILED, PART_SILENT, XnaiError
 from xnai.observability.loop_lag import LoopLag
 from xnai.sqlite.errors import cannot_be_written
@@ -140,7 +140,7 @@ class Health:
             part.next_look = None
             await self._look(part, look, limit)
             part.next_look = time.monotonic() + every
-            await asyncio.sleep(every)
+            await sleep_to_tick(every)
 
     async def _look(self, part: Part, look: Look, limit: float) -> None:
         """Look once, however long it takes; being silent is an outcome, too."""

@@ -21,6 +21,7 @@ NAME = ".reserve"
 MOST = 16_777_216  # bytes; more than deleting a part of a document needs
 _SHARE = 16  # a smaller disk keeps this part of it
 LEAVE = 20_000_000  # bytes that are left to others when it is made unasked
+_START_ROOM = 4_000_000  # bytes: the logs of three databases, and small files
 _BLOCK = 262_144  # bytes that are taken at once
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -88,6 +89,17 @@ def lent(folder: Path) -> Iterator[None]:
             with suppress(OSError):
                 (folder / NAME).touch(mode=0o600)  # it is to be filled before anything else
                 refill(folder)
+
+
+def lend_to_start(folder: Path) -> None:
+    """Give up half of the room on a full disk, so that a server starts and can delete; blocks.
+
+    It is taken again when something was deleted, or when there is room.
+    """
+    held = kept(folder)
+    if held and shutil.disk_usage(folder).free < _START_ROOM:
+        os.truncate(folder / NAME, held - min(held // 2, _START_ROOM))
+        _log.warning("disk_full_at_the_start", kept=kept(folder))
 
 
 def refill(folder: Path) -> None:

@@ -29,7 +29,7 @@ SavedState = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class LostStates:
     """What moves could not do.
 
     ``slots`` hold nothing now; the states under ``keys`` llama.cpp does not take, and they are in
@@ -94,7 +94,7 @@ class Context:
         """Put a state that was kept elsewhere into the store."""
         self._store[key] = state
 
-    def move(self, moves: tuple[Move, ...]) -> Refused | None:
+    def move(self, moves: tuple[Move, ...]) -> LostStates | None:
         """Cut, copy, save and restore sequences.
 
         Returns what could not be restored, with the slots that it or a copy of it was to go to.
@@ -103,7 +103,7 @@ class Context:
             NativeError: llama.cpp fails; the context is of no use afterwards.
 
         """
-        refused = Refused([], [])
+        refused = LostStates([], [])
         # Several prompts may begin as one sequence does.
         copied: tuple[int, SavedState] | None = None
         for move in moves:
@@ -127,7 +127,7 @@ class Context:
             self._store.pop(key, None)
         return refused if refused.slots else None
 
-    def _restore(self, move: Restore, refused: Refused) -> None:
+    def _restore(self, move: Restore, refused: LostStates) -> None:
         """Take a sequence from the store; if that fails, its slot holds nothing.
 
         A state from the disk may be of another engine.

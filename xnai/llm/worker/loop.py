@@ -90,6 +90,11 @@ class Serving:
         """Tokens that a prompt and its answer may have together."""
         return self._context.context
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being answered. From any thread."""
+        return bool(self._answers)
+
     def add(self, answer: Generated) -> None:
         """Take a request; ids rise. From any thread."""
         self._inbox.put(lambda: self._add(answer))

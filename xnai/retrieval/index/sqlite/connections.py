@@ -23,6 +23,7 @@ from xnai.sqlite.transactions import Mode, transaction
 READERS = 4
 BUSY_SECONDS = 30.0  # how long to wait for another process that writes
 
+_LOG_BYTES = 1_000_000  # without so many no log is begun
 _CHECKPOINT_PAGES = 1000  # of the log, at which it is moved into the file: SQLite's own number
 
 _OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE  # one that was removed since is not made anew
@@ -116,10 +117,15 @@ class Connections:
             try:
                 return self._erased(work)
             except Exception as exc:
-                if not is_full(exc):
+                if not is_full(exc) and not self._has_no_room(exc):
                     raise
             with reserve.lent(self.path.parent), _without_checkpoints(self._connection()):
                 return self._remove_in_parts(work, part)
+
+    def _has_no_room(self, exc: Exception) -> bool:
+        """Whether the file could not be opened because a log cannot be begun."""
+        unclear = isinstance(exc, (apsw.IOError, apsw.CantOpenError))
+        return unclear and shutil.disk_usage(self.path.parent).free < _LOG_BYTES
 
     def _remove_in_parts(self, work: Work[T], part: Work[bool] | None) -> T:
         _truncate_log(self._connection())

@@ -84,6 +84,10 @@ async def walk(disk: Path) -> dict[str, Any]:
         told["thread"] = history.threads.author(thread) == ""
         told["free"] = os.statvfs(disk).f_bavail
         told["found"] = len(await index.search_text("lamp", Scope(OWNER), 9))
+        fill(disk)
+        before = reserve.kept(data)
+        reserve.lend_to_start(data)
+        told["start"] = [before - reserve.kept(data), reserve.kept(data)]
         (disk / "filler").unlink()
         source = data / "more.txt"
         source.write_text(SENTENCE.format(3))

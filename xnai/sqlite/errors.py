@@ -41,7 +41,8 @@ def is_full(exc: Exception) -> bool:
 def is_read_only(exc: Exception, folder: Path) -> bool:
     """Whether an error of a write in a folder says that nothing can be written there."""
     if isinstance(exc, OSError):
-        return exc.errno in _READ_ONLY
+        refused = exc.errno in _READ_ONLY  # perhaps of what was to be read from elsewhere
+        return exc.errno == errno.EROFS or (refused and cannot_be_written(folder))
     # SQLite calls it an error of input and output where the file was open already.
     unclear = isinstance(exc, (apsw.IOError, apsw.CantOpenError))
     return isinstance(exc, apsw.ReadOnlyError) or (unclear and cannot_be_written(folder))

@@ -139,17 +139,17 @@ async def test_seeded_questions_over_one_document_read_it_once_and_get_the_same_
 
 
 async def test_a_seed_gives_the_same_numbers_beside_whatever_else_is_answered(engine):
-    wish = ask(f"{NOTES}\n\nWhat came on day 6?", seed=6, temperature=0.8, logprobs=0)
+    wish = ask(f"{NOTES[:900]}\n\nWhat came on day 6?", seed=6, temperature=0.8, logprobs=0)
     alone = await collect(engine.complete(wish))
     copied = "The cat sat on the mat. The dog lay on the rug. " * 6
 
     async def neighbour(text: str, pause: float) -> None:
         await asyncio.sleep(pause)
-        await collect(engine.complete(ask(text, max_tokens=30)))
+        await collect(engine.complete(ask(text, max_tokens=20)))
 
     async with asyncio.TaskGroup() as beside:
-        for number in range(SLOTS):
-            text = f"{number} {copied if number % 2 else NOTES}"
+        for number in range(SLOTS - 1):
+            text = f"{number} {copied if number % 2 else NOTES[:900]}"
             beside.create_task(neighbour(f"Copy this text: {text}", number * 0.1))
         found = [await collect(engine.complete(wish)) for _ in range(2)]
     assert [(text_of(alone), logprobs(alone))] * 2 == [(text_of(o), logprobs(o)) for o in found]

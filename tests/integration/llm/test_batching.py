@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from rig.waiting import collect
+from xnai.aio import cancel_and_wait
 from xnai.llm.build.engine_build import EngineBuild
 from xnai.llm.engine.local_engine import LocalEngine
 from xnai.llm.protocol import Completion, CompletionEvent, Finished, Prefill, TokenText
@@ -143,15 +144,16 @@ async def test_a_seed_gives_the_same_numbers_beside_whatever_else_is_answered(en
     alone = await collect(engine.complete(wish))
     copied = "The cat sat on the mat. The dog lay on the rug. " * 6
 
-    async def neighbour(text: str, pause: float) -> None:
-        await asyncio.sleep(pause)
-        await collect(engine.complete(ask(text, max_tokens=20)))
+    async def neighbour(number: int) -> None:
+        text = copied if number % 2 else NOTES[:900]
+        await asyncio.sleep(number * 0.1)
+        await collect(engine.complete(ask(f"{number} Copy this: {text}", max_tokens=200)))
 
-    async with asyncio.TaskGroup() as beside:
-        for number in range(SLOTS - 1):
-            text = f"{number} {copied if number % 2 else NOTES[:900]}"
-            beside.create_task(neighbour(f"Copy this text: {text}", number * 0.1))
+    beside = [asyncio.create_task(neighbour(number)) for number in range(SLOTS - 1)]
+    try:
         found = [await collect(engine.complete(wish)) for _ in range(2)]
+    finally:  # whether they get to their end says nothing here
+        await cancel_and_wait(*beside)
     assert [(text_of(alone), logprobs(alone))] * 2 == [(text_of(o), logprobs(o)) for o in found]
 
 

@@ -140,8 +140,12 @@ async def test_seeded_questions_over_one_document_read_it_once_and_get_the_same_
 
 
 async def test_a_seed_gives_the_same_numbers_beside_whatever_else_is_answered(engine):
-    wish = ask(f"{NOTES[:900]}\n\nWhat came on day 6?", seed=6, temperature=0.8, logprobs=0)
-    alone = await collect(engine.complete(wish))
+    question = f"{NOTES[:900]}\n\nWhat came on day 6?"
+
+    async def seeded() -> list[CompletionEvent]:  # each with a time limit of its own
+        return await collect(engine.complete(ask(question, seed=6, temperature=0.8, logprobs=0)))
+
+    alone = await seeded()
     copied = "The cat sat on the mat. The dog lay on the rug. " * 6
 
     async def neighbour(number: int) -> None:
@@ -151,7 +155,7 @@ async def test_a_seed_gives_the_same_numbers_beside_whatever_else_is_answered(en
 
     beside = [asyncio.create_task(neighbour(number)) for number in range(SLOTS - 1)]
     try:
-        found = [await collect(engine.complete(wish)) for _ in range(2)]
+        found = [await seeded() for _ in range(2)]
     finally:  # whether they get to their end says nothing here
         await cancel_and_wait(*beside)
     assert [(text_of(alone), logprobs(alone))] * 2 == [(text_of(o), logprobs(o)) for o in found]

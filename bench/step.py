@@ -32,8 +32,8 @@ from xnai.llm.worker.loop import Serving
 from xnai.llm.worker.outbox import NativeLog, Outbox
 from xnai.llm.worker.prefix_cache import PrefixCache
 from xnai.llm.worker.sampler import Sampler
-from xnai.llm.worker.scheduler import Sequence
 from xnai.llm.worker.sequence import Generated, Prompter
+from xnai.llm.worker.steps import Sequence
 from xnai.types import Sampling
 
 QUESTION = "Tell a long story of a thousand words about the sea."

@@ -1,8 +1,9 @@
 """One replica in a process of its own: tasks that call a dependency as fast as they may.
 
 Arguments as JSON: url, dependency (socket), tasks, pace (seconds between two calls of a task),
-config, skew (seconds that this process's wall clock is wrong), sick (its own calls all fail). It
-prints a line of JSON for each event and, when its standard input is closed, one of its counts.
+config, skew (seconds that this process's wall clock is wrong), jump (seconds that it is set on time
+and again), sick (its own calls all fail). It prints a line of JSON for each event and, when its
+standard input is closed, one of its counts.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ from xnai.resilience.breaker import Breaker
 from xnai.resilience.config import Config
 from xnai.resilience.events import Event, ProbeEnded, ProbeStarted, Transition
 from xnai.resilience.registry import Breakers
+
+_JUMP_SECONDS = 0.2  # between two jumps of the clock
 
 
 def say(**line: object) -> None:
@@ -86,10 +89,21 @@ async def started() -> asyncio.StreamReader:
 
 async def main() -> None:
     """Run the tasks from the word to start to the end of the input."""
-    options = {"pace": 0.005, "tasks": 50, "skew": 0, "sick": False, **json.loads(sys.argv[1])}
-    if options["skew"]:
-        true_time = time.time
-        time.time = lambda: true_time() + options["skew"]
+    options = {
+        "pace": 0.005,
+        "tasks": 50,
+        "skew": 0,
+        "jump": 0,
+        "sick": False,
+        **json.loads(sys.argv[1]),
+    }
+    if options["skew"] or options["jump"]:
+        true_time, begun = time.time, time.monotonic()
+        time.time = lambda: (
+            true_time()
+            + options["skew"]
+            + options["jump"] * int((time.monotonic() - begun) / _JUMP_SECONDS)
+        )
     registry = Breakers(options["url"], [Voice()])
     breaker = registry.make("dep", Config(**options["config"]))
     await registry.start()

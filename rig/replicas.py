@@ -89,7 +89,8 @@ class Process:
             try:
                 await asyncio.wait_for(asyncio.shield(reading), 5)
             except TimeoutError:
-                self._process.kill()
+                with suppress(ProcessLookupError):  # it has just ended
+                    self._process.kill()
                 await reading
             await self._process.wait()
 

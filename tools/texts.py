@@ -24,6 +24,12 @@ CATALOGUES = ROOT / "xnai" / "locale" / "catalogues"
 KEYWORDS: dict[str, tuple[int, ...] | None] = {"say": None, "say_number": (1, 2), "marked": None}
 # The categories of errors that people meet on the page; those of other rows are told in English.
 ON_THE_PAGE = {"DOCUMENT", "OVERLOAD", "SEARCH"}
+# Single rows of other categories that they meet there as well.
+ALSO_THERE = {
+    *("question_empty", "question_too_long", "message_too_long", "chat_closed"),
+    *("sign_in_needed", "sign_in_paused", "internal"),
+    *("disk_full", "data_read_only", "documents_away", "history_down"),
+}
 _WIDTH = 100
 
 
@@ -45,7 +51,9 @@ def _of_error(row: ast.Call) -> list[str]:
     code, category, _, message, hint, *_ = row.args
     kind = getattr(category, "attr", "")
     degrades = any(one.arg == "degrade_to" for one in row.keywords)
-    if kind not in ON_THE_PAGE and not (kind == "MODEL" and degrades):
+    assert isinstance(code, ast.Constant), ast.dump(row)
+    is_met = kind in ON_THE_PAGE or code.value in ALSO_THERE or (kind == "MODEL" and degrades)
+    if not is_met:
         return []
     assert isinstance(message, ast.Constant), ast.dump(code)
     assert isinstance(hint, ast.Constant), ast.dump(code)

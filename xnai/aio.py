@@ -54,6 +54,15 @@ class Deadline:
 T = TypeVar("T")
 
 
+async def sleep_to_tick(seconds: float) -> None:
+    """Sleep until the clock shows a whole multiple of so many seconds, at most as long as that.
+
+    Timers that nobody waits for go off together then: waking is what an idle process costs.
+    """
+    now = asyncio.get_running_loop().time()
+    await asyncio.sleep(seconds - now % seconds)
+
+
 async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
     """Let work that was begun finish, then be cancelled: a thread cannot be stopped half way."""
     task = asyncio.create_task(work)

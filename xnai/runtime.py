@@ -1,10 +1,10 @@
 """Builds, starts and stops everything below the page, in order, once."""
 
 import asyncio
-import functools
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 
@@ -61,10 +61,11 @@ from xnai.retrieval.search import HybridSearch
 from xnai.retrieval.state import SearchState
 from xnai.retrieval.text_ranker import TextRanker
 from xnai.settings import Settings
+from xnai.sqlite import reserve
 
 log = structlog.get_logger(__name__)
 
-_EMBED_EVERY = 15.0  # seconds between two looks at the embedder; each takes it a few milliseconds
+_EMBED_EVERY = 30.0  # seconds between two looks at the embedder; each takes it a few milliseconds
 _FILES_EVERY, _FILES_LIMIT = 15.0, 60.0  # seconds: looks at the originals
 _BUSY_SECONDS = 10.0  # that a look may wait for the turn where others work
 
@@ -79,6 +80,7 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         prepare_folder(settings.data_dir)
+        reserve.lend_to_start(settings.data_dir)
         finish(settings.data_dir)
         free = free_gigabytes(settings.data_dir)
         log.info("data folder", path=str(settings.data_dir), free_gb=free)
@@ -97,7 +99,9 @@ class Runtime:
         path = settings.data_dir / "index.sqlite3"
         self._index = SqliteIndex(path, self._embedder.dimensions)
         self._scrubber = scrubber(path, self._index.damage)
-        self.health.add("disk", disk_look(settings.data_dir))
+        self.health.add(
+            "disk", disk_look(settings.data_dir, partial(reserve.tend, settings.data_dir))
+        )
         parser = self.health.add("parser")
         prefixes = PrefixFiles(settings.data_dir, settings.prefix_cache_mb)
         embedder = GuardedEmbedder(self._embedder, own(self.breakers, EMBEDDER, settings))
@@ -109,7 +113,7 @@ class Runtime:
             parser=parser,
             audit=self.audit,
             available_memory=available_memory,
-            whose=functools.partial(owner_now, self.people, self._conversations),
+            whose=partial(owner_now, self.people, self._conversations),
             conversations=self._conversations,
             caches=(prefixes,),
         )

@@ -10,6 +10,7 @@ import datetime as dt
 import http.cookies
 import ipaddress
 import json
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,8 +27,10 @@ from ui_client import Tab, tidy_up
 
 from rig.waiting import eventually
 from rig.whole_server import Server
-from xnai.client import Client
+from xnai.client import Client, trusted
+from xnai.errors import XnaiError
 from xnai.settings import Settings
+from xnai.settings.certificate import require_usable, time_problem
 from xnai.ui.cookies import name_of
 
 KEY, OTHER = "first-key-of-the-tests", "second-key-of-the-tests"
@@ -193,8 +196,10 @@ async def test_two_servers_of_one_machine_do_not_touch_each_others_cookies(serve
     assert name_of(f"127.0.0.1:{server.port}", secure=False) == f"xnai_session_{server.port}"
 
 
-def certificate(folder: Path, name: str = "docs.example.org") -> tuple[str, str]:
-    """A certificate of its own making, and its key."""
+def certificate(
+    folder: Path, name: str = "docs.example.org", days: tuple[float, float] = (-1, 30)
+) -> tuple[str, str]:
+    """A certificate of its own making, valid from one day to another, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
@@ -205,8 +210,8 @@ def certificate(folder: Path, name: str = "docs.example.org") -> tuple[str, str]
         .issuer_name(who)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now + dt.timedelta(days=days[0]))
+        .not_valid_after(now + dt.timedelta(days=days[1]))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -220,6 +225,91 @@ def certificate(folder: Path, name: str = "docs.example.org") -> tuple[str, str]
         )
     )
     return str(cert_file), str(key_file)
+
+
+def with_passphrase(key: str) -> bytes:
+    read = serialization.load_pem_private_key(Path(key).read_bytes(), None)
+    return read.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"a passphrase"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "named", "said"),
+    [
+        ("no certificate file", "CERT", "the file cannot be read: No such file or directory"),
+        ("no key file", "KEY", "the file cannot be read: No such file or directory"),
+        ("a folder for a key", "KEY", "the file cannot be read: Is a directory"),
+        ("somebody else's key", "KEY", "it is the key of another certificate than "),
+        ("a key with a passphrase", "KEY", "write the key without one: openssl pkey -in "),
+        ("exchanged files", "CERT", "it holds no certificate (PEM"),
+        ("another form", "CERT", "make it so: openssl x509 -inform DER -in "),
+        ("an empty key", "KEY", "it holds no private key (PEM"),
+        ("cut off", "CERT", "OpenSSL cannot use it ("),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_said_of_the_file_that_it_is_wrong_with(
+    tmp_path, fault, named, said
+):
+    cert, key = certificate(tmp_path)
+    other = tmp_path / "other"
+    match fault:
+        case "no certificate file":
+            cert = str(other)
+        case "no key file":
+            key = str(other)
+        case "a folder for a key":
+            key = str(tmp_path)
+        case "somebody else's key":
+            _, key = certificate(tmp_path, "other.example.org")
+        case "a key with a passphrase":
+            Path(key).write_bytes(with_passphrase(key))
+        case "exchanged files":
+            cert, key = key, cert
+        case "another form":
+            Path(cert).write_bytes(ssl.PEM_cert_to_DER_cert(Path(cert).read_text()))
+        case "an empty key":
+            Path(key).write_bytes(b"")
+        case "cut off":
+            Path(cert).write_bytes(Path(cert).read_bytes()[:200])
+    with pytest.raises(XnaiError) as refused:
+        require_usable(cert, key)
+    value = {"CERT": cert, "KEY": key}[named]
+    assert refused.value.message.startswith(f"XNAI_TLS_{named}={value!r} is not valid: ")
+    assert said in refused.value.message
+    assert "_ssl.c" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        ((-9, -1), " expired on "),
+        ((1, 30), " is not valid before "),
+        ((-1, 3), " expires on "),
+        ((-1, 30), ""),
+    ],
+)
+async def test_a_certificate_that_is_out_of_date_is_told_and_served_all_the_same(
+    tmp_path, days, said
+):
+    cert, key = certificate(tmp_path, days=days)
+    require_usable(cert, key)
+    told = time_problem(cert, key)
+    assert said in told
+    assert bool(said) == bool(told)
+    # The commands of the same machine go on: it is the very certificate that they know.
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(cert, key)
+    server = await asyncio.start_server(
+        lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=serving
+    )
+    async with server:
+        host, port = server.sockets[0].getsockname()
+        known = trusted(Settings(_env_file=None, tls_cert=cert, tls_key=key))
+        _, writer = await asyncio.open_connection(host, port, ssl=known)
+        writer.close()
 
 
 async def test_over_tls_cookies_are_secure_and_the_commands_know_their_server(started, tmp_path):
@@ -260,7 +350,7 @@ async def test_over_tls_cookies_are_secure_and_the_commands_know_their_server(st
         ({"XNAI_TLS_KEY": "key.pem"}, ("XNAI_TLS_CERT", "XNAI_TLS_KEY")),
         (
             {"XNAI_TLS_CERT": "nowhere.pem", "XNAI_TLS_KEY": "nowhere.key"},
-            ("XNAI_TLS_CERT='nowhere.pem'", "No such file"),
+            ("XNAI_TLS_CERT='nowhere.pem' is not valid: the file cannot be read", "No such file"),
         ),
     ],
 )

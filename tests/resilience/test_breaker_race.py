@@ -120,8 +120,37 @@ async def test_a_stopped_process_comes_back_to_the_fleets_state(valkey, tmp_path
     assert counts["well"] > 0
 
 
-async def test_clocks_ten_minutes_apart_change_nothing(valkey, tmp_path):
-    each = ({"skew": 600}, {"skew": -600}, {}, {})
+async def test_a_holder_of_the_only_probe_that_was_stopped_goes_on_without_a_herd(valkey, tmp_path):
+    config = {**CONFIG, "probes": 1, "open_time": 1.5}
+    async with Served(tmp_path / "dep") as dependency:
+        dependency.well = False
+        async with fleet(valkey.url, dependency, 2, ({}, {}), tasks=20, config=config) as them:
+            for one in them:
+                await one.has(event="transition", state="open", scope="fleet")
+            dependency.seconds = 0.3  # so that the holder is stopped in the middle
+            holder = await first(them, event="started")
+            holder.signal(signal.SIGSTOP)
+            (other,) = [one for one in them if one is not holder]
+            # Longer than lease and half-open: the other one has probed, and it is open anew.
+            epoch = max(epochs(other))
+            await eventually(lambda: max(epochs(other)) >= epoch + 2, "opened by the other one")
+            dependency.forget()
+            holder.signal(signal.SIGCONT)
+            await asyncio.sleep(1.0)
+            most, came = dependency.most_running, dependency.calls
+            dependency.well, dependency.seconds = True, 0.02
+            for one in them:
+                await one.has(event="transition", state="closed")
+        last = [one.found(event="transition", scope="fleet")[-1] for one in them]
+
+    assert most <= 2  # the probe of then, which is void, and one of now
+    assert came <= 2
+    assert {"closed"} == {line["state"] for line in last}
+    assert len({line["epoch"] for line in last}) == 1
+
+
+async def test_clocks_that_are_wrong_and_clocks_that_jump_change_nothing(valkey, tmp_path):
+    each = ({"skew": 600}, {"skew": -600}, {"jump": 3600}, {"jump": -3600})
     async with Served(tmp_path / "dep") as dependency:
         async with fleet(valkey.url, dependency, each=each, config=CONFIG) as them:
             await asyncio.sleep(0.3)

@@ -30,7 +30,7 @@ def _has(*programs: str) -> Callable[[], bool]:
 def _has_namespaces() -> bool:
     if sys.platform != "linux" or not shutil.which("unshare"):
         return False
-    done = subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True)
+    done = subprocess.run(["unshare", "-rmn", "true"], check=False, capture_output=True)
     return done.returncode == 0
 
 
@@ -62,7 +62,7 @@ NEEDS = {
         lambda: sys.platform == "linux" and platform.libc_ver()[0] == "glibc",
         "glibc's malloc is what is bounded",
     ),
-    "namespaces": Need(_has_namespaces, "`unshare -rn true` fails here"),
+    "namespaces": Need(_has_namespaces, "`unshare -rmn true` fails here"),
     "own_venv": Need(
         lambda: Path(sys.prefix) == ROOT / ".venv",
         "`make run` would make .venv first: use `make test`",

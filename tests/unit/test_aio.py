@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from xnai.aio import Background, Deadline, cancel_and_wait, in_thread
+from xnai.aio import Background, Deadline, cancel_and_wait, in_thread, sleep_to_tick
 
 
 def test_a_deadline_that_has_passed_leaves_nothing():
@@ -64,3 +64,16 @@ async def test_work_in_the_background_begins_once_and_can_begin_again():
         await background.stop()
         assert not background.runs
     assert begun == ["a name", "a name"]
+
+
+async def test_timers_that_nobody_waits_for_go_off_together(monkeypatch):
+    loop, due = asyncio.get_running_loop(), []
+
+    async def sleep(seconds: float) -> None:
+        assert 0 < seconds <= 10
+        due.append(loop.time() + seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    for _ in range(3):
+        await sleep_to_tick(10.0)
+    assert all(at % 10 < 1 for at in due)  # less what passes in between

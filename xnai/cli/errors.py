@@ -1,9 +1,10 @@
 """The message of a command that fails."""
 
+import errno
 import traceback
 from pathlib import Path
 
-from xnai.errors import COMMAND_FAILED, FILE_UNREADABLE, XnaiError
+from xnai.errors import COMMAND_FAILED, DISK_FULL, FILE_UNREADABLE, XnaiError
 
 FAILED = 2  # exit code
 _ROOT = Path(__file__).resolve().parents[2]
@@ -17,6 +18,8 @@ def catalogued(exc: Exception) -> XnaiError:
     """
     if isinstance(exc, XnaiError):
         return exc
+    if isinstance(exc, OSError) and exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return XnaiError(DISK_FULL, folder=exc.filename or "XNAI_DATA_DIR", free="too little")
     if isinstance(exc, OSError) and exc.filename is not None:
         path, reason = exc.filename, exc.strerror or "it cannot be opened"
         return XnaiError(FILE_UNREADABLE, path=path, reason=reason)

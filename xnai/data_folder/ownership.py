@@ -12,7 +12,7 @@ from xnai.errors import DATA_DIR_FOREIGN, DATA_DIR_UNUSABLE, XnaiError
 # Every name that a version of the program has used.
 _OURS = re.compile(
     r"(index|history|sessions)\.sqlite3(-wal|-shm|-journal|\.damaged-.*|\.aside-.*)?"
-    r"|accounts\.json|\.accounts\.(lock|json\..*)|audit\.jsonl(\.\d+)?|auth_secret.*|\.restore.*|\.writable"
+    r"|accounts\.json|\.accounts\.(lock|json\..*)|audit\.jsonl(\.\d+)?|auth_secret.*|\.reserve|\.restore.*|\.writable"
     r"|documents(\.deleted)?|embedding|engine|logs|models|page_images|prefixes|tmp|uploads"
 )
 _UNMISTAKABLE = (  # names that no other program would choose

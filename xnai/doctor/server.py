@@ -1,6 +1,7 @@
 """Checks of the port, and of the server that may be running on it."""
 
 import contextlib
+import shlex
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,8 @@ import httpx
 
 from xnai.client import address, trusted
 from xnai.doctor.finding import CheckSubject, Finding, ok, problem, warning
-from xnai.settings import Settings
+from xnai.errors import XnaiError
+from xnai.settings import Settings, certificate
 
 _SECONDS = 3.0
 _LONGEST = 1_000_000  # bytes of an answer
@@ -48,6 +50,7 @@ def check_port(subject: CheckSubject) -> Iterator[Finding]:
     if settings.sends_keys_in_clear:
         text = f"keys travel unencrypted to XNAI_HOST={settings.host}; docs/tls.md says what to do"
         yield warning("port", text, "XNAI_TLS_CERT=cert.pem XNAI_TLS_KEY=key.pem make run")
+    yield from _check_certificate(settings)
     if subject.server is not None:
         yield ok("port", f"{where}: XNAi {subject.server.get('version', '')} runs there")
         return
@@ -64,6 +67,23 @@ def check_port(subject: CheckSubject) -> Iterator[Finding]:
             yield problem("port", text, f"XNAI_PORT={_free(settings)} make run")
         else:
             yield ok("port", f"{where} is free; no server runs there")
+
+
+def _check_certificate(settings: Settings) -> Iterator[Finding]:
+    """Check what https is served with, if it is."""
+    cert, key = settings.tls_cert, settings.tls_key
+    if not cert and not key:
+        return
+    look = f"openssl x509 -noout -subject -dates -in {shlex.quote(cert)}"
+    try:
+        certificate.require_usable(cert, key)
+    except XnaiError as exc:
+        yield problem("certificate", f"the server does not start. {exc.message}", look)
+        return
+    if said := certificate.time_problem(cert, key):
+        yield warning("certificate", said, look)
+    else:
+        yield ok("certificate", f"{cert} and its key belong together")
 
 
 def _free(settings: Settings) -> int:

@@ -17,6 +17,7 @@ from xnai.documents.inventory import take_stock
 from xnai.errors import XnaiError
 from xnai.llm.hardware import human_size
 from xnai.retrieval.index.sqlite.inspection import Inspected, inspect
+from xnai.sqlite import reserve
 
 SPARE_DISK = 1_000_000_000  # bytes; less is reported
 LEAST_DISK = 50_000_000  # bytes; with less no document can be stored
@@ -32,10 +33,11 @@ def check_disk(subject: CheckSubject) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     words = f"{human_size(free)} free for {subject.settings.data_dir}"
     look = f"du -sh {shlex.quote(str(folder))}/* | sort -h"
+    kept = reserve.words(folder)
     if free < LEAST_DISK:
-        yield problem("disk", f"{words}: nothing can be stored", look)
+        yield problem("disk", f"{words}: nothing can be stored; {kept}", look)
     elif free < SPARE_DISK:
-        yield warning("disk", words, look)
+        yield warning("disk", f"{words}; {kept}", look)
     else:
         yield ok("disk", words)
     inodes = os.statvfs(folder)

@@ -1,10 +1,8 @@
 """Keeps the original files, under names of our own."""
 
 import asyncio
-import errno
 import hashlib
 import os
-import shutil
 import threading
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -14,7 +12,9 @@ from pathlib import Path
 from typing import IO
 
 from xnai.documents import cards
-from xnai.errors import DISK_FULL, FILE_EMPTY, FILE_TOO_LARGE, NOT_FOUND, XnaiError
+from xnai.errors import FILE_EMPTY, FILE_TOO_LARGE, NOT_FOUND, XnaiError
+from xnai.sqlite import reserve
+from xnai.sqlite.errors import refused_write
 from xnai.types import Document
 
 _BLOCK = 2**20
@@ -54,14 +54,13 @@ class Received:
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a full disk into DISK_FULL."""
+    """Turn a full disk into DISK_FULL, and one that is read-only into DATA_READ_ONLY."""
     try:
         yield
     except OSError as exc:
-        if exc.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        free = f"{shutil.disk_usage(folder).free / _MEGABYTE:.1f} MB"
-        raise XnaiError(DISK_FULL, folder=folder, free=free) from exc
+        if refused := refused_write(exc, folder):
+            raise refused from exc
+        raise
 
 
 def _sync_folder(folder: Path) -> None:
@@ -139,7 +138,8 @@ class OriginalFiles:
 
         """
         incoming = self.folder / _INCOMING
-        await asyncio.to_thread(incoming.mkdir, parents=True, exist_ok=True, mode=0o700)
+        with disk_errors(self.folder):
+            await asyncio.to_thread(incoming.mkdir, parents=True, exist_ok=True, mode=0o700)
         received = Received(incoming / uuid.uuid4().hex, name)
         try:
             with disk_errors(self.folder):
@@ -151,7 +151,8 @@ class OriginalFiles:
                 raise XnaiError(FILE_EMPTY, name=name)
             yield received
         finally:
-            received.path.unlink(missing_ok=True)
+            with suppress(OSError):  # it is removed at the next start
+                received.path.unlink(missing_ok=True)
 
     async def _copy(self, source: Path, received: Received) -> None:
         stopped = threading.Event()
@@ -203,13 +204,18 @@ class OriginalFiles:
         A file without a record would be read again otherwise.
         """
         path = self.path(document_id)
+        with disk_errors(self.folder):
+            self._note_gone(document_id, path)
+
+    def _note_gone(self, document_id: str, path: Path) -> None:
         try:
             if cards.beside(path).exists():  # renamed, as a full disk may have no room for another
                 cards.beside(path).replace(cards.beside(path, cards.GONE))
             else:
-                cards.beside(path, cards.GONE).touch(mode=0o600)
+                note = cards.beside(path, cards.GONE)
+                reserve.removing(self.folder.parent, lambda: note.touch(mode=0o600))
         except (FileNotFoundError, NotADirectoryError):  # its folder is away, and may come back
-            self.deleted.add(document_id)
+            reserve.removing(self.folder.parent, lambda: self.deleted.add(document_id))
 
     def take_back(self, document_id: str) -> None:
         """Forget what ``give_up`` has noted: the record is still there."""
@@ -223,6 +229,7 @@ class OriginalFiles:
         path.unlink(missing_ok=True)
         for suffix in (cards.CARD, cards.DRAFT, cards.GONE):
             cards.beside(path, suffix).unlink(missing_ok=True)
+        reserve.refill(self.folder.parent)
 
     def clean(self) -> int:
         """Remove uploads that were cut off; returns how many."""

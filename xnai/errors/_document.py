@@ -33,7 +33,7 @@ FILE_TYPE_UNSUPPORTED = ErrorKind(
     "{name!r} is not a document that can be read ({found}).",
     "Attach a PDF, a Word, Excel, PowerPoint or OpenDocument file, RTF, HTML, EPUB, e-mail, "
     "Markdown, text, CSV, JSON or XML, a scan or photo, or a ZIP archive of such files.",
-    seen="Whoever attaches a picture, a program, an archive or the like.",
+    seen="Whoever attaches a program, a video or the like.",
 )
 FILE_ENCRYPTED = ErrorKind(
     "file_encrypted",

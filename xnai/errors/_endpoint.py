@@ -134,7 +134,7 @@ REMOTE_ALL_DOWN = ErrorKind(
     "remote_all_down",
     Category.ENDPOINT,
     503,
-    "Of {count} model endpoints none can answer: {reasons}.",
+    "All {count} model endpoints fail: {reasons}.",
     "Check that they run and that XNAI_LLM_URL names them; documents can still be searched.",
     seen="A program that asks while no endpoint can answer; the page shows passages.",
     retryable=True,

@@ -24,7 +24,7 @@ DISK_LOW = ErrorKind(
     "disk_low",
     Category.STORAGE,
     507,
-    "The disk of XNAI_DATA_DIR has {free} left.",
+    "The disk of XNAI_DATA_DIR has {free} left; {kept}.",
     "Free some space, or set XNAI_DATA_DIR to a larger disk.",
     seen="Whoever looks at /health/ready, or has `xnai doctor` look, before the disk is full.",
 )
@@ -32,7 +32,7 @@ DOCUMENTS_MISSING = ErrorKind(
     "documents_missing",
     Category.STORAGE,
     503,
-    "Of {count} documents the files are missing: {reason}.",
+    "The files of {count} documents are missing: {reason}.",
     "Nothing was deleted, and they come back by themselves when the files do; "
     "`xnai documents list` shows them.",
     seen="Whoever looks at /health/ready, or has `xnai doctor` look, while original files are "
@@ -51,7 +51,7 @@ REDIS_AWAY = ErrorKind(
     "redis_away",
     Category.STORAGE,
     503,
-    "Redis cannot be asked: {reason}.",
+    "Redis cannot be reached: {reason}.",
     "It is tried again by itself; until then this replica judges by its own calls alone.",
     seen="Whoever looks at /health/ready while Redis is gone or hangs.",
     retryable=True,

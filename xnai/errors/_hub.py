@@ -97,7 +97,8 @@ CARRIER_WRONG = ErrorKind(
     Category.COMMAND,
     502,
     "The package {project} {version} is not the one that is known: {reason}.",
-    "Nothing of it was used. Set HF_ENDPOINT or wait for a registry that has the right one.",
+    "Nothing of it was used. Try another package registry, or put the model's file into the models "
+    "folder by hand.",
     seen="Whoever fetches a model from a registry whose package was exchanged or damaged.",
     other_source=True,
 )

@@ -51,7 +51,7 @@ QUESTION_KILLED_MODEL = ErrorKind(
     "question_killed_model",
     Category.MODEL,
     422,
-    "The language model stopped over this very question: {reason}.",
+    "The language model crashed on this very question: {reason}.",
     "This question is not tried again; ask for something else, or for less at once.",
     seen="Whoever asks what the model's process dies of; other questions are answered again "
     "as soon as it is back.",

@@ -25,14 +25,15 @@ DATA_DIR_UNUSABLE = ErrorKind(
     Category.STORAGE,
     500,
     "XNAI_DATA_DIR={folder} cannot be written: {reason}.",
-    "Choose a folder that you may write to.",
+    "Have its disk mounted for writing, give this user the right to write there, or name another "
+    "folder in XNAI_DATA_DIR.",
     seen="Whoever starts the server: its folder is not there, or is not theirs to write.",
 )
 ACCOUNTS_DAMAGED = ErrorKind(
     "accounts_damaged",
     Category.STORAGE,
     500,
-    "Who is who cannot be read from {path}: {reason}.",
+    "The people of this server cannot be read from {path}: {reason}.",
     "Put the file back from a backup: without it the documents and chats kept here are nobody's. "
     "To begin without them, name another XNAI_DATA_DIR.",
     seen="Whoever starts the server after the file was changed by hand, damaged, removed or locked "

@@ -48,9 +48,21 @@ DISK_FULL = ErrorKind(
     Category.STORAGE,
     507,
     "The disk is full: {folder} has {free} left.",
-    "Free some space, or set XNAI_DATA_DIR to a larger disk.",
+    "Delete documents or chats that are no longer needed, free some space otherwise, or set "
+    "XNAI_DATA_DIR to a larger disk.",
     seen="Whoever attaches a file, or whose conversation is to be saved, while the disk is full.",
     counts_as_fault=True,
+)
+DATA_READ_ONLY = ErrorKind(
+    "data_read_only",
+    Category.STORAGE,
+    503,
+    "{folder} cannot be written: its disk is read-only, or the server's user may not write there.",
+    "What is there can be searched and asked all the same. Have the disk mounted for writing again "
+    "(after a fault of it the system takes that away) or give the right to write; it goes on by "
+    "itself then.",
+    seen="Whoever attaches or deletes a document, or whose conversation is to be saved, while the "
+    "data folder cannot be written.",
 )
 MODEL_FOLDER_INVALID = ErrorKind(
     "model_folder_invalid",

@@ -25,7 +25,7 @@ from xnai.processes.frames import FrameError, Frames
 from xnai.types import Message, Sampling, TokenLogprob, Usage
 
 MAX_FRAME = 64 * 1024 * 1024  # bytes
-BEAT_SECONDS = 0.5
+BEAT_SECONDS, IDLE_BEATS = 0.5, 4  # a worker that nobody asks is silent for so many times as long
 CHUNK = 512  # most tokens of prompts in one step, unless another number was measured to be faster
 
 _LENGTH = struct.Struct("<I")

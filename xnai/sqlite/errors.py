@@ -2,12 +2,13 @@
 
 import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
 import apsw
 
-from xnai.errors import DISK_FULL, XnaiError
+from xnai.errors import DATA_READ_ONLY, DISK_FULL, XnaiError
 
 _REASONS: tuple[tuple[type[apsw.Error], str], ...] = (
     (apsw.NotADBError, "it is no SQLite database"),
@@ -19,6 +20,7 @@ _REASONS: tuple[tuple[type[apsw.Error], str], ...] = (
     (apsw.NoMemError, "there is not enough memory"),
     (apsw.IOError, "it cannot be read or written"),
 )
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class ChangedError(ValueError):
@@ -36,6 +38,29 @@ def is_full(exc: Exception) -> bool:
     return isinstance(exc, apsw.FullError)
 
 
+def is_read_only(exc: Exception, folder: Path) -> bool:
+    """Whether an error of a write in a folder says that nothing can be written there."""
+    if isinstance(exc, OSError):
+        refused = exc.errno in _READ_ONLY  # perhaps of what was to be read from elsewhere
+        return exc.errno == errno.EROFS or (refused and cannot_be_written(folder))
+    # SQLite calls it an error of input and output where the file was open already.
+    unclear = isinstance(exc, (apsw.IOError, apsw.CantOpenError))
+    return isinstance(exc, apsw.ReadOnlyError) or (unclear and cannot_be_written(folder))
+
+
+def cannot_be_written(folder: Path) -> bool:
+    """Whether the disk of a folder is read-only, or this user may not write there; blocks.
+
+    Its time is set anew: after an error of the disk the system may refuse writes, and yet say of
+    it what it said before.
+    """
+    try:
+        os.utime(folder)
+    except OSError as exc:
+        return exc.errno in _READ_ONLY  # one that is not there is told by others
+    return not os.access(folder, os.W_OK)
+
+
 def reason_of(exc: Exception) -> str:
     """Why a file cannot be used, in words of our own or of the system."""
     for kind, words in _REASONS:
@@ -46,6 +71,13 @@ def reason_of(exc: Exception) -> str:
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror
     return f"an unforeseen error ({type(exc).__name__})"
+
+
+def refused_write(exc: Exception, folder: Path) -> XnaiError | None:
+    """The error for a write in a folder that its disk has refused; None for any other reason."""
+    if is_full(exc):
+        return disk_full(folder)
+    return XnaiError(DATA_READ_ONLY, folder=folder) if is_read_only(exc, folder) else None
 
 
 def disk_full(folder: Path) -> XnaiError:

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from chainlit.session import ws_sessions_id
 
+from xnai.aio import sleep_to_tick
 from xnai.api.protocol import ApiRuntime
 from xnai.breakers import ENDPOINT, MODEL
 from xnai.llm.protocol import ModelStatus
@@ -103,7 +104,7 @@ class ServerStatus:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(EVERY)
+            await sleep_to_tick(EVERY)
             if not ws_sessions_id:
                 continue
             try:

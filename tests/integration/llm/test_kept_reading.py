@@ -132,6 +132,7 @@ async def test_a_state_that_the_engine_does_not_take_is_read_again(tmp_path):
         text, _ = await asked(engine, "How many sacks in 1912?")
         assert text == fresh
         assert engine.counters.restarts == 0
+        assert not kept.exists()  # nobody is offered it again
 
 
 async def test_nothing_is_kept_where_it_is_not_wanted(tmp_path):

@@ -312,7 +312,7 @@ async def parts(folder, patch):
     seen = [
         (looked.add("silent", silent), "part_silent"),
         (looked.add("failing", failing), "part_failed"),
-        (looked.add("disk", health.disk_look(folder)), "disk_low"),
+        (looked.add("disk", health.disk_look(folder, lambda: "")), "disk_low"),
     ]
     looked.start()
     for part, code in seen:

@@ -196,6 +196,9 @@ async def index(folder, patch):
     await full._connections.write(lambda db: db.pragma("max_page_count", db.pragma("page_count")))
     record = Document("d" * 32, "o", "x" * 500_000, "text/plain", 1, "", 0.0)
     await refused("disk_full", full.put_document(record))
+    await full._connections.write(lambda db: db.pragma("query_only", 1))
+    await refused("data_read_only", full.put_document(record))
+    assert await full.documents() == []  # what can be read still is
     await full.close()
     await refused("shutting_down", full.documents())
 

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import shutil
 import sys
 from pathlib import Path
@@ -210,3 +211,16 @@ def test_the_reaper_passes_the_exit_status_on(tmp_path):
         )
 
     assert (7, 137) == asyncio.run(both())
+
+
+@pytest.mark.usefixtures("noted")
+async def test_a_disk_that_fills_up_during_the_build_is_told_with_what_to_do(settings):
+    build = EngineBuild(settings)
+    with pytest.raises(XnaiError) as told:
+        async with build._working() as workshop:
+            left = workshop.commands.scratch / "half.o"
+            left.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device", str(left))
+    assert told.value.message.endswith("could not be compiled: the disk is full.")
+    assert told.value.hint.startswith("Free 2 GB of disk space. The build is tried again")
+    assert (build.status.self_test, left.parent.exists()) == ("failed", False)

@@ -1,10 +1,12 @@
 """Files of what was read: which one a prompt gets, and which ones go."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import structlog
 
 from xnai.llm.engine.prefix_files import PrefixFiles
 from xnai.llm.worker.kept_states import KeptStates
@@ -131,3 +133,26 @@ def test_an_offer_makes_room_in_the_store_or_is_not_taken():
     placement = cache.place([7, *LONG, 3])
     assert placement is not None
     assert placement.reused == 201
+
+
+def test_a_folder_that_cannot_be_made_is_told_once_and_again_after_it_could(tmp_path):
+    prefixes = PrefixFiles(tmp_path, 1)
+    (tmp_path / "prefixes").write_text("in the way")
+    with structlog.testing.capture_logs() as told:
+        assert [prefixes.room("a"), prefixes.room("b")] == [None, None]
+        assert [line["event"] for line in told] == ["what_is_read_is_not_kept"]
+        (tmp_path / "prefixes").unlink()
+        assert prefixes.room("a") is not None
+        shutil.rmtree(tmp_path / "prefixes")
+        (tmp_path / "prefixes").write_text("in the way")
+        assert prefixes.room("a") is None
+    assert len(told) == 2
+
+
+def test_a_state_that_is_refused_is_removed_and_offered_no_more(kept, tmp_path):
+    kept.keep("a", LONG, state())
+    offered = kept.wanted([*LONG, 9], 0)
+    assert offered is not None
+    kept.drop(offered.path)
+    assert kept.wanted([*LONG, 9], 0) is None
+    assert names(tmp_path) == set()

@@ -7,7 +7,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from xnai.llm.worker.moves import Copy, Drop, Restore, Save, Trim
 from xnai.llm.worker.prefix_cache import PrefixCache
-from xnai.llm.worker.scheduler import Scheduler, Sequence
+from xnai.llm.worker.scheduler import Scheduler
+from xnai.llm.worker.steps import Sequence
 
 CONTEXT = 1000
 CHUNK = 100
@@ -163,12 +164,45 @@ def test_the_same_prompt_again_reads_its_last_token_for_the_logits():
     assert [49] == step.chunks[0].tokens
 
 
-def test_a_reproducible_request_waits_for_nobody_and_reuses_no_part_of_a_chunk():
+def test_a_reproducible_request_waits_for_its_like_alone_and_reuses_no_part_of_a_chunk():
     sched, _, memory = scheduler()
     sched.add(Sequence(1, [*DOCUMENT, 1]))
     sched.add(Sequence(2, [*DOCUMENT[:270], 2], reproducible=True))
-    placed = [sequence for _ in range(4) for sequence in make_step(sched, memory).placed]
-    assert {1: 0, 2: 200} == {sequence.id: sequence.reused for sequence in placed}
+    sched.add(Sequence(3, [*DOCUMENT[:270], 3], reproducible=True))
+    placed = [[one.id for one in make_step(sched, memory).placed] for _ in range(7)]
+    assert [[1, 2], [3]] == [ids for ids in placed if ids]
+    assert [0, 200] == [one.reused for one in sched.sequences if one.reproducible]
+
+
+def test_a_reproducible_request_has_the_same_steps_whatever_runs_beside_it():
+    def steps_of_it(beside):  # noqa: ANN202
+        sched, _, memory = scheduler(slots=4)
+        for number, prompt in enumerate(beside):
+            sched.add(Sequence(10 + number, list(prompt)))
+        if beside:
+            make_step(sched, memory)
+        wanted = Sequence(1, [*DOCUMENT, 1], reproducible=True)
+        sched.add(wanted)
+        found, others = [], 0
+        while len(wanted.tokens) < len(DOCUMENT) + 8:
+            step = make_step(sched, memory, draft=2, budget=30)
+            mine = [chunk for chunk in step.chunks if chunk.sequence is wanted]
+            if mine:
+                found.append((len(step.chunks), mine[0].start, mine[0].tokens, mine[0].drafted))
+            others += not mine
+            for chunk in step.chunks:
+                if chunk.drafted:
+                    sched.reject(chunk, chunk.drafted)
+                    memory.cut(chunk.slot, chunk.sequence.computed)
+                if chunk.logits:
+                    chunk.sequence.tokens.append(1)
+        return found, others
+
+    alone, nobody = steps_of_it([])
+    beside, others = steps_of_it([[1, 2, 3], [*range(400)], [*DOCUMENT, 7]])
+    assert alone == beside
+    assert nobody == 0
+    assert abs(len(alone) - others) <= 1  # in turns
 
 
 def test_a_reproducible_request_reuses_whole_chunks_that_were_computed_alone():
@@ -251,10 +285,12 @@ def test_nothing_is_drafted_that_may_change_the_text_or_is_too_long(options, rea
 
 
 def test_what_could_not_be_restored_is_read_anew_and_reused_by_nobody():
-    sched, cache, memory = scheduler()
+    sched, cache, memory = scheduler(store_tokens=1000)
     (sequence,) = writing_answers(sched, memory, [[1, 2, 3]])
     slot = sequence.slot
-    sched.lose([slot.number])
+    key, _ = cache.offer([*range(500, 600)])
+    sched.lose([slot.number], [key])
+    assert cache.saved == {}
     assert (sequence.uncomputed, sequence.reused) == (len(sequence.tokens), 0)
     assert sequence.tokens == sched.schedule(CHUNK).chunks[0].tokens
     sched.remove(sequence)  # free, and lost once more as the source of a copy

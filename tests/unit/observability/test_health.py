@@ -36,7 +36,7 @@ async def test_a_part_that_was_looked_at_is_ready_with_its_words(health):
     ("raised", "state", "code"),
     [
         (XnaiError(INTERNAL), "down", "internal"),
-        (PartDegraded(XnaiError(DISK_LOW, free="1 MB")), "degraded", "disk_low"),
+        (PartDegraded(XnaiError(DISK_LOW, free="1 MB", kept="none")), "degraded", "disk_low"),
         (OSError(errno.EIO, "secret path"), "down", "part_failed"),
     ],
 )
@@ -100,8 +100,8 @@ async def test_a_part_added_while_others_are_looked_at_is_looked_at_too(health):
 
 
 async def test_the_disk_tells_the_room_that_is_left_and_a_folder_that_is_gone(health, tmp_path):
-    there = health.add("disk", disk_look(tmp_path))
-    gone = health.add("gone", disk_look(tmp_path / "gone"))
+    there = health.add("disk", disk_look(tmp_path, lambda: ""))
+    gone = health.add("gone", disk_look(tmp_path / "gone", lambda: ""))
     health.start()
     await eventually(lambda: "unknown" not in {there.state, gone.state})
     assert there.detail.endswith("free")

@@ -108,7 +108,7 @@ class Prereader:
             else:
                 self._wished.clear()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_PAUSE):
+                    async with asyncio.timeout(_PAUSE - time.monotonic() % _PAUSE):
                         await self._wished.wait()
 
     def _loaded(self) -> tuple[str, float]:

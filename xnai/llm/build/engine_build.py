@@ -34,6 +34,7 @@ from xnai.llm.build import record
 from xnai.llm.build.compile import TESTING, RefusedSourcesError, Workshop, open_workshop
 from xnai.llm.build.inputs import build_failed, wheel_key
 from xnai.llm.build.ladder import NATIVE, Rung, named, steps
+from xnai.llm.build.log import FREE_SPACE
 from xnai.llm.build.package import damaged_files, is_whole
 from xnai.llm.build.record import BuildTrial, Installed, try_lock
 from xnai.llm.build.self_test import SelfTest
@@ -138,9 +139,11 @@ class EngineBuild:
             ):
                 yield workshop
         except OSError as exc:
-            full = exc.errno in {errno.ENOSPC, errno.EDQUOT}
-            reason = "the disk is full" if full else exc.strerror or type(exc).__name__
-            self.error = build_failed(reason, f"Look at {exc.filename or self._folder}.")
+            if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+                self.error = build_failed("the disk is full", FREE_SPACE)
+            else:
+                reason = exc.strerror or type(exc).__name__
+                self.error = build_failed(reason, f"Look at {exc.filename or self._folder}.")
         except XnaiError as exc:
             self.error = exc
         if self.error is not None:

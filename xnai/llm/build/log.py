@@ -11,9 +11,10 @@ _NINJA = re.compile(r"^\s*\[(\d+)/(\d+)\] ")
 _ERROR = re.compile(r"(?i)\berror\b[: ]|CMake Error|undefined reference")
 _TAIL = 400  # lines in which the cause of a failure is looked for
 
+FREE_SPACE = "Free 2 GB of disk space."
 # The first pattern that the log has names the cause: pattern, reason, what to do.
 _CAUSES = (
-    (r"No space left on device", "the disk is full", "Free 2 GB of disk space."),
+    (r"No space left on device", "the disk is full", FREE_SPACE),
     (
         r"Killed signal|error: Killed|out of memory|bad_alloc|virtual memory exhausted",
         "there was not enough memory for the compiler",

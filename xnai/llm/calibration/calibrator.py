@@ -19,6 +19,7 @@ from pathlib import Path
 
 import structlog
 
+from xnai.aio import sleep_to_tick
 from xnai.llm.build.record import installed_path, read_installed
 from xnai.llm.calibration import plan
 from xnai.llm.calibration.choice import (
@@ -108,7 +109,7 @@ class Calibrator:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(IDLE_SECONDS)
+            await sleep_to_tick(IDLE_SECONDS)
             try:
                 await self._look()
             except DisturbedError:

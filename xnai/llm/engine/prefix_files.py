@@ -10,12 +10,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from xnai.llm.protocol import KEPT_HEAD
 
 FOLDER = "prefixes"
 _HALF = ".part"
 _SUFFIXES = {".state", _HALF}
 _MEGABYTE = 1_000_000
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class PrefixFiles:
     def __init__(self, data_dir: Path, megabytes: int) -> None:
         self._folder = data_dir / FOLDER
         self._most = megabytes * _MEGABYTE
+        self._told = False  # that no folder can be made
 
     def room(self, key: str) -> Room | None:
         """Make the folder for what is read under a key; None if nothing is kept, or none is made.
@@ -49,8 +54,12 @@ class PrefixFiles:
         own = self._folder / key
         try:
             own.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError:
+        except OSError as exc:
+            if not self._told:
+                _log.warning("what_is_read_is_not_kept", folder=str(own), reason=exc.strerror)
+            self._told = True
             return None
+        self._told = False
         others = sorted(
             ((path, *_about(path)) for path in self._files() if path.parent != own),
             key=lambda one: one[1],

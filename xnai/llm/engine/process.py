@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import Callable
 
+from xnai.aio import sleep_to_tick
 from xnai.errors import MODEL_UNSUPPORTED, XnaiError
 from xnai.llm import ipc
 from xnai.llm.engine.launch import (
@@ -19,6 +20,7 @@ from xnai.llm.engine.launch import (
 from xnai.llm.engine.request import Request, WorkerDiedError, WorkerRetiredError
 from xnai.llm.hardware import oom_kills
 from xnai.llm.ipc import (
+    IDLE_BEATS,
     Beat,
     Cancel,
     Cancelled,
@@ -253,8 +255,8 @@ class WorkerProcess:
         """Kill a worker that is silent, or that does not answer a request with a time limit."""
         limit = self._options.hang_seconds
         while True:
-            await asyncio.sleep(limit / TICKS)
-            tick = self._processor.counts() if self._requests else 1.0
+            await sleep_to_tick(limit / TICKS)
+            tick = self._processor.counts() if self._requests else 1.0 / IDLE_BEATS
             self._silent_ticks += tick
             if self._silent_ticks > TICKS * self._patience / limit:
                 self.kill(f"it gave no sign of life for {self._patience:g} seconds")

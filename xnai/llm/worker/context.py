@@ -9,6 +9,7 @@ restored into the other, which touches the used cells only (7 microseconds a tok
 """
 
 import ctypes
+from dataclasses import dataclass
 
 import llama_cpp.llama_cpp as lib
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from xnai.llm.ipc import WorkerConfig
 from xnai.llm.worker.llama import AbortFlag, Model
 from xnai.llm.worker.moves import Copy, Drop, Move, Restore, Save, Trim
-from xnai.llm.worker.scheduler import ScheduledStep
+from xnai.llm.worker.steps import ScheduledStep
 from xnai.llm.worker.tokenizer import NativeError
 
 MOST_ROWS = 2  # tokens of each sequence that logits are wanted of where all have as many
@@ -25,6 +26,18 @@ LEAST_ROWS = 12  # of all together, so that one alone may have many
 DECODE_ABORTED = 2
 
 SavedState = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class LostStates:
+    """What moves could not do.
+
+    ``slots`` hold nothing now; the states under ``keys`` llama.cpp does not take, and they are in
+    the store no more.
+    """
+
+    slots: list[int]
+    keys: list[int]
 
 
 class AbortedError(Exception):
@@ -81,16 +94,16 @@ class Context:
         """Put a state that was kept elsewhere into the store."""
         self._store[key] = state
 
-    def move(self, moves: tuple[Move, ...]) -> list[int]:
+    def move(self, moves: tuple[Move, ...]) -> LostStates | None:
         """Cut, copy, save and restore sequences.
 
-        Returns the slots that hold nothing because what they were to hold could not be restored.
+        Returns what could not be restored, with the slots that it or a copy of it was to go to.
 
         Raises:
             NativeError: llama.cpp fails; the context is of no use afterwards.
 
         """
-        lost: list[int] = []
+        refused = LostStates([], [])
         # Several prompts may begin as one sequence does.
         copied: tuple[int, SavedState] | None = None
         for move in moves:
@@ -101,19 +114,21 @@ class Context:
                     if copied is None or copied[0] != move.source:
                         copied = move.source, self.saved(move.source)
                     self._load(move.slot, copied[1], move.length)
-                    lost += [move.slot] * (move.source in lost)
+                    refused.slots.extend([move.slot] * (move.source in refused.slots))
                 case Save():
                     self._store[move.key] = self.saved(move.slot)
                 case Restore():
-                    lost += self._restore(move)
+                    self._restore(move, refused)
                 case Drop():
                     del self._store[move.key]
             if copied is not None and not isinstance(move, Save | Drop) and move.slot == copied[0]:
                 copied = None  # it holds something else now
-        return lost
+        for key in refused.keys:
+            self._store.pop(key, None)
+        return refused if refused.slots else None
 
-    def _restore(self, move: Restore) -> list[int]:
-        """Take a sequence from the store; gives its slot if that fails, which then holds nothing.
+    def _restore(self, move: Restore, refused: LostStates) -> None:
+        """Take a sequence from the store; if that fails, its slot holds nothing.
 
         A state from the disk may be of another engine.
         """
@@ -121,8 +136,8 @@ class Context:
             self._load(move.slot, self._store[move.key], move.length)
         except NativeError:
             self._trim(move.slot, 0)
-            return [move.slot]
-        return []
+            refused.slots.append(move.slot)
+            refused.keys.append(move.key)
 
     def decode(self, step: ScheduledStep) -> dict[int, int]:
         """Read the tokens of a step; returns the first row of logits of each slot that wanted them.

@@ -23,8 +23,8 @@ from xnai.llm.worker.llama import Model
 from xnai.llm.worker.loop import Serving
 from xnai.llm.worker.outbox import Outbox, log_line
 from xnai.llm.worker.sampler import Sampler
-from xnai.llm.worker.scheduler import Sequence
 from xnai.llm.worker.sequence import Generated, Prompter, check_characters, check_length
+from xnai.llm.worker.steps import Sequence
 from xnai.llm.worker.tokenizer import NativeError
 from xnai.types import Message
 

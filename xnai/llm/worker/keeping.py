@@ -1,6 +1,7 @@
 """Between the sequences in memory and what was read and is kept on disk."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from xnai.llm.worker.context import Context
 from xnai.llm.worker.kept_states import KeptStates, Offered
@@ -22,6 +23,7 @@ class Keeping:
         self._context = context
         self._cache = cache
         self._files = files
+        self._taken: dict[int, Path] = {}  # where what is in the store came from, by its keys
 
     def wanted(self, prompt: Sequence[int]) -> Offered | None:
         """Read from the disk what spares much of a prompt's computing. From any thread."""
@@ -34,6 +36,14 @@ class Keeping:
             key, dropped = taken
             self._context.move(dropped)
             self._context.put(key, offered.state)
+            self._taken = {one: self._taken[one] for one in self._taken if one in self._cache.saved}
+            self._taken[key] = offered.path
+
+    def drop(self, keys: Collection[int]) -> None:
+        """Remove what llama.cpp does not take, so that it is offered to nobody again."""
+        for key in keys:
+            if path := self._taken.pop(key, None):
+                self._files.drop(path)
 
     def keep(self, answer: Generated, slot: int) -> None:
         """Keep a prompt that has just been read on disk, once, if it is asked for.

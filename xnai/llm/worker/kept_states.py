@@ -39,6 +39,7 @@ class Offered:
 
     tokens: list[int]
     state: SavedState
+    path: Path  # where it lies
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,12 @@ class KeptStates:
             path.with_suffix(_PART).unlink(missing_ok=True)
             log_line("warning", f"what was read is not kept on disk: {exc.strerror}")
 
+    def drop(self, path: Path) -> None:
+        """Remove a file that is of no use, and say so."""
+        log_line("warning", "a state that was kept on disk cannot be used; it is removed")
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
     def _look(self) -> dict[str, _Known]:
         """The files that are there now."""
         found: dict[str, _Known] = {}
@@ -132,10 +139,8 @@ class KeptStates:
         except (OSError, ValueError, struct.error):
             is_right = False
         if is_right:
-            return Offered(tokens, state)
-        log_line("warning", "a state that was kept on disk cannot be read; it is removed")
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+            return Offered(tokens, state, path)
+        self.drop(path)
         return None
 
     def _make_room(self, size: int, path: Path) -> None:

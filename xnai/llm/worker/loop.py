@@ -25,9 +25,10 @@ from xnai.llm.worker.hidden_state import HiddenStates
 from xnai.llm.worker.keeping import Keeping
 from xnai.llm.worker.llama import AbortFlag
 from xnai.llm.worker.prefix_cache import PrefixCache
-from xnai.llm.worker.scheduler import ScheduledChunk, ScheduledStep, Scheduler
+from xnai.llm.worker.scheduler import Scheduler
 from xnai.llm.worker.sequence import Generated
 from xnai.llm.worker.spinning import Crowd, Spinning
+from xnai.llm.worker.steps import ScheduledChunk, ScheduledStep
 from xnai.types import TokenLogprob
 
 STEP_SECONDS = 0.25  # what a step may take for others' prompts while answers grow
@@ -89,6 +90,11 @@ class Serving:
         """Tokens that a prompt and its answer may have together."""
         return self._context.context
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being answered. From any thread."""
+        return bool(self._answers)
+
     def add(self, answer: Generated) -> None:
         """Take a request; ids rise. From any thread."""
         self._inbox.put(lambda: self._add(answer))
@@ -124,8 +130,10 @@ class Serving:
                 self._make(step)
 
     def _make(self, step: ScheduledStep) -> None:
-        if lost := self._context.move(step.moves):
-            self._scheduler.lose(lost)
+        if refused := self._context.move(step.moves):
+            self._scheduler.lose(refused.slots, refused.keys)
+            if self.keeping is not None:
+                self.keeping.drop(refused.keys)
             return  # the step is planned anew, with the whole of their prompts
         for sequence in step.placed:
             self._tell_prefill(self._answers[sequence.id])

@@ -21,7 +21,7 @@ from xnai.llm import ipc
 from xnai.llm.gguf.catalogue import kv_bytes
 from xnai.llm.gguf.header import read_header
 from xnai.llm.gguf.layers import layers_that_fit, tries
-from xnai.llm.ipc import BEAT_SECONDS, Beat, Failed, Ready, WorkerConfig
+from xnai.llm.ipc import BEAT_SECONDS, IDLE_BEATS, Beat, Failed, Ready, WorkerConfig
 from xnai.llm.worker.chat_template import TemplateRefusedError
 from xnai.llm.worker.context import Context
 from xnai.llm.worker.hidden_state import HiddenStates
@@ -49,6 +49,7 @@ from xnai.processes.sandbox.confine import confine
 EXIT_REQUANTISE_FAILED = 3
 EXIT_THREAD_DIED = 4
 TEMPLATE_SECONDS = 5.0
+_BUSY_SECONDS = 120.0  # after a request; tokenising one takes less
 OOM_SCORE = "500"  # short of memory, the system ends this process before the server
 
 
@@ -57,8 +58,8 @@ def serve(config: WorkerConfig, inbox: IO[bytes], outbox: Outbox) -> None:
     abort = AbortFlag()
     log = NativeLog(abort)
     requests = Requests()
-    _thread(_read, inbox, requests)
     pulse = _Pulse(outbox)
+    _thread(_read, inbox, requests, pulse)
     _thread(pulse.run)
     try:
         model, context, layers = _load(config, outbox, abort)
@@ -141,10 +142,11 @@ def _template_limit(outbox: Outbox) -> Iterator[None]:
         timer.cancel()
 
 
-def _read(inbox: IO[bytes], requests: Requests) -> None:
+def _read(inbox: IO[bytes], requests: Requests, pulse: "_Pulse") -> None:
     """Take what the server asks; the end of its pipe is the end of this process."""
     try:
         while frame := ipc.read(inbox):
+            pulse.quicken()
             requests.put(frame)
     except FrameError as exc:
         log_line("error", str(exc))
@@ -152,19 +154,31 @@ def _read(inbox: IO[bytes], requests: Requests) -> None:
 
 
 class _Pulse:
-    """Signs of life, and for how long the step under way has taken."""
+    """Signs of life, and for how long the step under way has taken.
+
+    Each wakes this process and the server, so there are few while nobody asks.
+    """
 
     def __init__(self, outbox: Outbox) -> None:
         self.serving: Serving | None = None
         self._outbox = outbox
+        self._asked = threading.Event()
+        self._busy_until = 0.0
+
+    def quicken(self) -> None:
+        """Beat now, and often for a while: something is asked. From any thread."""
+        self._busy_until = time.monotonic() + _BUSY_SECONDS
+        self._asked.set()
 
     def run(self) -> None:
         """Beat for ever."""
         while True:
             began = self.serving.step_began if self.serving else 0.0
-            seconds = time.monotonic() - began if began else 0.0
-            self._outbox.send(Beat(seconds))
-            time.sleep(BEAT_SECONDS)
+            now = time.monotonic()
+            self._outbox.send(Beat(now - began if began else 0.0))
+            is_busy = self.serving is None or self.serving.is_busy or now < self._busy_until
+            self._asked.wait(BEAT_SECONDS * (1 if is_busy else IDLE_BEATS))
+            self._asked.clear()
 
 
 def _thread(target: Callable[..., None], *args: object) -> None:

@@ -8,7 +8,7 @@ when its place is needed by a prompt that has little in common with it.
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from xnai.llm.worker.moves import Copy, Drop, Move, Restore, Save, Trim
@@ -151,6 +151,11 @@ class PrefixCache:
         saved = Saved(next(self._keys), tokens, self._clock())
         self.saved[saved.key] = saved
         return saved.key, tuple(moves)
+
+    def forget(self, keys: Collection[int]) -> None:
+        """Note that the store has some no more."""
+        for key in keys:
+            self.saved.pop(key, None)
 
     def close_gap(self, last: Slot) -> tuple[Slot, tuple[Move, ...]] | None:
         """Move the sequence of the last busy slot into a gap before it; None if there is none.

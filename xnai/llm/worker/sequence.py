@@ -11,7 +11,7 @@ from xnai.llm.worker.detokenizer import TextStream
 from xnai.llm.worker.kept_states import Offered
 from xnai.llm.worker.llama import Model
 from xnai.llm.worker.sampler import Sampler
-from xnai.llm.worker.scheduler import Sequence
+from xnai.llm.worker.steps import Sequence
 from xnai.llm.worker.tokenizer import Vocabulary
 from xnai.types import Sampling, TokenLogprob
 

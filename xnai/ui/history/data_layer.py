@@ -158,7 +158,7 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
         # Raises if it is somebody else's, before anything of it is touched.
         if await self._run(lambda store: store.threads.owned(who, thread_id)):
             await self._on_thread_deleted(thread_id)
-            await self._run(lambda store: store.threads.delete(who, thread_id))
+            await self._run(lambda store: store.remove_thread(who, thread_id))
             log.info("thread deleted", thread_id=thread_id)
 
     async def list_threads(self, pagination: Any, filters: Any) -> Any:

@@ -74,10 +74,6 @@ class ThreadStore(Protocol):
         """Note down that something was said in a thread."""
         ...
 
-    def delete(self, actor: Principal, thread_id: str) -> None:
-        """Delete a thread with all it has."""
-        ...
-
     def names(self, actor: Principal) -> dict[str, str]:
         """The names of somebody's threads by their ids."""
         ...
@@ -191,6 +187,10 @@ class History(Protocol):
 
     def whole_thread(self, actor: Principal, thread_id: str) -> Row | None:
         """A thread with its newest steps and elements, and whether it is ``shortened``."""
+        ...
+
+    def remove_thread(self, actor: Principal, thread_id: str) -> None:
+        """Delete a thread with all it has, also on a full disk."""
         ...
 
     def check(self) -> str:

@@ -23,6 +23,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from xnai.aio import sleep_to_tick
 from xnai.observability.throttled_log import SparingLog
 from xnai.settings import Settings
 from xnai.ui.server import tls
@@ -140,7 +141,9 @@ class DrainingServer(uvicorn.Server):
         # Every tenth tick of uvicorn's renews the date that responses carry.
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_TICK_SECONDS):
+                # With the other timers of a second.
+                until = _TICK_SECONDS - self._loop.time() % _TICK_SECONDS
+                async with asyncio.timeout(until):
                     await self._exiting.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -160,7 +163,7 @@ class DrainingServer(uvicorn.Server):
         stuck: dict[Any, tuple[int, float]] = {}
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await sleep_to_tick(_LOOK_SECONDS)
             stuck = self._cut_stuck_clients(stuck, loop.time())
             self._cut_slow_senders(loop.time())
             drop_cancelled_timers(loop)

@@ -1,10 +1,12 @@
 """The threads on which SQLite runs: one that writes, a few that read, a connection each."""
 
 import asyncio
+import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,11 +16,17 @@ from xnai.aio import Deadline
 from xnai.errors import INDEX_DAMAGED, SHUTTING_DOWN, XnaiError
 from xnai.retrieval.index.sqlite.errors import catalogued
 from xnai.retrieval.index.sqlite.schema import TABLES, migrate
-from xnai.sqlite import own_file
+from xnai.sqlite import own_file, reserve
+from xnai.sqlite.errors import is_full
 from xnai.sqlite.transactions import Mode, transaction
 
 READERS = 4
 BUSY_SECONDS = 30.0  # how long to wait for another process that writes
+
+_LOG_BYTES = 1_000_000  # without so many no log is begun
+_CHECKPOINT_PAGES = 1000  # of the log, at which it is moved into the file: SQLite's own number
+
+_OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE  # one that was removed since is not made anew
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
@@ -75,34 +83,77 @@ class Connections:
         """Run ``work`` and commit; pieces of work are run in the order they were given."""
         return await self._run(self._writer, work, "IMMEDIATE")
 
-    async def erase_log(self) -> None:
-        """Move the write-ahead log into the file and empty it, unless a reader is in the way."""
-        await self._run(self._writer, _truncate_log, None)
+    async def remove(self, work: Work[T], part: Work[bool] | None = None) -> T:
+        """As ``write``, and empty the write-ahead log; on a full disk use the room kept for it.
+
+        ``part`` removes a little of the same and says whether there is more: it is for what the
+        room does not suffice for at once.
+        """
+        return await self._submit(self._writer, self._remove, work, part)
 
     async def close(self) -> None:
         """Finish what was begun and close the file."""
         self._is_closed = True
         await asyncio.to_thread(self._close)
 
-    async def _run(self, pool: ThreadPoolExecutor, work: Work[T], mode: Mode | None) -> T:
+    async def _run(self, pool: ThreadPoolExecutor, work: Work[T], mode: Mode) -> T:
+        return await self._submit(pool, self._do, work, mode)
+
+    async def _submit(
+        self, pool: ThreadPoolExecutor, do: Callable[..., T], *arguments: object
+    ) -> T:
         if self._is_closed:
             raise XnaiError(SHUTTING_DOWN)
-        return await asyncio.get_running_loop().run_in_executor(pool, self._do, work, mode)
+        return await asyncio.get_running_loop().run_in_executor(pool, do, *arguments)
 
-    def _do(self, work: Work[T], mode: Mode | None) -> T:
+    def _do(self, work: Work[T], mode: Mode) -> T:
         with catalogued(self.path):
             connection = self._connection()
-            if mode is None:
-                return work(connection)
             with transaction(connection, mode):
                 return work(connection)
+
+    def _remove(self, work: Work[T], part: Work[bool] | None) -> T:
+        with catalogued(self.path):
+            try:
+                return self._erased(work)
+            except Exception as exc:
+                if not is_full(exc) and not self._has_no_room(exc):
+                    raise
+            with reserve.lent(self.path.parent), _without_checkpoints(self._connection()):
+                return self._remove_in_parts(work, part)
+
+    def _has_no_room(self, exc: Exception) -> bool:
+        """Whether the file could not be opened because a log cannot be begun."""
+        unclear = isinstance(exc, (apsw.IOError, apsw.CantOpenError))
+        return unclear and shutil.disk_usage(self.path.parent).free < _LOG_BYTES
+
+    def _remove_in_parts(self, work: Work[T], part: Work[bool] | None) -> T:
+        _truncate_log(self._connection())
+        try:
+            return self._erased(work)
+        except Exception as exc:
+            if part is None or not is_full(exc):
+                raise
+        while self._erased(part):
+            pass
+        return self._erased(work)
+
+    def _erased(self, work: Work[T]) -> T:
+        """Run work that removes in one transaction, and leave nothing of it in the log."""
+        connection = self._connection()
+        with transaction(connection):
+            result = work(connection)
+        _truncate_log(connection)
+        return result
 
     def _connection(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = open_database(self.path)
             if self._opened is None:
+                connection = open_database(self.path)
                 self._opened = own_file.identity(self.path)
+            else:
+                connection = _open_again(self.path)
             self._local.connection = connection
             self._open.append(connection)
         return connection
@@ -147,11 +198,37 @@ def open_database(path: Path) -> apsw.Connection:
             return connection
 
 
+def _open_again(path: Path) -> apsw.Connection:
+    """Open a file that this process has opened before, which needs no right to write."""
+    connection = apsw.Connection(str(path), flags=_OPEN_FLAGS)
+    try:
+        connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
+        connection.execute(_PRAGMAS).fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _without_checkpoints(connection: apsw.Connection) -> Iterator[None]:
+    """Have what is written stay in the log: one that does not fit into the file fills the disk."""
+    connection.wal_autocheckpoint(0)
+    try:
+        yield
+    finally:
+        connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
+
+
 def _truncate_log(connection: apsw.Connection) -> None:
+    path = Path(connection.filename)
+    log = Path(connection.filename_wal)
+    if log.exists() and log.stat().st_size > shutil.disk_usage(path.parent).free:
+        return  # It would not fit. The next one or the last close does it.
     connection.set_busy_timeout(250)
     try:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    except apsw.BusyError:
-        pass  # The next deletion or the last close does it.
+    except (apsw.BusyError, apsw.FullError):
+        pass  # A reader is in the way, or the disk is full.
     finally:
         connection.set_busy_timeout(int(BUSY_SECONDS * 1000))

@@ -11,8 +11,8 @@ from xnai.accounts.rights import seen_by
 from xnai.errors import INDEX_DAMAGED, INDEX_PARTLY_DAMAGED, XnaiError
 from xnai.observability.health import PartDegraded
 from xnai.retrieval.index.damage import Damage
+from xnai.retrieval.index.sqlite import erasing, places, records, reembedding
 from xnai.retrieval.index.sqlite import pages as page_rows
-from xnai.retrieval.index.sqlite import places, records, reembedding
 from xnai.retrieval.index.sqlite import token_codes as stored_codes
 from xnai.retrieval.index.sqlite.connections import Connections, Work
 from xnai.retrieval.index.sqlite.fulltext import terms_of
@@ -127,7 +127,7 @@ class SqliteIndex:
             raise ValueError(f"vectors have shape {found}, expected {expected}")
 
         def work(connection: apsw.Connection) -> None:
-            records.delete_content(connection, document.id)
+            erasing.delete_content(connection, document.id)
             records.put_document(connection, document)
             records.put_pages(connection, document.id, pages)
             records.put_chunks(connection, document, chunks, embedded)
@@ -144,13 +144,11 @@ class SqliteIndex:
         document_id = records.encodable(document_id)
 
         def work(connection: apsw.Connection) -> bool:
-            records.delete_content(connection, document_id)
+            erasing.delete_content(connection, document_id)
             connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
             return connection.changes() > 0
 
-        existed = await self._connections.write(work)
-        await self._connections.erase_log()
-        return existed
+        return await self._connections.remove(work, lambda c: erasing.part(c, document_id))
 
     async def get(self, document_id: str) -> Document | None:
         """The record of one document."""

@@ -132,7 +132,7 @@ class SqliteLibraries:
             connection.execute("DELETE FROM libraries WHERE id = ?", (library_id,))
             return connection.changes() > 0
 
-        return await self._connections.write(work)
+        return await self._connections.remove(work)
 
     async def put(self, library_id: str, document_id: str, standing: Standing) -> bool:
         """Have a document stand in it; False if one of the two is gone.
@@ -163,7 +163,7 @@ class SqliteLibraries:
             )
             return connection.changes() > 0
 
-        return await self._connections.write(work)
+        return await self._connections.remove(work)
 
     async def standing(
         self, library_id: str, document_id: str | None = None

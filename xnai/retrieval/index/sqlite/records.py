@@ -12,7 +12,8 @@ import numpy as np
 from xnai.retrieval.binary_codes import FORMAT
 from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite import places, token_codes
-from xnai.retrieval.index.sqlite.fulltext import owner_token, searchable
+from xnai.retrieval.index.sqlite.erasing import erase_words, words_of
+from xnai.retrieval.index.sqlite.fulltext import searchable
 from xnai.retrieval.index.sqlite.nearest import signatures
 from xnai.retrieval.index.sqlite.unreadable import UNREADABLE, checksum, one_by_one, rows_of
 from xnai.retrieval.protocol import Embedded
@@ -32,7 +33,6 @@ _UPDATES = ", ".join(
     if field.name not in {"owner", "collection"}
 )
 _STATUSES = frozenset(get_args(DocumentStatus))
-_MERGE_CHUNKS = 100  # merging so many costs about as much as erasing one in place
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -118,7 +118,7 @@ def put_chunks(
     first = (last_id or 0) + 1
     ids = range(first, first + len(chunks))
     texts = [encodable(chunk.text) for chunk in chunks]
-    _, token = _words(connection, document.id)
+    _, token = words_of(connection, document.id)
     connection.executemany(
         "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -142,13 +142,6 @@ def put_chunks(
     )
 
 
-def delete_content(connection: apsw.Connection, document_id: str) -> None:
-    """Delete a document's pages and chunks with all that belongs to them."""
-    _erase_words(connection, *_words(connection, document_id))
-    for table in ("signatures", "next_signatures", "chunks", "pages"):
-        connection.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))  # noqa: S608
-
-
 def give(connection: apsw.Connection, document_id: str, owner: str) -> None:
     """Make somebody the owner of a document, and its words findable as theirs."""
     _place(connection, document_id, "owner", owner)
@@ -160,46 +153,16 @@ def move(connection: apsw.Connection, document_id: str, collection: str) -> None
 
 
 def _place(connection: apsw.Connection, document_id: str, column: str, value: str) -> None:
-    rows, before = _words(connection, document_id)
+    rows, before = words_of(connection, document_id)
     update = f"UPDATE documents SET {column} = ? WHERE id = ?"  # noqa: S608 - our own names
     connection.execute(update, (value, document_id))
-    _, token = _words(connection, document_id)
+    _, token = words_of(connection, document_id)
     if token != before:
-        _erase_words(connection, rows, before)
+        erase_words(connection, rows, before)
         connection.executemany(
             "INSERT INTO chunks_fts (rowid, text, owner) VALUES (?, ?, ?)",
             ((chunk_id, searchable(text), token) for chunk_id, text in rows),
         )
-
-
-def _words(connection: apsw.Connection, document_id: str) -> tuple[list[tuple[int, str]], str]:
-    """A document's chunks, and the word by which their owner is searched."""
-    query = "SELECT iif(collection = '', owner, collection) FROM documents WHERE id = ?"
-    found: str | None = connection.execute(query, (document_id,)).get
-    rows: Any = connection.execute(
-        "SELECT id, text FROM chunks WHERE document_id = ?", (document_id,)
-    ).fetchall()
-    return rows, owner_token(found or "")
-
-
-def _erase_words(connection: apsw.Connection, rows: list[tuple[int, str]], token: str) -> None:
-    """Take chunks' words out of the inverted index, so that no trace of them is left in the file.
-
-    FTS5 either does so word by word (measured: 1 to 4 ms a chunk), or marks them as deleted and
-    drops them when all is merged into one segment (10 microseconds for each chunk that stays).
-    """
-    total = connection.execute("SELECT count(*) FROM chunks").get
-    in_place = len(rows) * _MERGE_CHUNKS < total
-    connection.execute(
-        "INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('secure-delete', ?)", (int(in_place),)
-    )
-    # A table without content has to be told which words to take out.
-    connection.executemany(
-        "INSERT INTO chunks_fts (chunks_fts, rowid, text, owner) VALUES ('delete', ?, ?, ?)",
-        ((chunk_id, searchable(text), token) for chunk_id, text in rows),
-    )
-    if rows and not in_place:
-        connection.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('optimize')")
 
 
 _PASSAGES = (

@@ -9,8 +9,8 @@ import structlog
 from xnai.accounts.principal import Principal
 from xnai.data_folder import marker
 from xnai.errors import HISTORY_DOWN, XnaiError
-from xnai.sqlite import own_file
-from xnai.sqlite.errors import disk_full, is_full, reason_of
+from xnai.sqlite import own_file, reserve
+from xnai.sqlite.errors import reason_of, refused_write
 from xnai.sqlite.transactions import transaction
 from xnai.ui.history.rows import Row
 from xnai.ui.history.sqlite import schema
@@ -28,6 +28,7 @@ class HistoryStore:
 
     def __init__(self, path: Path, id_of_former_name: Callable[[str], str] = str) -> None:
         self.note = ""
+        self._folder = path.parent
         if not own_file.is_begun(path) and marker.holds(path.parent, marker.HISTORY):
             self.note = "the history was not there at the start: a new one was begun"
             log.error(self.note, file=str(path))
@@ -59,6 +60,10 @@ class HistoryStore:
             thread["shortened"] = len(thread["steps"]) < self.steps.count(thread_id)
         return thread
 
+    def remove_thread(self, actor: Principal, thread_id: str) -> None:
+        """Delete a thread with everything in it, on a full disk with the room kept for that."""
+        reserve.removing(self._folder, lambda: self.threads.delete(actor, thread_id))
+
     def check(self) -> str:
         """Wait for the turn to write, and write nothing; returns what was noted at the start."""
         with transaction(self._db):
@@ -71,8 +76,8 @@ class HistoryStore:
 
 def explained(exc: Exception, path: Path) -> XnaiError:
     """Return the catalogued error for what a history on ``path`` has raised."""
-    if is_full(exc):
-        return disk_full(path.parent)
+    if refused := refused_write(exc, path.parent):
+        return refused
     if not isinstance(exc, (apsw.Error, OSError)):
         log.error("the history failed unexpectedly", exc_info=exc)
     return XnaiError(HISTORY_DOWN, reason=reason_of(exc))

@@ -31,7 +31,8 @@ _TOGETHER = re.compile(
 )
 _APART = re.compile(
     r"\b(?:differ\w*|cheaper|dearer|(?:more|less) (?:expensive|costly)|"
-    r"how much (?:more|less|higher|lower)|unterschied\w*|differenz|billiger|teurer|günstiger|wie ?viel (?:mehr|weniger|höher)|"
+    r"how much (?:more|less|higher|lower)|unterschied\w*|differenz|billiger|teurer|günstiger|"
+    r"wie ?viel (?:mehr|weniger|höher)|"
     r"différence|moins cher|plus cher|diferencia|más (?:barat|car)[oa]|cuánto más)\b",
     re.IGNORECASE,
 )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.libraries import LibraryTables
+from xnai.retrieval.listing import Listing
 from xnai.types import Chunk, Document, Page, PageDetails, PageTexts, Passage, Scope
 
 Vectors = NDArray[np.float32]  # shape (n, dimensions), unit length
@@ -155,6 +156,11 @@ class Index(Protocol):
         """The libraries that documents stand in."""
         ...
 
+    @property
+    def listing(self) -> Listing:
+        """Lists of documents."""
+        ...
+
     async def change(self, document: Document, was: str) -> bool:
         """Set status and error of a record that has the status ``was``; False if it has not."""
         ...
@@ -173,8 +179,8 @@ class Index(Protocol):
         """Store record, page texts, chunks and vectors in one transaction, replacing the old."""
         ...
 
-    async def delete(self, document_id: str) -> bool:
-        """Remove a document with all it has; False if there was none."""
+    async def delete(self, document_id: str, successor: str = "") -> bool:
+        """Remove a document with all it has, whose place another took; False if there was none."""
         ...
 
     async def get(self, document_id: str) -> Document | None:

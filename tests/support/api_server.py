@@ -38,9 +38,9 @@ from xnai.llm.protocol import EndpointStatus, ModelInfo, ModelStatus
 from xnai.observability.audit import AuditLog
 from xnai.observability.health import Health
 from xnai.resilience.registry import Breakers
+from xnai.retrieval.document_lists import DocumentQuery, Listed
+from xnai.retrieval.index.sqlite.document_lists import SqliteListing
 from xnai.retrieval.index.sqlite.index import SqliteIndex
-from xnai.retrieval.index.sqlite.listing import SqliteListing
-from xnai.retrieval.listing import Listed, Wanted
 from xnai.settings import Settings
 from xnai.types import Citation, Document, Passage, Scope, Usage
 
@@ -147,7 +147,7 @@ class FolderListing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._listing, name)
 
-    async def page(self, wanted: Wanted, offset: int, limit: int) -> Listed:
+    async def page(self, wanted: DocumentQuery, offset: int, limit: int) -> Listed:
         if wanted.library_id:
             return await self._listing.page(wanted, offset, limit)
         records = [one for one in self._library.records.values() if one.owner == wanted.person_id]

@@ -184,7 +184,7 @@ def lines_of(summary: "Summary", *, dry_run: bool = False) -> list[str]:
     lines += _with_reasons(summary.left_out, "not taken")
     lines += _with_reasons(summary.refused, "refused; sent again when changed")
     if summary.links:
-        lines.append(f"Links are not followed; {summary.links:,} were left out.")
+        lines.append(f"Links are not followed; left out: {summary.links:,}.")
     if (summary.added or summary.changed) and not dry_run:
         lines.append("The server goes on reading what was sent; its page /documents shows how far.")
     return lines

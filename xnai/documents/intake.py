@@ -14,8 +14,8 @@ from xnai.documents.parsers.kinds import Kinds
 from xnai.documents.storage import OriginalFiles, Received
 from xnai.documents.upkeep import Upkeep
 from xnai.errors import TOO_MANY_FILES, XnaiError
+from xnai.retrieval.document_lists import DocumentQuery
 from xnai.retrieval.libraries import HOME
-from xnai.retrieval.listing import Wanted
 from xnai.retrieval.protocol import Index
 from xnai.types import Document
 
@@ -77,7 +77,7 @@ class Intake:
         owner, collection = belongs
         if collection.startswith(HOME):  # the disk's limit alone
             return
-        wanted = Wanted(owner, collection=collection)
+        wanted = DocumentQuery(owner, collection=collection)
         count = (await self._index.listing.page(wanted, 0, 0)).count + 1
         if count > self._most and not belongs[1]:
             count -= await self._index.libraries.kept(*belongs)

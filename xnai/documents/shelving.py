@@ -8,9 +8,9 @@ from xnai.documents.libraries import Libraries
 from xnai.documents.names import display_name
 from xnai.documents.protocol import DocumentLibrary
 from xnai.errors import BAD_REQUEST, NOT_FOUND, XnaiError
+from xnai.retrieval.document_lists import DocumentQuery, Listed, Listing, Shelved
 from xnai.retrieval.former import FormerDocument
 from xnai.retrieval.libraries import HOME
-from xnai.retrieval.listing import Listed, Listing, Shelved, Wanted
 from xnai.types import Document
 
 MOST = 500  # documents of one request
@@ -34,7 +34,9 @@ class Shelving:
         self._libraries = libraries
         self._library = library
 
-    async def page(self, person: Principal, wanted: Wanted, offset: int, limit: int) -> Listed:
+    async def page(
+        self, person: Principal, wanted: DocumentQuery, offset: int, limit: int
+    ) -> Listed:
         """Return some of a list, or NOT_FOUND for a library that is none of theirs."""
         if wanted.library_id:
             await self._libraries.get(person, wanted.library_id)

@@ -53,7 +53,7 @@ LIBRARY_EXPIRED = ErrorKind(
 )
 SYNC_FOLDER_UNUSABLE = ErrorKind(
     "sync_folder_unusable",
-    Category.STORAGE,
+    Category.DOCUMENT,
     503,
     "The folder {folder} cannot be kept in step with a library: {reason}.",
     "Mount its disk, put it back or let XNAi read it. Nothing of it was deleted from the library.",
@@ -63,7 +63,7 @@ SYNC_FOLDER_UNUSABLE = ErrorKind(
 )
 IGNORE_FILE_UNREADABLE = ErrorKind(
     "ignore_file_unreadable",
-    Category.STORAGE,
+    Category.DOCUMENT,
     422,
     "{path} cannot be used: {reason}.",
     "Put it right, in the form of a .gitignore file. Until then nothing is taken from the folder.",

@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from xnai.retrieval.document_lists import Listing
 from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.libraries import LibraryTables
-from xnai.retrieval.listing import Listing
 from xnai.types import Chunk, Document, Page, PageDetails, PageTexts, Passage, Scope
 
 Vectors = NDArray[np.float32]  # shape (n, dimensions), unit length

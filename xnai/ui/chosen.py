@@ -16,7 +16,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class NextChat:
     """What the next chat is to ask: documents, or a library."""
 
     document_ids: tuple[str, ...] = ()
@@ -34,16 +34,16 @@ class ChosenDocuments:
     """What persons want to ask about next, each until a chat is opened."""
 
     def __init__(self) -> None:
-        self._wishes: dict[str, tuple[float, Wish]] = {}
+        self._wishes: dict[str, tuple[float, NextChat]] = {}
 
-    def wish(self, person_id: str, wish: Wish) -> None:
+    def wish(self, person_id: str, wish: NextChat) -> None:
         """Keep what a person's next new chat is to ask."""
         self._wishes.pop(person_id, None)
         while len(self._wishes) >= _WISHES:
             del self._wishes[next(iter(self._wishes))]
         self._wishes[person_id] = (time.monotonic(), wish)
 
-    def take(self, person_id: str) -> Wish | None:
+    def take(self, person_id: str) -> NextChat | None:
         """Return it, once, unless too much time has passed."""
         at, wish = self._wishes.pop(person_id, (0.0, None))
         return wish if time.monotonic() - at < _SECONDS else None

@@ -10,7 +10,7 @@ from xnai.documents.folders.in_step import bring_in_step
 from xnai.documents.folders.keeping import SyncedLibraries
 from xnai.documents.folders.mirror import LocalKeeper
 from xnai.documents.libraries import Libraries
-from xnai.errors import SYNC_FOLDER_UNUSABLE, XnaiError
+from xnai.errors import DISK_FULL, SYNC_FOLDER_UNUSABLE, XnaiError
 from xnai.retrieval.synced import SyncedFile, SyncSource
 
 ANN = Principal("ann", "key")
@@ -208,7 +208,7 @@ async def test_what_was_cut_off_in_the_middle_goes_on_where_it_was(yard):
 
         async def send(self, file, content) -> SyncedFile:
             if not self.left:
-                raise XnaiError(SYNC_FOLDER_UNUSABLE, folder="x", reason="the disk is full")
+                raise XnaiError(DISK_FULL, folder="x", free="0 MB")
             self.left -= 1
             return await super().send(file, content)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from xnai.documents.folders.scan import Scan, Seen
+from xnai.documents.folders.scan import FileState, Scan
 from xnai.retrieval.synced import SyncedFile
 
 
@@ -36,7 +36,7 @@ def compare(found: Scan, known: Mapping[str, SyncedFile]) -> Differences:
     differences = Differences()
     for path, seen in found.files.items():
         before = known.get(path)
-        if before is None or seen != Seen(before.size, before.mtime_ns, before.inode):
+        if before is None or seen != FileState(before.size, before.mtime_ns, before.inode):
             differences.unlike.append(path)
         elif before.refused:
             differences.refused.append(before)

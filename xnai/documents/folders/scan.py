@@ -21,7 +21,7 @@ MOST_FILES = 1_000_000
 _IGNORE_BYTES = 1_000_000
 
 
-class Seen(NamedTuple):
+class FileState(NamedTuple):
     """What tells, without reading it, that a file is what it was."""
 
     size: int
@@ -43,7 +43,7 @@ class Scan:
     Those could not be read, or are empty, as the place of a disk is that is not mounted.
     """
 
-    files: dict[str, Seen] = field(default_factory=dict)
+    files: dict[str, FileState] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
     links: int = 0
@@ -119,7 +119,7 @@ def _look_at(
         found.left_out.append(LeftOut(path, "it is empty"))
     else:
         inode = known.st_ino & 0x7FFFFFFFFFFFFFFF
-        found.files[path] = Seen(known.st_size, known.st_mtime_ns, inode)
+        found.files[path] = FileState(known.st_size, known.st_mtime_ns, inode)
     return ""
 
 

@@ -15,7 +15,7 @@ from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed
 from xnai.documents.shelving import document_ids_of
 from xnai.observability.error_reports import report
-from xnai.ui.chosen import ChosenDocuments, Wish
+from xnai.ui.chosen import ChosenDocuments, NextChat
 from xnai.ui.pages.rendering import catalogued_problem
 from xnai.ui.reading_language import texts_for
 
@@ -69,12 +69,12 @@ class BulkActions:
         library_id = _text(body, "library")
         if not body.get("ids"):
             found = await self._runtime.libraries.get(person, library_id)
-            self._chosen.wish(person.person_id, Wish(library_id=found.id))
+            self._chosen.wish(person.person_id, NextChat(library_id=found.id))
             return
         ids = document_ids_of(body["ids"])
         for one in ids:
             await allowed(self._runtime, person, "see", one)
-        self._chosen.wish(person.person_id, Wish(tuple(ids)))
+        self._chosen.wish(person.person_id, NextChat(tuple(ids)))
 
     async def _do(self, person: Principal, body: dict[str, Any]) -> int:
         shelving, ids = self._runtime.shelving, document_ids_of(body.get("ids"))

@@ -18,8 +18,8 @@ from xnai.api.scope import allowed
 from xnai.errors import UNAUTHORIZED, XnaiError
 from xnai.locale import Texts
 from xnai.observability.error_reports import report
+from xnai.retrieval.document_lists import Shelved
 from xnai.retrieval.libraries import HOME, NamedLibrary
-from xnai.retrieval.listing import Shelved
 from xnai.types import Document, Passage, Scope
 from xnai.ui import links, markdown
 from xnai.ui.document_words import progress_words, state_words

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from xnai.api.pages import query_number
 from xnai.locale import marked
-from xnai.retrieval.listing import Order, Wanted
+from xnai.retrieval.document_lists import DocumentQuery, Order
 
 PATH = "/documents"
 THREAD = "thread:"  # begins the name of a chat's collection, see xnai/ui/documents.py
@@ -42,9 +42,9 @@ class ListQuery:
         query = {key: value for key, value in values.items() if value and usual.get(key) != value}
         return f"{PATH}?{urlencode(query)}" if query else PATH
 
-    def wanted(self, person_id: str) -> Wanted:
+    def wanted(self, person_id: str) -> DocumentQuery:
         """Return the same in the words of an index."""
-        return Wanted(
+        return DocumentQuery(
             person_id,
             library_id=self.library,
             words=self.q,

@@ -15,9 +15,9 @@ from xnai.retrieval.index.sqlite import former, places, records, reembedding
 from xnai.retrieval.index.sqlite import pages as page_rows
 from xnai.retrieval.index.sqlite import token_codes as stored_codes
 from xnai.retrieval.index.sqlite.connections import Connections, Work
+from xnai.retrieval.index.sqlite.document_lists import SqliteListing
 from xnai.retrieval.index.sqlite.fulltext import terms_of
 from xnai.retrieval.index.sqlite.libraries import SqliteLibraries
-from xnai.retrieval.index.sqlite.listing import SqliteListing
 from xnai.retrieval.index.sqlite.ranking import Hits, by_vector, by_words
 from xnai.retrieval.index.sqlite.schema import BUNDLED
 from xnai.retrieval.index.sqlite.scope import IN_SCOPE, scope_values

@@ -11,7 +11,7 @@ Order = Literal["newest", "oldest", "name", "size", "state"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DocumentQuery:
     """Which documents are listed: those of a person, or of a library that they may see.
 
     ``words`` are part of the name, ``collection`` is what they belong to (None: whatever),
@@ -52,11 +52,11 @@ class Listing(Protocol):
         """What became of a document that is gone; None if there never was one."""
         ...
 
-    async def page(self, wanted: Wanted, offset: int, limit: int) -> Listed:
+    async def page(self, wanted: DocumentQuery, offset: int, limit: int) -> Listed:
         """Some of a list."""
         ...
 
-    async def ids(self, wanted: Wanted, limit: int) -> list[str]:
+    async def ids(self, wanted: DocumentQuery, limit: int) -> list[str]:
         """The ids of a whole list, at most ``limit``."""
         ...
 

@@ -7,12 +7,12 @@ from typing import Any
 import apsw
 
 from xnai.accounts.rights import seen_by
+from xnai.retrieval.document_lists import DocumentQuery, Listed, Shelved
 from xnai.retrieval.former import FormerDocument
 from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.index.sqlite import former, records
 from xnai.retrieval.index.sqlite.connections import Connections
 from xnai.retrieval.libraries import HOME
-from xnai.retrieval.listing import Listed, Shelved, Wanted
 from xnai.types import Document
 
 _ORDERS = {
@@ -61,7 +61,7 @@ class SqliteListing:
         self._connections = connections
         self._damage = damage
 
-    async def page(self, wanted: Wanted, offset: int, limit: int) -> Listed:
+    async def page(self, wanted: DocumentQuery, offset: int, limit: int) -> Listed:
         """Some of a list."""
         values = _values(wanted)
         source = _OF_LIBRARY if wanted.library_id else _OF_PERSON
@@ -82,7 +82,7 @@ class SqliteListing:
 
         return await self._connections.read(work)
 
-    async def ids(self, wanted: Wanted, limit: int) -> list[str]:
+    async def ids(self, wanted: DocumentQuery, limit: int) -> list[str]:
         """The ids of a whole list, at most ``limit``."""
 
         def work(connection: apsw.Connection) -> list[str]:
@@ -206,7 +206,7 @@ class SqliteListing:
         )
 
 
-def _ids(connection: apsw.Connection, wanted: Wanted, limit: int, offset: int) -> list[str]:
+def _ids(connection: apsw.Connection, wanted: DocumentQuery, limit: int, offset: int) -> list[str]:
     source = _OF_LIBRARY if wanted.library_id else _OF_PERSON
     order = _ORDERS[wanted.order]
     query = f"SELECT d.id {source} AND {_NAMED} ORDER BY {order} LIMIT :limit OFFSET :offset"
@@ -214,7 +214,7 @@ def _ids(connection: apsw.Connection, wanted: Wanted, limit: int, offset: int) -
     return [one for (one,) in rows]
 
 
-def _values(wanted: Wanted) -> dict[str, str | None]:
+def _values(wanted: DocumentQuery) -> dict[str, str | None]:
     values = {
         "person_id": wanted.person_id,
         "library": wanted.library_id,

@@ -9,11 +9,14 @@ from xnai.accounts import Principal
 from xnai.documents.folders.in_step import bring_in_step
 from xnai.documents.folders.keeping import SyncedLibraries
 from xnai.documents.folders.mirror import LocalKeeper
+from xnai.documents.folders.plan import Change
 from xnai.documents.libraries import Libraries
-from xnai.errors import DISK_FULL, SYNC_FOLDER_UNUSABLE, XnaiError
+from xnai.documents.shelving import Shelving
+from xnai.errors import DISK_FULL, NOT_FOUND, SYNC_FOLDER_UNUSABLE, XnaiError
+from xnai.retrieval.document_lists import DocumentQuery
 from xnai.retrieval.synced import SyncedFile, SyncSource
 
-ANN = Principal("ann", "key")
+ANN, BOB = Principal("ann", "key"), Principal("bob", "key")
 
 
 class Yard:
@@ -23,6 +26,7 @@ class Yard:
         self.folder, self.library, self.libraries = folder, library, libraries
         self.synced, self.source = synced, source
         self.keeper = LocalKeeper(synced, ANN, source)
+        self.index = None
 
     def put(self, path, text="The lamp is lit at dusk."):
         place = self.folder / path
@@ -50,7 +54,9 @@ async def yard(tmp_path):
         made = await synced.find_or_make(ANN, "Yard")
         folder = tmp_path / "folder"
         folder.mkdir()
-        yield Yard(folder, library, libraries, synced, SyncSource(made.id, "a folder"))
+        yard = Yard(folder, library, libraries, synced, SyncSource(made.id, "a folder"))
+        yard.index = index
+        yield yard
 
 
 async def test_only_what_has_changed_is_sent(yard):
@@ -243,3 +249,86 @@ async def test_a_document_that_is_read_keeps_the_name_it_was_given_meanwhile(yar
     await yard.sync()
     await followed(yard.library, document.id)
     assert set(await yard.documents()) == {"b.txt"}
+
+
+async def test_what_is_somebody_elses_is_not_there(yard):
+    yard.put("a.txt")
+    await yard.sync()
+    [document] = (await yard.documents()).values()
+    [file] = await yard.synced.files(ANN, yard.source)
+    listing = yard.index.listing
+    many = Shelving(listing, yard.libraries, yard.library)
+    theirs = await yard.libraries.create(BOB, "Bob's")
+    library_id = yard.source.library_id
+    for refused in (
+        yard.synced.files(BOB, yard.source),
+        yard.synced.note(BOB, yard.source, [Change(file)]),
+        yard.synced.send(BOB, yard.source, file, yard.folder / "a.txt"),
+        yard.synced.forget(BOB, yard.source, ["a.txt"]),
+        many.page(BOB, DocumentQuery(BOB.person_id, library_id), 0, 9),
+        many.shelves(BOB, library_id),
+        many.put_into_folder(BOB, library_id, [document.id], "x"),
+        many.tag(BOB, library_id, [document.id], ["x"], []),
+        many.move(BOB, [document.id], theirs.id, library_id),
+        many.move(BOB, [document.id], theirs.id, ""),
+        many.delete(BOB, [document.id]),
+        many.move(ANN, [document.id], theirs.id, library_id),
+    ):
+        with pytest.raises(XnaiError) as caught:
+            await refused
+        assert caught.value.kind is NOT_FOUND
+    assert [one.id for one in (await yard.documents()).values()] == [document.id]
+
+
+async def test_many_are_put_into_folders_tagged_and_moved_at_once(yard):
+    for name in ("a.txt", "sub/b.txt", "ÄPFEL.txt"):
+        yard.put(name, f"This is {name}.")
+    await yard.sync()
+    many = Shelving(yard.index.listing, yard.libraries, yard.library)
+    here, ids = yard.source.library_id, [one.id for one in (await yard.documents()).values()]
+    assert await many.put_into_folder(ANN, here, ids[:2], " /tower//papers/ ") == 2
+    assert await many.tag(ANN, here, ids, ["urgent"], []) == 3
+    assert await many.tag(ANN, here, ids[:1], ["old"], ["urgent"]) == 1
+
+    async def named(**more: str) -> list[str]:
+        found = await many.page(ANN, DocumentQuery(ANN.person_id, here, **more), 0, 9)
+        return sorted(one.id for one in found.documents)
+
+    folders, tags = await many.shelves(ANN, here)
+    assert folders["tower/papers"] == 2
+    assert tags == {"old": 1, "urgent": 2}
+    assert await named(folder="tower") == sorted(ids[:2])  # those below it too
+    assert await named(tag="urgent") == sorted(ids[1:])
+    assert len(await named(words="äpfel")) == 1
+    assert len(await named(words="%")) == 0
+
+    other = await yard.libraries.create(ANN, "Other")
+    assert await many.move(ANN, ids[:2], other.id, here) == 2
+    moved = await yard.libraries.standing(ANN, other.id)
+    assert {one.id for one, _ in moved} == set(ids[:2])
+    assert {one.collection for one, _ in moved} == {f"library:{other.id}"}
+    assert (await many.shelved(ANN, other.id, ids))[ids[0]].tags == ("old",)
+    gone = await yard.libraries.create(ANN, "Gone")
+    await yard.libraries.delete(ANN, gone.id, keeps_all=True)
+    with pytest.raises(XnaiError):
+        await many.move(ANN, ids[2:], gone.id, here)
+    assert await yard.index.listing.transfer(here, gone.id, ids[2:]) == []
+    assert [one.id for one in (await yard.documents()).values()] == ids[2:]  # not lost between
+
+
+async def test_what_became_of_a_document_is_known(yard):
+    yard.put("a.txt", "One.")
+    await yard.sync()
+    [first] = (await yard.documents()).values()
+    ids = [first.id]
+    for text in ("Two.", "Three."):
+        yard.put("a.txt", text)
+        await yard.sync()
+        latest = (await yard.synced.files(ANN, yard.source))[0].document_id
+        await followed(yard.library, latest)
+        ids.append(latest)
+    former = await yard.index.listing.former(ids[0])
+    assert (former.owner, former.successor) == ("ann", ids[2])
+    await yard.library.delete(ids[2])
+    assert (await yard.index.listing.former(ids[0])).successor == ""
+    assert await yard.index.listing.former("0" * 32) is None

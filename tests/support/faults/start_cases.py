@@ -302,7 +302,8 @@ async def folders(folder):
         await refused("bad_request", lambda: checked_folder("/".join("a" * 11)))
         await refused("bad_request", lambda: checked_tag(" "))
         await refused("bad_request", lambda: document_ids_of([]))
-        other = await books.add("p", "b.txt", place.parent / "accounts.json")
+        (place / "a.txt").write_text("Another letter.")
+        other = await books.add("p", "b.txt", place / "a.txt")
         await refused("not_found", many.delete(person, [other.id]))
 
 

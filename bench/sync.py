@@ -36,6 +36,7 @@ from xnai.types import Document
 
 LIBRARY = "bench"
 A_FOLDER = 100  # files
+START_SECONDS = 600.0
 NOBODY = {"XNAI_LLM_URL": "http://127.0.0.1:9"}  # no model is needed
 
 
@@ -63,11 +64,11 @@ async def make_known(data: Path, folder: Path, paths: list[str]) -> None:
     documents = []
     seen = []
     source = source_of(folder)
-    for number, path in enumerate(paths):
+    for path in paths:
         content, there = (folder / path).read_bytes(), (folder / path).stat()
         digest = hashlib.sha256(content).hexdigest()
         document = Document(
-            id=f"{number:032x}",
+            id=digest[:32],
             owner=owner,
             collection=HOME + LIBRARY,
             file_name=Path(path).name,
@@ -139,7 +140,7 @@ def main() -> None:
         server = Server(Path(place), NOBODY)
         server.start()
         try:
-            server.wait(status="ready")
+            server.until_it_answers("/health/ready", START_SECONDS)
             times = []
             for _ in range(given.rounds):
                 seconds, said = sync(server, folder)

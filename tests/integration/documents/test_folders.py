@@ -332,3 +332,23 @@ async def test_what_became_of_a_document_is_known(yard):
     await yard.library.delete(ids[2])
     assert (await yard.index.listing.former(ids[0])).successor == ""
     assert await yard.index.listing.former("0" * 32) is None
+
+
+async def test_a_version_that_cannot_be_read_leaves_the_former_until_one_can(yard):
+    yard.put("a.txt", "One.")
+    await yard.sync()
+    [first] = (await yard.documents()).values()
+    await followed(yard.library, first.id)
+    yard.put("a.txt", "%PDF-1.4 and nothing more")
+    await yard.sync()
+    broken = (await yard.synced.files(ANN, yard.source))[0].document_id
+    with pytest.raises(XnaiError):
+        await followed(yard.library, broken)
+    standing = await yard.libraries.standing(ANN, yard.source.library_id)
+    assert {one.id for one, _ in standing} == {first.id, broken}
+    yard.put("a.txt", "Three.")
+    await yard.sync()
+    latest = (await yard.synced.files(ANN, yard.source))[0].document_id
+    await followed(yard.library, latest)
+    standing = await yard.libraries.standing(ANN, yard.source.library_id)
+    assert [one.id for one, _ in standing] == [latest]

@@ -117,7 +117,7 @@ class SyncedLibraries:
                 library.owner,
                 display_name(file.path),
                 content,
-                (former,) if former is not None else (),
+                former,
                 collection=HOME + library.id,
             )
         except XnaiError as exc:
@@ -141,27 +141,31 @@ class SyncedLibraries:
         person: Principal,
         source: SyncSource,
         file: SyncedFile,
-        former: Document | None,
+        former: Sequence[Document],
     ) -> None:
         if not await self._tables.put(source, file, folder_of(file.path), person.person_id):
             raise XnaiError(NOT_FOUND, what="library", name=library.id)
-        if former is None or former.id == file.document_id or file.refused:
+        if file.refused:
             return  # what was there before stays where the new version cannot be read
         taken = await self._library.get(file.document_id)
-        if taken is None or former.id not in taken.replaces:
-            await self._abandon(library, former.id)
+        replaced = {file.document_id, *(taken.replaces if taken else ())}
+        for one in former:
+            if one.id not in replaced:
+                await self._abandon(library, one.id)
 
-    async def _former(
-        self, library: NamedLibrary, source: SyncSource, path: str
-    ) -> Document | None:
-        """Return the document that a file was before, if it is no other file's too."""
+    async def _former(self, library: NamedLibrary, source: SyncSource, path: str) -> list[Document]:
+        """Return the document that a file was before, if it is no other file's too.
+
+        One that could not be read has not replaced the version before it: that goes too.
+        """
         known = await self._tables.file(source, path)
-        if known is None or not known.document_id:
-            return None
-        document = await self._library.get(known.document_id)
+        document = await self._library.get(known.document_id) if known is not None else None
         if document is None or document.owner != library.owner:
-            return None
-        return document if len(await self._tables.paths_of(document.id)) == 1 else None
+            return []
+        if len(await self._tables.paths_of(document.id)) != 1:
+            return []
+        earlier = [await self._library.get(one) for one in document.replaces]
+        return [document, *(one for one in earlier if one is not None)]
 
     async def forget(self, person: Principal, source: SyncSource, paths: Sequence[str]) -> int:
         """Delete the documents of files that are gone; returns how many.

@@ -62,7 +62,7 @@ def build(settings: Settings) -> Chat:
     page.install(have_keys=bool(settings.api_keys), model_elsewhere=bool(settings.llm_url))
     documents.show_attachments_as_files()
     routes.install(app, settings, runtime.attempts, chat.attachments.received)
-    pages.install(app, runtime, auth.page_person, chat.attachments.again)
+    pages.install(app, runtime, auth.page_person, chat.attachments.again, chat.chosen)
     # Last, so that its guard stands before every route of the port.
     install_api(app, runtime, auth.page_person)
     return chat
@@ -98,7 +98,7 @@ async def starters(_user: object, language: str | None) -> list[cl.Starter]:
 @cl.on_chat_start
 async def chat_started() -> None:
     """Greet a new chat."""
-    await chat.chat_opened()
+    await chat.chat_opened(is_new=True)
 
 
 @cl.on_chat_resume

@@ -113,6 +113,18 @@ class Client:
             if line != _END:
                 raise XnaiError(SERVER_GARBLED, url=self._url)
 
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send JSON to an address of the server, and return what it answers."""
+        with self._reaching():
+            return self._checked(self._http.post(path, json=body))
+
+    def send_synced(self, content: BinaryIO, header: str) -> dict[str, Any]:
+        """Send a file of a folder that a library is in step with; ``header`` says which."""
+        headers = {"X-Xnai-File": header, "Content-Type": "application/octet-stream"}
+        with self._reaching():
+            sending = self._http.post("/v1/sync/files", content=content, headers=headers)
+            return self._checked(sending)
+
     def use_model(self, name: str) -> None:
         """Make the server switch to another of its models, by asking that one for a word."""
         body = {

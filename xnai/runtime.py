@@ -31,9 +31,12 @@ from xnai.breakers import (
 from xnai.data_folder.ownership import free_gigabytes, prepare_folder
 from xnai.data_folder.restoring import finish
 from xnai.data_folder.rights import keep_private
+from xnai.documents.folders.keeping import SyncedLibraries
+from xnai.documents.folders.mirror import FolderMirror
 from xnai.documents.libraries import Libraries
 from xnai.documents.library import Library
 from xnai.documents.reembed import Renewal
+from xnai.documents.shelving import Shelving
 from xnai.errors import INTERNAL, XnaiError
 from xnai.llm.build.engine_build import EngineBuild
 from xnai.llm.engine.local_engine import LocalEngine
@@ -118,6 +121,14 @@ class Runtime:
             caches=(prefixes,),
         )
         self.libraries = Libraries(self._index.libraries, self.library, self.audit)
+        self.synced = SyncedLibraries(self._index.synced, self.libraries, self.library)
+        self.shelving = Shelving(self._index.listing, self.libraries, self.library)
+        self.mirror = FolderMirror(
+            self.synced,
+            self.people.operator,
+            settings.sync_folders,
+            deletes=settings.sync_delete,
+        )
         self._renewal = Renewal(
             self._index, self._embedder, self.library.reading_paused, self.search_state
         )
@@ -210,6 +221,7 @@ class Runtime:
             self.search_state.become("ready")
             self._renewal.begin(is_changing=is_changing)
             self._scrubber.start()
+            self.mirror.start()
         self._look_at_search()
         # The engine's build wants all cores: searching comes first.
         await self.model.start()
@@ -250,6 +262,7 @@ class Runtime:
     async def _end_tasks(self) -> None:
         # The first starts the others.
         await cancel_and_wait(self._opening)
+        await self.mirror.stop()
         await self._renewal.close()
         await self._scrubber.stop()
 

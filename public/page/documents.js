@@ -1,5 +1,6 @@
 // The list of documents: it follows those that are being read, deletes after asking, and leaves those
 // names that have what is typed.
+import { Bulk } from "./bulk.js";
 import { asked, FollowedList } from "./list.js";
 import { say, textsReady } from "./texts.js";
 
@@ -14,12 +15,14 @@ class DocumentList extends FollowedList {
     root.querySelector("input[name='q']")?.addEventListener("input", () => this.filter(), { signal });
     root.addEventListener("submit", (event) => this.submitted(event), { signal });
     root.addEventListener("change", (event) => this.chosen(event), { signal });
+    this.bulk = new Bulk(this, signal);
   }
 
   dress(root) {
     const as = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
     for (const time of root.querySelectorAll("time")) time.textContent = as.format(new Date(time.dateTime));
     this.filter();
+    this.bulk?.again();
   }
 
   // The button says which library, where it is about one.

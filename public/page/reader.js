@@ -1,5 +1,6 @@
 // The panel beside the chat that shows a cited place, or the documents. One at a time, opened by a
 // click alone.
+import { offerAgain } from "./again.js";
 import { openDocuments } from "./documents.js";
 import { onMessage } from "./messages.js";
 import { openModels } from "./models.js";
@@ -61,6 +62,7 @@ function show(page) {
   panel.body.scrollTop = 0;
   showPassage(panel.body);
   openViewer(panel.body);
+  offerAgain(panel.body, opener, closeReader);
   for (const open of [openDocuments, openModels]) open(panel.body, panel.outside.href, asked.signal);
   if (panel.box.contains(document.activeElement)) return;
   (panel.body.querySelector(`a[rel="${held}"]`) ?? panel.box).focus({ preventScroll: true });

@@ -46,7 +46,7 @@ POST /set-session-cookie  GET /project/translations  GET /project/settings
 ANY_KEY = """
 POST /v1/chat/completions  GET /v1/files  POST /v1/files  GET /v1/breakers  GET /metrics
 GET /v1/breakers/{name:path}  GET /v1/models  GET /v1/models/{name:path}
-GET /v1/vector_stores  POST /v1/vector_stores
+GET /v1/vector_stores  POST /v1/vector_stores  POST /v1/sync
 """
 FIRST_KEY = "POST /v1/breakers/{name:path}"
 # Of the page, by the cookie of whoever has the first key.
@@ -66,6 +66,7 @@ GET /v1/vector_stores/{id}  POST /v1/vector_stores/{id}  DELETE /v1/vector_store
 POST /v1/vector_stores/{id}/search  GET /v1/vector_stores/{id}/files
 POST /v1/vector_stores/{id}/files  GET /v1/vector_stores/{id}/files/{file_id}
 POST /v1/vector_stores/{id}/files/{file_id}  DELETE /v1/vector_stores/{id}/files/{file_id}
+POST /v1/sync/changes  POST /v1/sync/files  POST /v1/sync/gone  POST /documents/bulk
 """
 SHUT = """
 /docs /docs/oauth2-redirect /redoc /openapi.json /auth/jwt /auth/oauth/{rest:path}

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -18,7 +19,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from xnai.accounts import People
+from xnai.accounts import PROGRAM, People
 from xnai.accounts.attempts import Attempts
 from xnai.answering.events import Done, Event, Question, Token
 from xnai.answering.streams import Streams
@@ -26,14 +27,19 @@ from xnai.api import install
 from xnai.api.auth import PagePerson
 from xnai.api.routes import no_page_person
 from xnai.documents.drawn_pages import PageLayer, RecognisedWord
+from xnai.documents.folders.keeping import SyncedLibraries
+from xnai.documents.folders.mirror import FolderMirror
 from xnai.documents.libraries import Libraries
 from xnai.documents.page_content import PageContent
 from xnai.documents.protocol import IngestProgress
+from xnai.documents.shelving import Shelving
 from xnai.errors import FILE_EMPTY, FILE_TOO_LARGE, MODEL_NOT_FOUND, XnaiError
 from xnai.llm.protocol import EndpointStatus, ModelInfo, ModelStatus
 from xnai.observability.audit import AuditLog
 from xnai.observability.health import Health
 from xnai.resilience.registry import Breakers
+from xnai.retrieval.document_lists import DocumentQuery, Listed
+from xnai.retrieval.index.sqlite.document_lists import SqliteListing
 from xnai.retrieval.index.sqlite.index import SqliteIndex
 from xnai.settings import Settings
 from xnai.types import Citation, Document, Passage, Scope, Usage
@@ -131,6 +137,27 @@ class FolderLibrary:
         return f"PNG {page} {start}-{end} {width}".encode()
 
 
+class FolderListing:
+    """Lists what is in a ``FolderLibrary``, newest first; the rest is the index's."""
+
+    def __init__(self, listing: SqliteListing, library: FolderLibrary) -> None:
+        self._listing = listing
+        self._library = library
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._listing, name)
+
+    async def page(self, wanted: DocumentQuery, offset: int, limit: int) -> Listed:
+        if wanted.library_id:
+            return await self._listing.page(wanted, offset, limit)
+        records = [one for one in self._library.records.values() if one.owner == wanted.person_id]
+        if wanted.collection is not None:
+            records = [one for one in records if one.collection == wanted.collection]
+        words = wanted.words.casefold()
+        named = [one for one in records if words in one.file_name.casefold()][::-1]
+        return Listed(named[offset : offset + limit], len(named), len(records))
+
+
 @dataclass
 class NamedModel:
     """A model that is only asked how it is doing."""
@@ -218,8 +245,12 @@ class Program:
 
     def __post_init__(self) -> None:
         self.audit = AuditLog(self.settings)
-        tables = SqliteIndex(self.settings.data_dir / "index.sqlite3", 8).libraries
-        self.libraries = Libraries(tables, self.library)
+        index = SqliteIndex(self.settings.data_dir / "index.sqlite3", 8)
+        self.libraries = Libraries(index.libraries, self.library)
+        self.synced = SyncedLibraries(index.synced, self.libraries, self.library)
+        listing = FolderListing(index.listing, self.library)
+        self.shelving = Shelving(listing, self.libraries, self.library)
+        self.mirror = FolderMirror(self.synced, PROGRAM, (), deletes=False)
         self.people = People.of(self.settings)
         self.attempts = Attempts()
 

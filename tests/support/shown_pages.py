@@ -8,6 +8,7 @@ from api_server import client, listening, page
 
 from xnai.accounts import Principal
 from xnai.api import install as install_api
+from xnai.ui.chosen import ChosenDocuments
 from xnai.ui.pages import routes
 
 KEYS = {"api_keys": "first-key-of-test,second-key-of-test"}
@@ -44,7 +45,8 @@ class Shown(HTMLParser):
 @asynccontextmanager
 async def reading(runtime, person: Principal | None = None):
     app = page()
-    routes.install(app, runtime, lambda _: person, runtime.library.ingest_in_background)
+    again = runtime.library.ingest_in_background
+    routes.install(app, runtime, lambda _: person, again, ChosenDocuments())
     install_api(app, runtime, lambda _: person)
     async with listening(app) as url, client(url) as http:
         yield http

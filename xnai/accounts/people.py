@@ -83,6 +83,11 @@ class People:
         """Whether a key is needed to come in."""
         return bool(self._digests)
 
+    @property
+    def operator(self) -> Principal:
+        """Who operates the server: the holder of the first key, without keys the local person."""
+        return self._by_digest[self._digests[0]] if self._digests else self.local
+
     def of_key(self, key: str) -> Principal | None:
         """Return the holder of a key, if it is a current one."""
         given = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

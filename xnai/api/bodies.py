@@ -14,11 +14,14 @@ from xnai.settings import Settings
 MEGABYTE = 1024 * 1024
 UPLOAD_OVERHEAD = MEGABYTE  # boundaries, part headers and small fields around a file
 _OTHER_LIMIT = MEGABYTE // 4  # the page's own requests are small
+_SYNC_LIMIT = 2 * MEGABYTE  # a hundred paths, each as long as a path can be
 _SOCKET_LIMIT = 4 * MEGABYTE  # of the page's socket, where it goes by HTTP: a frame of any text
 _API_FILES = "/v1/files"
 _API_CHAT = "/v1/chat/completions"
+_SYNC = "/v1/sync/"
 _SOCKET = "/ws/socket.io"
-_UPLOAD_PATHS = frozenset({_API_FILES, "/project/file"})
+SYNC_UPLOADS = "/v1/sync/files"
+_UPLOAD_PATHS = frozenset({_API_FILES, SYNC_UPLOADS, "/project/file"})
 _LINGER_SECONDS = 10.0
 _LINGER_IDLE_SECONDS = 2.0
 
@@ -87,6 +90,8 @@ class BodyLimit:
             return self._upload_mb * MEGABYTE + UPLOAD_OVERHEAD, error
         if path == _API_CHAT:
             limit = body_limit(self._context_tokens())
+        elif path.startswith(_SYNC):
+            limit = _SYNC_LIMIT
         else:
             limit = _SOCKET_LIMIT if _SOCKET in path else _OTHER_LIMIT
         return limit, XnaiError(BODY_TOO_LARGE, limit_mb=f"{limit / MEGABYTE:.3g}")

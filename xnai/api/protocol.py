@@ -7,8 +7,11 @@ from xnai.accounts import People
 from xnai.accounts.attempts import Attempts
 from xnai.answering.events import Event, Question
 from xnai.answering.streams import Streams
+from xnai.documents.folders.keeping import SyncedLibraries
+from xnai.documents.folders.mirror import FolderMirror
 from xnai.documents.libraries import Libraries
 from xnai.documents.protocol import DocumentLibrary
+from xnai.documents.shelving import Shelving
 from xnai.llm.protocol import LanguageModel
 from xnai.observability.audit import AuditLog
 from xnai.observability.health import Health
@@ -95,6 +98,21 @@ class ApiRuntime(Protocol):
     @property
     def libraries(self) -> Libraries:
         """The libraries in which documents stand."""
+        ...
+
+    @property
+    def shelving(self) -> Shelving:
+        """Many documents at once."""
+        ...
+
+    @property
+    def mirror(self) -> FolderMirror:
+        """The folders of this machine that libraries are kept in step with."""
+        ...
+
+    @property
+    def synced(self) -> SyncedLibraries:
+        """The folders that libraries are in step with."""
         ...
 
     @property

@@ -16,6 +16,7 @@ from xnai.api.health import HealthRoutes
 from xnai.api.middleware import Guard
 from xnai.api.pages import PageRoutes
 from xnai.api.protocol import ApiRuntime
+from xnai.api.sync import SyncRoutes
 from xnai.api.vector_stores import VectorStoreRoutes
 
 
@@ -59,6 +60,7 @@ def create_routes(runtime: ApiRuntime, page_person: PagePerson = no_page_person)
         Route("/v1/chat/completions", chat, methods=["POST"]),
         *FileRoutes(runtime, authority).routes(),
         *VectorStoreRoutes(runtime, authority).routes(),
+        *SyncRoutes(runtime, authority).routes(),
         *PageRoutes(runtime, authority).routes(),
         *BreakerRoutes(runtime, authority).routes(),
         *HealthRoutes(runtime, authority).routes(),

@@ -15,6 +15,7 @@ from xnai.cli.documents import documents_cli
 from xnai.cli.errors import FAILED, catalogued
 from xnai.cli.evaluate import evaluate_command
 from xnai.cli.models import models_cli
+from xnai.cli.sync import sync_command
 from xnai.client import Client
 from xnai.documents.progress import rest
 from xnai.errors import BAD_REQUEST, NOT_FOUND, XnaiError
@@ -32,6 +33,7 @@ cli.command("eval")(evaluate_command)
 cli.command("doctor")(doctor_command)
 cli.command("backup")(backup_command)
 cli.command("restore")(restore_command)
+cli.command("sync")(sync_command)
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
 

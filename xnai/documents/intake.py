@@ -14,6 +14,8 @@ from xnai.documents.parsers.kinds import Kinds
 from xnai.documents.storage import OriginalFiles, Received
 from xnai.documents.upkeep import Upkeep
 from xnai.errors import TOO_MANY_FILES, XnaiError
+from xnai.retrieval.document_lists import DocumentQuery
+from xnai.retrieval.libraries import HOME
 from xnai.retrieval.protocol import Index
 from xnai.types import Document
 
@@ -50,29 +52,33 @@ class Intake:
         """Copy a file in, see ``DocumentLibrary.add``; ``belongs``: owner and collection."""
         name = display_name(file_name)
         with self._notes.adding(*belongs, name) as note:
-            await self._refuse_too_many(belongs, await self._index.documents(*belongs))
+            await self._refuse_too_many(belongs)
             await self._upkeep.require_folder()
             async with self._files.receive(name, source) as received:
                 media_type = await self._kinds.media_type(received.path, name, belongs[0])
                 async with self._admission:
-                    documents = await self._index.documents(*belongs)
+                    documents = await self._index.listing.contenders(
+                        belongs, received.sha256, [one.id for one in former]
+                    )
                     known, replaces = deduplication.place(
                         documents, former, received, own_name=own_name
                     )
                     if known is not None:
                         note(known, "known")
                         return await uninterrupted(self._known_again(known, received))
-                    await self._refuse_too_many(belongs, documents)
+                    await self._refuse_too_many(belongs)
                     keeping = self._keep(belongs, media_type, received, replaces)
                     document = await uninterrupted(keeping)
                     note(document, "accepted")
                     return document
 
-    async def _refuse_too_many(
-        self, belongs: tuple[str, str], documents: Sequence[Document]
-    ) -> None:
+    async def _refuse_too_many(self, belongs: tuple[str, str]) -> None:
         """Refuse more than a chat may have, or a person beside what stands in libraries."""
-        count = len(documents) + 1
+        owner, collection = belongs
+        if collection.startswith(HOME):  # the disk's limit alone
+            return
+        wanted = DocumentQuery(owner, collection=collection)
+        count = (await self._index.listing.page(wanted, 0, 0)).count + 1
         if count > self._most and not belongs[1]:
             count -= await self._index.libraries.kept(*belongs)
         if count > self._most:

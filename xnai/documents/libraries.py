@@ -49,7 +49,7 @@ class Libraries:
     ) -> None:
         self._tables = tables
         self._library = library
-        self._homes = Homes(tables, library)
+        self.homes = Homes(tables, library)
         self._audit = audit
 
     async def start(self) -> None:
@@ -214,13 +214,10 @@ class Libraries:
 
         """
         library = await self.get(person, library_id, "change")
-        if not await self._tables.take(library.id, document_id):
-            return False
-        self._note("removed", library=library.id, document=document_id)
-        document = await self._library.get(document_id)
-        if document is not None and document.collection == HOME + library.id:
-            await self._homes.settle(document)
-        return True
+        taken = await self.homes.withdraw(library.id, document_id)
+        if taken:
+            self._note("removed", library=library.id, document=document_id)
+        return taken
 
     async def standing(self, person: Principal, library_id: str) -> list[tuple[Document, Standing]]:
         """Return the documents of a library, in the order in which they came, or NOT_FOUND."""
@@ -280,12 +277,12 @@ class Libraries:
         self._note("deleted", library=library.id)
         for document, _ in staying:
             if document.collection == HOME + library.id:
-                await self._homes.settle(document)
+                await self.homes.settle(document)
         return len(goes)
 
     async def release(self, collection: str) -> int:
         """Have documents of a chat that goes belong to libraries; see ``Homes.release``."""
-        return await self._homes.release(collection)
+        return await self.homes.release(collection)
 
     def _note(self, outcome: str, **fields: str) -> None:
         if self._audit is not None:

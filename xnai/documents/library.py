@@ -184,7 +184,7 @@ class Library:
         removed: list[str] = []
         try:
             await self._index.libraries.inherit(document.id, document.replaces)
-            removed = [former for former in document.replaces if await self.delete(former)]
+            removed = [one for one in document.replaces if await self.delete(one, document.id)]
             await uninterrupted(self._index.put_document(replace(document, replaces=())))
         except Exception as exc:  # noqa: BLE001 - the new version is there all the same
             kind = type(exc).__name__
@@ -210,19 +210,19 @@ class Library:
         self._require_started()
         return await self._lookups.documents(owner)
 
-    async def delete(self, document_id: str) -> bool:
+    async def delete(self, document_id: str, successor: str = "") -> bool:
         """Remove file, record, chunks and vectors; ingest of it is stopped first."""
         self._require_started()
-        return await uninterrupted(self._delete(document_id))
+        return await uninterrupted(self._delete(document_id, successor))
 
-    async def _delete(self, document_id: str) -> bool:
+    async def _delete(self, document_id: str, successor: str) -> bool:
         async with self._jobs.barred(document_id):
             if await self._index.get(document_id) is None:
                 return False
             # A file without a record would be read again, unless it is known that it was to go.
             await asyncio.to_thread(self._files.give_up, document_id)
             try:
-                deleted = await self._index.delete(document_id)
+                deleted = await self._index.delete(document_id, successor)
             except BaseException:
                 await asyncio.to_thread(self._files.take_back, document_id)
                 raise

@@ -35,7 +35,23 @@ class Homes:
         there = (await self._tables.libraries_of([document.id])).get(document.id, ())
         moved = await self._tables.move(document.id, HOME + there[0] if there else "")
         if moved is not None:
-            await asyncio.to_thread(self._write_card, moved)
+            await self.note(moved)
+
+    async def withdraw(self, library_id: str, document_id: str) -> bool:
+        """Have a document stand in a library no more; False if it did not.
+
+        If it belonged to this library alone, it belongs to another one, or to its person's files.
+        """
+        if not await self._tables.take(library_id, document_id):
+            return False
+        document = await self._library.get(document_id)
+        if document is not None and document.collection == HOME + library_id:
+            await self.settle(document)
+        return True
+
+    async def note(self, document: Document) -> None:
+        """Write the card of a document anew: what it is called, and where it belongs."""
+        await asyncio.to_thread(self._write_card, document)
 
     def _write_card(self, document: Document) -> None:
         original = self._library.original(document)

@@ -51,3 +51,21 @@ LIBRARY_EXPIRED = ErrorKind(
     "Its documents are all there. Set `expires_after` anew to have it searched again.",
     seen="A program that asks a library whose time, which a program has set, is over.",
 )
+SYNC_FOLDER_UNUSABLE = ErrorKind(
+    "sync_folder_unusable",
+    Category.DOCUMENT,
+    503,
+    "The folder {folder} cannot be kept in step with a library: {reason}.",
+    "Mount its disk, put it back or let XNAi read it. Nothing of it was deleted from the library.",
+    seen="Whoever has a library kept in step with a folder that is not there, not mounted, or "
+    "closed to the program.",
+    retryable=True,
+)
+IGNORE_FILE_UNREADABLE = ErrorKind(
+    "ignore_file_unreadable",
+    Category.DOCUMENT,
+    422,
+    "{path} cannot be used: {reason}.",
+    "Put it right, in the form of a .gitignore file. Until then nothing is taken from the folder.",
+    seen="Whoever has a folder kept in step whose list of what is left out cannot be read.",
+)

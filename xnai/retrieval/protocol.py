@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from xnai.retrieval.document_lists import Listing
 from xnai.retrieval.index.damage import Damage
 from xnai.retrieval.libraries import LibraryTables
 from xnai.types import Chunk, Document, Page, PageDetails, PageTexts, Passage, Scope
@@ -171,6 +172,11 @@ class Index(Protocol):
         """The libraries that documents stand in."""
         ...
 
+    @property
+    def listing(self) -> Listing:
+        """Lists of documents."""
+        ...
+
     async def change(self, document: Document, was: str) -> bool:
         """Set status and error of a record that has the status ``was``; False if it has not."""
         ...
@@ -189,8 +195,8 @@ class Index(Protocol):
         """Store record, page texts, chunks and vectors in one transaction, replacing the old."""
         ...
 
-    async def delete(self, document_id: str) -> bool:
-        """Remove a document with all it has; False if there was none."""
+    async def delete(self, document_id: str, successor: str = "") -> bool:
+        """Remove a document with all it has, whose place another took; False if there was none."""
         ...
 
     async def get(self, document_id: str) -> Document | None:

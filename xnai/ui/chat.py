@@ -16,6 +16,7 @@ from xnai.ui import actions, commands, conversation, documents, library_choice, 
 from xnai.ui.attachments import Attachments
 from xnai.ui.auth import principal_of
 from xnai.ui.broadcast import Broadcast
+from xnai.ui.chosen import ChosenDocuments
 from xnai.ui.history.protocol import PersonalChoices
 from xnai.ui.questions import Questions
 from xnai.ui.reading_language import texts_of
@@ -58,6 +59,7 @@ class Chat:
         self.attachments = Attachments(runtime.library, runtime.settings.upload_max_files)
         self.questions = Questions(runtime, self.broadcast, self.attachments)
         self.status = ServerStatus(runtime, sio)
+        self.chosen = ChosenDocuments()
         self.choices: PersonalChoices | None = None  # where those of the settings panel are kept
         self._deleted: set[str] = set()  # threads, by their persons
 
@@ -80,8 +82,11 @@ class Chat:
                 self.runtime.prereader.wish(scope)
 
     @errors_as_toasts()
-    async def chat_opened(self) -> None:
-        """Show the settings panel of a chat, as the person has left it in another."""
+    async def chat_opened(self, *, is_new: bool = False) -> None:
+        """Show the settings panel of a chat, as the person has left it in another.
+
+        A new one asks what was chosen for it on the page of documents.
+        """
         session, model = cl.context.session, self.runtime.model
         told = {"type": THREAD, "id": session.thread_id}
         await cl.context.emitter.send_window_message(told)
@@ -94,6 +99,8 @@ class Chat:
             if session.chat_settings == before:  # nothing was chosen meanwhile
                 # The model is everybody's: a chat of the history would switch it back.
                 chosen = library_choice.merged(before, kept)
+                wish = self.chosen.take(principal_of(session).person_id) if is_new else None
+                chosen = wish.settings(chosen) if wish else chosen
                 session.chat_settings = {**chosen, "model": model.status.name}
         await self._show_panel(chooses_model=_chooses_model())
         await cl.context.emitter.set_commands(commands.offered(texts_of(session)))

@@ -205,14 +205,18 @@ async def _discard(library: DocumentLibrary, document_id: str) -> None:
 
 
 async def scope_of(
-    library: DocumentLibrary, chat: ChatDocuments, libraries: tuple[str, ...] = ()
+    library: DocumentLibrary,
+    chat: ChatDocuments,
+    libraries: tuple[str, ...] = (),
+    chosen: tuple[str, ...] = (),
 ) -> Scope | None:
     """Return what a question in this chat searches; None if there is nothing to search.
 
-    ``libraries`` are the ids of those that the chat asks beside its own documents.
+    ``libraries`` are the ids of those that the chat asks beside its own documents, ``chosen`` those
+    of documents.
     """
     owner, collection = chat.person.person_id, chat.collection
     documents = await library.documents(owner, collection)
-    if libraries or any(document.is_searchable for document in documents):
-        return Scope(owner, collection=collection, libraries=libraries)
+    if libraries or chosen or any(document.is_searchable for document in documents):
+        return Scope(owner, chosen or None, collection, libraries)
     return None

@@ -18,6 +18,7 @@ MOST = 100  # that one chat asks
 SHOWN = 20  # that can be chosen in the settings, beside the own one
 _LONGEST_ID = 64  # characters
 _OWN = marked("My library")  # what OWN_NAME is on the page
+_COUNTED = "\0"  # begins what stands for a number of documents: no library is called so
 
 
 class AskedLibraries(NamedTuple):
@@ -34,7 +35,15 @@ def library_name(library: NamedLibrary, texts: Texts) -> str:
 
 def told_name(name: str, texts: Texts) -> str:
     """Return a name of ``AskedLibraries`` as the page says it."""
+    if name.startswith(_COUNTED):
+        count = int(name.removeprefix(_COUNTED))
+        return texts.say_number("{number} chosen document", "{number} chosen documents", count)
     return texts.say(_OWN) if name == OWN_NAME else name
+
+
+def counted(documents: int) -> str:
+    """Return what stands among the names of what was asked for so many chosen documents."""
+    return f"{_COUNTED}{documents}"
 
 
 def switches(

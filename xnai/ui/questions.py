@@ -216,7 +216,10 @@ class Questions:
         choices = settings_panel.read(runtime.settings, runtime.model, session.chat_settings or {})
         chat = documents.chat_documents(session)
         asked = await library_choice.asked(runtime.libraries, chat.person, choices.libraries)
-        scope = await documents.scope_of(runtime.library, chat, asked.ids)
+        scope = await documents.scope_of(runtime.library, chat, asked.ids, choices.documents)
+        names = asked.names
+        if choices.documents:
+            names += (library_choice.counted(len(choices.documents)),)
         return Question(
             text=text,
             request_id=stream.request_id,
@@ -228,7 +231,7 @@ class Questions:
             system="" if scope else choices.system,
             timeout=runtime.settings.answer_timeout,
             reader=reader_of(session),
-            asked=asked.names,
+            asked=names,
         )
 
     async def _stream(

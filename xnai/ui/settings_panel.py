@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import chainlit as cl
-from chainlit.input_widget import InputWidget, Select, Slider, TextInput
+from chainlit.input_widget import InputWidget, Select, Slider, Switch, TextInput
 
 from xnai.answering.prompt import PLAIN_SYSTEM
 from xnai.llm.protocol import LanguageModel
 from xnai.locale import IN_ENGLISH, Texts
 from xnai.settings import Settings
 from xnai.types import Sampling
+from xnai.ui import chosen as chosen_documents
 from xnai.ui import library_choice
 from xnai.ui.reading_language import texts_of
 
@@ -29,6 +30,7 @@ class Choices:
     passages: int
     instructions: str
     libraries: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
 
     @property
     def sampling(self) -> Sampling:
@@ -48,7 +50,7 @@ class Choices:
     def personal(self) -> dict[str, Any]:
         """What is the person's own: all but the model, which every chat shares."""
         chosen = asdict(self)
-        del chosen["model"]
+        del chosen["model"], chosen["documents"]
         return chosen | {f"{library_choice.KEY}{one}": True for one in chosen.pop("libraries")}
 
 
@@ -68,8 +70,23 @@ async def show(
     texts = texts_of(cl.context.session)
     names = [info.name for info in model.models()] if chooses_model else []
     asked = library_choice.switches(libraries, chosen.libraries, texts)
+    asked += _chosen_documents(cl.context.session.chat_settings or {}, texts)
     shown = [*asked, *widgets(chosen, names or [model.status.name], texts)]
     await cl.ChatSettings(shown).send()
+
+
+def _chosen_documents(values: Mapping[str, object], texts: Texts) -> list[InputWidget]:
+    """Return the switch for the documents that the chat was opened to be asked about."""
+    key = chosen_documents.key_of(values)
+    count = len(chosen_documents.ids_of({key: True}))
+    if not count:
+        return []
+    told = texts.say_number(
+        "Ask the {number} document that was chosen",
+        "Ask the {number} documents that were chosen",
+        count,
+    )
+    return [Switch(id=key, label=told, initial=values[key] is True)]
 
 
 def widgets(chosen: Choices, models: Sequence[str], texts: Texts = IN_ENGLISH) -> list[InputWidget]:
@@ -140,6 +157,7 @@ def read(settings: Settings, model: LanguageModel, values: dict[str, Any]) -> Ch
         passages=int(_number(values.get("passages"), settings.passages, 1, 20)),
         instructions=str(values.get("instructions") or "").strip()[:LONGEST_INSTRUCTIONS],
         libraries=library_choice.chosen_ids(values),
+        documents=chosen_documents.ids_of(values),
     )
 
 

@@ -21,6 +21,9 @@ NONE = "0" * 32
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=x"}
 PART = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhello'
 
+FILE = {"sha256": "0" * 64, "size": 1, "mtime_ns": 1, "inode": 1}
+UP = {"library_id": NONE, "source": "x", "changes": [{"path": "../a.txt", **FILE}]}
+
 # Method, path, what is sent, and the code of the answer.
 REQUESTS = (
     ("POST", CHAT, {"content": b"{"}, "bad_request"),
@@ -60,6 +63,10 @@ REQUESTS = (
     ("POST", "/v1/vector_stores", {"json": {"name": "x" * 300}}, "library_name_too_long"),
     ("POST", "/v1/vector_stores", {"json": {"name": "a\u202eb"}}, "library_name_unseen"),
     ("POST", "/v1/vector_stores", {"json": {"name": "My library"}}, "library_name_taken"),
+    ("POST", "/v1/sync", {"json": {}}, "bad_request"),
+    ("POST", "/v1/sync/changes", {"json": UP}, "bad_request"),
+    ("POST", "/v1/sync/files", {"content": b"x"}, "bad_request"),
+    ("POST", "/v1/sync/files", {"content": b"x", "headers": {"X-Xnai-File": "{"}}, "bad_request"),
     ("GET", "/v1/breakers/none", {}, "not_found"),
     ("POST", "/v1/breakers/none", {"json": {"action": "open"}}, "not_found"),
     ("POST", "/v1/breakers/model", {"json": {}}, "bad_request"),
@@ -229,6 +236,7 @@ async def page(v, server):
         ("POST", "/libraries"),
         ("DELETE", f"/libraries/{NONE}"),
         ("PUT", f"/libraries/{NONE}/documents/{NONE}"),
+        ("POST", "/documents/bulk"),
         ("GET", f"/documents?library={NONE}"),
     ):
         v.judge.where = f"{method} {path}"

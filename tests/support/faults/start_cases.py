@@ -38,8 +38,13 @@ from xnai.api.readiness import require_ready
 from xnai.api.scope import missing
 from xnai.client import readable
 from xnai.data_folder import marker
+from xnai.documents.folders.in_step import bring_in_step
+from xnai.documents.folders.keeping import SyncedLibraries
+from xnai.documents.folders.mirror import FolderMirror, LocalKeeper
+from xnai.documents.folders.scan import IGNORE_FILE, ignore_rules
 from xnai.documents.jobs import Jobs
 from xnai.documents.libraries import MOST, Libraries
+from xnai.documents.shelving import Shelving, checked_folder, checked_tag, document_ids_of
 from xnai.documents.storage import disk_errors
 from xnai.documents.text_work import TextWork
 from xnai.evaluation.workspace import Workspace
@@ -55,6 +60,7 @@ from xnai.retrieval.embedding.switching import Embedders
 from xnai.retrieval.guarded import guarded
 from xnai.retrieval.index.sqlite import connections
 from xnai.retrieval.index.sqlite.index import SqliteIndex
+from xnai.retrieval.synced import SyncedFile, SyncSource
 from xnai.runtime import Runtime
 from xnai.settings import Settings, load_settings
 from xnai.types import Document, PageTexts, Passage, Sampling, Scope
@@ -259,6 +265,49 @@ async def libraries(folder):
         put = "INSERT INTO libraries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         await index._connections.write(lambda db: db.executemany(put, rows).fetchall())
         await refused("libraries_too_many", shelves.create(person, "Chairs"))
+
+
+async def folders(folder):
+    """A folder that a library is in step with: away, emptied, too large, with rules of no use."""
+    person = Principal("o", "key")
+    async with library_opened(folder / "folders", GatedEmbedder(folder)) as (books, index):
+        shelves = Libraries(index.libraries, books)
+        synced = SyncedLibraries(index.synced, shelves, books)
+        made = await synced.find_or_make(person, "Letters")
+        keeper = LocalKeeper(synced, person, SyncSource(made.id, "x"))
+        place = folder / "letters"
+
+        def look():
+            return bring_in_step(place, keeper, lambda *_: None, lambda _: False)
+
+        await refused("sync_folder_unusable", look())
+        (place / "sub").mkdir(parents=True)
+        rules = place / IGNORE_FILE
+        for content in (b"x" * 1_000_001, b"\xff", b"!\n"):
+            rules.write_bytes(content)
+            await refused("ignore_file_unreadable", lambda: ignore_rules(place))
+        rules.unlink()
+        rules.mkdir()
+        await refused("ignore_file_unreadable", lambda: ignore_rules(place))
+        rules.rmdir()
+        (place / "sub").rmdir()
+        (place / "a.txt").write_text("A letter.")
+        await look()
+        (place / "a.txt").unlink()
+        await refused("sync_folder_unusable", look())
+        away = FolderMirror(synced, person, [(folder / "none", "Letters")], deletes=False)
+        await away._look(folder / "none")
+        assert away.states[0].error.code == "sync_folder_unusable"
+        file = SyncedFile("a.txt", "0" * 64, 1, 1, 1)
+        await index.libraries.remove(made.id)
+        await refused("not_found", synced.send(person, keeper._source, file, rules))
+        many = Shelving(index.listing, shelves, books)
+        await refused("bad_request", lambda: checked_folder("/".join("a" * 11)))
+        await refused("bad_request", lambda: checked_tag(" "))
+        await refused("bad_request", lambda: document_ids_of([]))
+        (place / "a.txt").write_text("Another letter.")
+        other = await books.add("p", "b.txt", place / "a.txt")
+        await refused("not_found", many.delete(person, [other.id]))
 
 
 def record(name):
@@ -547,7 +596,7 @@ async def all_cases(folder, patch, book, port, capsys):
     for case in (settings, embedding, index):
         (folder / case.__name__).mkdir()
         await case(folder / case.__name__, patch)
-    for case in (library, libraries, originals, history, small_parts, another_model):
+    for case in (library, libraries, folders, originals, history, small_parts, another_model):
         (folder / case.__name__).mkdir()
         await case(folder / case.__name__)
     await jobs()

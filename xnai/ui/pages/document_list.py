@@ -1,8 +1,8 @@
 """``/documents``: all documents of a person, over all chats and the API."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -10,57 +10,39 @@ from chainlit.data import get_data_layer
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from xnai.accounts import Principal, may
+from xnai.accounts import SERVER, Principal, may
 from xnai.api.auth import Authority
 from xnai.api.errors import require_search
-from xnai.api.pages import query_number
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed
 from xnai.errors import UNAUTHORIZED, XnaiError
 from xnai.locale import Texts
 from xnai.observability.error_reports import report
-from xnai.retrieval.libraries import HOME
+from xnai.retrieval.document_lists import Shelved
+from xnai.retrieval.libraries import HOME, NamedLibrary
 from xnai.types import Document, Passage, Scope
 from xnai.ui import links, markdown
 from xnai.ui.document_words import progress_words, state_words
 from xnai.ui.library_choice import library_name
-from xnai.ui.pages.library_shelf import Placing, Shelf, going_words
+from xnai.ui.pages.library_shelf import Placing, Shelf
+from xnai.ui.pages.list_query import ORDERS, PATH, THREAD, ListQuery, query_of
+from xnai.ui.pages.open_library import (
+    MirrorWords,
+    OpenLibrary,
+    going_words,
+    members_words,
+    mirror_words,
+    shelf_links,
+)
+from xnai.ui.pages.reading_report import report_lines
 from xnai.ui.pages.rendering import catalogued_problem, page_response
 from xnai.ui.reading_language import texts_for
 
-PATH = "/documents"
 PAGE = 100  # documents on one page
 FOUND = 12  # places that are shown for words that are looked for
 SURE = 3  # of these are shown although they have none of the words: they may say it in others
-_LONGEST = 200  # characters of words that are looked for
 _AROUND = 160  # characters before and behind the words that answer
-_THREAD = "thread:"  # begins the name of a chat's collection, see xnai/ui/documents.py
 _SEE_OTHER = 303
-
-
-@dataclass(frozen=True, slots=True)
-class ListQuery:
-    """What is asked for: words in a name, those of a chat or a library, which page of the list."""
-
-    words: str
-    chat: str
-    library: str
-    number: int
-
-    def address(self, number: int) -> str:
-        """Return the address of a page of the same list."""
-        query = {
-            "q": self.words,
-            "chat": self.chat,
-            "library": self.library,
-            "page": number,
-        }
-        return f"{PATH}?{urlencode({key: value for key, value in query.items() if value})}"
-
-    def has(self, document: Document) -> bool:
-        """Whether a document is in the list."""
-        is_there = not self.chat or document.collection == f"{_THREAD}{self.chat}"
-        return is_there and self.words.casefold() in document.file_name.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +57,7 @@ class DocumentRow:
     chat: tuple[str, str]
     added: str
     placing: Placing
+    shelved: Shelved
     is_theirs: bool
 
 
@@ -105,11 +88,7 @@ class DocumentList:
         try:
             person = self._authority.reader(request)
             require_search(self._runtime)
-            number = query_number(request, "page", 1, (1, 2**31))
-            query = request.query_params
-            words = query.get("q", "")[:_LONGEST].strip()
-            wanted = ListQuery(words, query.get("chat", ""), query.get("library", ""), number)
-            values = await self._values(person, wanted, texts)
+            values = await self._values(person, query_of(request), texts)
         except Exception as exc:  # noqa: BLE001 - whatever it is, a page says so
             error = report(exc)
             if error.kind is UNAUTHORIZED:
@@ -142,44 +121,72 @@ class DocumentList:
     async def _values(
         self, person: Principal, wanted: ListQuery, texts: Texts
     ) -> dict[str, object]:
-        libraries = self._runtime.libraries
+        libraries, shelving = self._runtime.libraries, self._runtime.shelving
         opened = await libraries.get(person, wanted.library) if wanted.library else None
-        if opened is None:
-            everything = list(await self._runtime.library.all_documents(person.person_id))
-        else:
-            everything = [one for one, _ in await libraries.standing(person, opened.id)]
-        named = [one for one in everything if wanted.has(one)][::-1]
-        pages = max(1, math.ceil(len(named) / PAGE))
-        number = min(wanted.number, pages)
-        shown = named[(number - 1) * PAGE : number * PAGE]
+        asked = wanted.wanted(person.person_id)
+        listed = await shelving.page(person, asked, (wanted.page - 1) * PAGE, PAGE)
+        pages = max(1, math.ceil(listed.count / PAGE))
+        if wanted.page > pages:
+            wanted = replace(wanted, page=pages)
+            listed = await shelving.page(person, asked, (pages - 1) * PAGE, PAGE)
+        shown = listed.documents
+        ids = [one.id for one in shown]
         chats = await _chats()
-        standing = await libraries.libraries_of([one.id for one in shown])
-        seen = await libraries.all(person)
-        shelf = Shelf(person, seen, standing, texts)
-        rows = [self._row(person, one, chats, shelf.placing(one), texts) for one in shown]
+        shelf = Shelf(person, await libraries.all(person), await libraries.libraries_of(ids), texts)
+        there = await shelving.shelved(person, opened.id, ids) if opened else {}
+        rows = [
+            self._row(person, one, chats, shelf.placing(one), there.get(one.id), texts)
+            for one in shown
+        ]
         scope = Scope(person.person_id, libraries=(opened.id,) if opened else ())
+        number = wanted.page
         return {
             "rows": rows,
-            "count": len(everything),
-            "places": await self._places(scope, wanted.words, everything, texts),
-            "q": wanted.words,
+            "count": listed.all,
+            "places": await self._places(scope, wanted.q, listed.all, texts),
+            "asked": wanted,
+            "q": wanted.q,
             "chat": wanted.chat,
             "libraries": shelf.entries(wanted.library),
+            "targets": shelf.targets(wanted.library),
+            "orders": [(one, texts.say(words)) for one, words in ORDERS.items()],
             "library": wanted.library,
-            "library_name": library_name(opened, texts) if opened else "",
-            "going": await going_words(self._runtime, person, opened, texts) if opened else "",
+            "opened": await self._opened(person, opened, wanted, texts) if opened else None,
+            "mirrored": self._mirrored(person, opened, texts),
             "reading": any(one.status in {"uploaded", "processing"} for one in shown),
-            "before": wanted.address(number - 1) if number > 1 else "",
-            "after": wanted.address(number + 1) if number < pages else "",
+            "before": wanted.address(page=number - 1) if number > 1 else "",
+            "after": wanted.address(page=number + 1) if number < pages else "",
             "where": texts.say("Page {page} of {pages}", page=number, pages=pages),
         }
 
-    def _row(
+    async def _opened(
+        self, person: Principal, library: NamedLibrary, wanted: ListQuery, texts: Texts
+    ) -> OpenLibrary:
+        folders, tags = await self._runtime.shelving.shelves(person, library.id)
+        return OpenLibrary(
+            name=library_name(library, texts),
+            going=await going_words(self._runtime, person, library, texts),
+            folders=shelf_links(folders, wanted, "folder"),
+            tags=shelf_links(tags, wanted, "tag"),
+            members=members_words(person, library, texts),
+        )
+
+    def _mirrored(
+        self, person: Principal, opened: NamedLibrary | None, texts: Texts
+    ) -> list[MirrorWords]:
+        """Say how it stands with folders of the server; in the list of all, what is wrong."""
+        states = self._runtime.mirror.states if may(person, "operate", SERVER) else ()
+        if opened is None:
+            return [mirror_words(one, texts) for one in states if one.error is not None]
+        return [mirror_words(one, texts) for one in states if one.library_id == opened.id]
+
+    def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
         self,
         person: Principal,
         document: Document,
         chats: Mapping[str, str],
         placing: Placing,
+        shelved: Shelved | None,
         texts: Texts,
     ) -> DocumentRow:
         state, words, share = "ready", state_words(document, texts), None
@@ -203,14 +210,13 @@ class DocumentList:
             chat=_chat(document, chats, texts),
             added=moment.isoformat(timespec="minutes"),
             placing=placing,
+            shelved=shelved or Shelved("", ()),
             is_theirs=may(person, "change", document),
         )
 
-    async def _places(
-        self, scope: Scope, words: str, everything: Sequence[Document], texts: Texts
-    ) -> list[FoundPlace]:
+    async def _places(self, scope: Scope, words: str, count: int, texts: Texts) -> list[FoundPlace]:
         """Find what stands in the documents for some words."""
-        if not words or not any(document.is_searchable for document in everything):
+        if not words or not count:
             return []
         found = await self._runtime.library.search(words, scope, FOUND)
         asked = words.casefold().split()
@@ -219,33 +225,6 @@ class DocumentList:
             for number, passage in enumerate(found)
             if number < SURE or any(word in passage.text.casefold() for word in asked)
         ]
-
-
-def report_lines(document: Document, texts: Texts) -> list[str]:
-    """Say how a document was read: what was counted, left out, hidden, or went wrong."""
-    told = document.report
-    counted = {
-        texts.say_number(
-            "{number} page was read", "{number} pages were read", told.pages_read
-        ): told.pages_read,
-        texts.say_number(
-            "{number} page was a picture and was recognised",
-            "{number} pages were pictures and were recognised",
-            told.pages_ocr,
-        ): told.pages_ocr,
-        texts.say_number("{number} table", "{number} tables", told.tables): told.tables,
-        texts.say_number("{number} form", "{number} forms", told.forms): told.forms,
-        texts.say_number(
-            "{number} picture could not be read",
-            "{number} pictures could not be read",
-            told.pictures_unread,
-        ): told.pictures_unread,
-    }
-    lines = [words for words, count in counted.items() if count]
-    hidden, removed = told.hidden, told.removed_lines
-    lines += [texts.say("Hidden where it was made: {what}", what=what) for what in hidden]
-    lines += [texts.say("Left out as header or footer: {what}", what=what) for what in removed]
-    return [*lines, *dict.fromkeys((*document.notes, *told.warnings))]
 
 
 def _place(passage: Passage, texts: Texts) -> FoundPlace:
@@ -278,9 +257,9 @@ async def _chats() -> dict[str, str]:
 def _chat(document: Document, chats: Mapping[str, str], texts: Texts) -> tuple[str, str]:
     if document.collection.startswith(HOME):
         return "", texts.say("In a library")
-    if not document.collection.startswith(_THREAD):
+    if not document.collection.startswith(THREAD):
         return "", texts.say("Brought by a program")
-    thread = document.collection.removeprefix(_THREAD)
+    thread = document.collection.removeprefix(THREAD)
     if thread not in chats:
         return "", texts.say("In a chat without a message yet")
     return f"/thread/{thread}", chats[thread] or texts.say("A chat")

@@ -70,6 +70,10 @@ class Shelf:
         shown += [one for one in self._libraries[SHOWN:] if one.id == open_id]
         return [ShelfEntry(*self._named[one.id], one.count, one.id == open_id) for one in shown]
 
+    def targets(self, open_id: str) -> list[tuple[str, str]]:
+        """Return the libraries that documents can be put into, ids and names."""
+        return [self._named[one] for one in self._open_to if one != open_id][:SHOWN]
+
     def placing(self, document: Document) -> Placing:
         """Return where a document stands, and where else its owner may put it."""
         there = self._standing.get(document.id, ())
@@ -86,34 +90,6 @@ class Shelf:
             ),
             tuple(self._named[one] for one in further[:SHOWN]),
         )
-
-
-async def going_words(
-    runtime: ApiRuntime, person: Principal, library: NamedLibrary, texts: Texts
-) -> str:
-    """Say what the deletion of a library takes along; empty if the person may not delete it."""
-    if library.is_own or not may(person, "change", library):
-        return ""
-    goes, stays = await runtime.libraries.going(person, library.id)
-    asked = texts.say("Delete the library {library}?", library=library_name(library, texts))
-    parts = [asked]
-    if goes:
-        parts.append(
-            texts.say_number(
-                "{number} document that is nowhere else is deleted with it.",
-                "{number} documents that are nowhere else are deleted with it.",
-                len(goes),
-            )
-        )
-    if stays:
-        parts.append(
-            texts.say_number(
-                "{number} document stays where else it is.",
-                "{number} documents stay where else they are.",
-                stays,
-            )
-        )
-    return " ".join(parts)
 
 
 class LibraryActions:

@@ -11,16 +11,19 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from xnai.accounts import may
 from xnai.api.auth import Authority
 from xnai.api.pages import query_number
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed, require_processed
 from xnai.documents.media_types import DRAWN, PDF
 from xnai.documents.text_work import TextWork
-from xnai.errors import NOT_FOUND, UNAUTHORIZED
+from xnai.errors import NOT_FOUND, UNAUTHORIZED, XnaiError
 from xnai.locale import Texts, marked
 from xnai.observability.error_reports import report
+from xnai.retrieval.former import FormerDocument
 from xnai.types import UNITS, Document
+from xnai.ui.pages.gone import gone_page
 from xnai.ui.pages.pieces import TextPart, part_of
 from xnai.ui.pages.rendering import page_response, problem_page
 from xnai.ui.reading_language import texts_for
@@ -78,10 +81,22 @@ class ReaderPage:
             async with self._text_work.turn(document.owner):
                 place, part = await self._part(document, place)
         except Exception as exc:  # noqa: BLE001 - whatever it is, a page says so
-            return _problem(exc, f"{request.url.path}?{request.url.query}", texts)
+            error = report(exc)
+            if error.kind is NOT_FOUND and (former := await self._former(request)):
+                return gone_page(former, query_number(request, "page", 0, (0, _MOST)), texts)
+            return _problem(error, f"{request.url.path}?{request.url.query}", texts)
         if part is None:
             return _no_page(document, place, texts)
         return page_response("reader.html", _values(document, place, part, texts), texts)
+
+    async def _former(self, request: Request) -> FormerDocument | None:
+        """Return what became of the document, if it was the reader's own."""
+        try:
+            person = self._authority.reader(request)
+            former = await self._runtime.shelving.former(request.path_params["id"])
+        except XnaiError:
+            return None
+        return former if former is not None and may(person, "see", former) else None
 
     async def _part(self, document: Document, place: Place) -> tuple[Place, TextPart | None]:
         """Return what of a page is shown; None if the document has no such page."""
@@ -207,8 +222,7 @@ def _no_page(document: Document, place: Place, texts: Texts) -> Response:
     return problem_page(NOT_FOUND.status, texts.say("There is no such page"), words, texts)
 
 
-def _problem(exc: Exception, where: str, texts: Texts) -> Response:
-    error = report(exc)
+def _problem(error: XnaiError, where: str, texts: Texts) -> Response:
     if error.kind in _WORDS:
         title, words = map(texts.say, _WORDS[error.kind])
     else:

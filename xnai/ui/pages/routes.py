@@ -10,12 +10,15 @@ from starlette.routing import Route
 from xnai.api.auth import Authority, PagePerson
 from xnai.api.protocol import ApiRuntime
 from xnai.ui import links
-from xnai.ui.pages.document_list import PATH as DOCUMENTS
+from xnai.ui.chosen import ChosenDocuments
+from xnai.ui.pages.bulk import PATH as BULK
+from xnai.ui.pages.bulk import BulkActions
 from xnai.ui.pages.document_list import DocumentList
 from xnai.ui.pages.export import PATH as CONVERSATIONS
 from xnai.ui.pages.export import ConversationExport
 from xnai.ui.pages.library_shelf import PATH as LIBRARIES
 from xnai.ui.pages.library_shelf import LibraryActions
+from xnai.ui.pages.list_query import PATH as DOCUMENTS
 from xnai.ui.pages.model_list import PATH as MODELS
 from xnai.ui.pages.model_list import ModelList
 from xnai.ui.pages.reader import ReaderPage
@@ -28,6 +31,7 @@ def install(
     runtime: ApiRuntime,
     page_person: PagePerson,
     read_again: Callable[[str], None],
+    chosen: ChosenDocuments,
 ) -> None:
     """Put the pages before Chainlit's catch-all; call it once, before the server starts.
 
@@ -36,12 +40,14 @@ def install(
         runtime: the running program.
         page_person: returns the person whose valid cookie of the page a request carries.
         read_again: has a document read once more, by its id.
+        chosen: keeps what the next new chat is to be asked about.
 
     """
     authority = Authority(runtime, page_person)
     reader = ReaderPage(runtime, authority)
     documents = DocumentList(runtime, authority, read_again)
     libraries = LibraryActions(runtime, authority)
+    bulk = BulkActions(runtime, authority, read_again, chosen)
     models = ModelList(runtime, authority)
     conversations = ConversationExport(authority)
     css = theme_css()
@@ -53,6 +59,7 @@ def install(
         Route("/pages/theme.css", theme),
         Route("/pages/texts.json", script_texts, methods=["GET"]),
         Route(DOCUMENTS, documents.show, methods=["GET"]),
+        Route(BULK, bulk.serve, methods=["POST"]),
         Route(f"{DOCUMENTS}/{{id}}", documents.delete, methods=["DELETE"]),
         Route(f"{DOCUMENTS}/{{id}}/again", documents.again, methods=["POST"]),
         Route(LIBRARIES, libraries.create, methods=["POST"]),

@@ -16,6 +16,7 @@ TEXTS = (
     marked("Documents"),
     marked("Models"),
     marked("Deleted {file}."),
+    marked("Chosen: {number}"),
     marked("{file} is kept in the library."),
     marked("{file} is no longer in the library."),
     marked("Drop a file here, or press the paper clip, and ask about it."),

@@ -11,15 +11,17 @@ from xnai.accounts.rights import seen_by
 from xnai.errors import INDEX_DAMAGED, INDEX_PARTLY_DAMAGED, XnaiError
 from xnai.observability.health import PartDegraded
 from xnai.retrieval.index.damage import Damage
-from xnai.retrieval.index.sqlite import erasing, places, records, reembedding
+from xnai.retrieval.index.sqlite import erasing, former, places, records, reembedding
 from xnai.retrieval.index.sqlite import pages as page_rows
 from xnai.retrieval.index.sqlite import token_codes as stored_codes
 from xnai.retrieval.index.sqlite.connections import Connections, Work
+from xnai.retrieval.index.sqlite.document_lists import SqliteListing
 from xnai.retrieval.index.sqlite.fulltext import terms_of
 from xnai.retrieval.index.sqlite.libraries import SqliteLibraries
 from xnai.retrieval.index.sqlite.ranking import Hits, by_vector, by_words
 from xnai.retrieval.index.sqlite.schema import BUNDLED
 from xnai.retrieval.index.sqlite.scope import IN_SCOPE, scope_values
+from xnai.retrieval.index.sqlite.synced import SqliteSynced
 from xnai.retrieval.protocol import ChunkTexts, Embedded, EmbeddedBy, Vectors
 from xnai.types import Chunk, Document, Page, PageDetails, PageTexts, Passage, Scope
 
@@ -47,6 +49,8 @@ class SqliteIndex:
         self.damage = Damage()
         self._connections = Connections(path)
         self.libraries = SqliteLibraries(self._connections, self.damage)
+        self.listing = SqliteListing(self._connections, self.damage)
+        self.synced = SqliteSynced(self._connections)
 
     async def start(self) -> EmbeddedBy | None:
         """Open the file, so that what is wrong with it shows now and not at the first question.
@@ -65,12 +69,7 @@ class SqliteIndex:
 
     async def begin_reembedding(self, by: EmbeddedBy) -> list[str]:
         """Ids of the documents that need vectors of another model."""
-
-        def work(connection: apsw.Connection) -> list[str]:
-            reembedding.begin(connection, by.model)
-            return reembedding.pending(connection)
-
-        return await self._connections.write(work)
+        return await self._connections.write(lambda c: reembedding.begin(c, by.model))
 
     async def texts(self, document_id: str) -> ChunkTexts | None:
         """The chunks of a document; None if it is gone."""
@@ -117,8 +116,7 @@ class SqliteIndex:
     ) -> None:
         """Store record, page texts, chunks and vectors in one transaction, replacing the old.
 
-        There is a vector and a code for each chunk. When this returns, the document is on the
-        disk.
+        There is a vector and a code for each chunk. On return the document is on the disk.
         """
         by = self._embedded_by
         shape, expected = embedded.vectors.shape, (len(chunks), by.dimensions)
@@ -136,8 +134,8 @@ class SqliteIndex:
 
         await self._connections.write(work)
 
-    async def delete(self, document_id: str) -> bool:
-        """Remove a document with all it has, from the file's free space too.
+    async def delete(self, document_id: str, successor: str = "") -> bool:
+        """Remove a document, from the file's free space too, and note that it was there.
 
         False if there was none.
         """
@@ -145,6 +143,7 @@ class SqliteIndex:
 
         def work(connection: apsw.Connection) -> bool:
             erasing.delete_content(connection, document_id)
+            former.note(connection, document_id, successor)
             connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
             return connection.changes() > 0
 

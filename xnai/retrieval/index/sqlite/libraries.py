@@ -51,9 +51,11 @@ _KEPT_IN = (
     "WHERE collection = :collection AND EXISTS ("
     "SELECT 1 FROM library_documents h WHERE h.document_id = documents.id)"
 )
+_ROW = "library_documents (library_id, document_id, added_at, added_by, attributes, folder, tags)"
 _INHERIT = (
-    "INSERT INTO library_documents SELECT h.library_id, ?, h.added_at, h.added_by, h.attributes "
-    "FROM library_documents h WHERE h.document_id IN (SELECT value FROM json_each(?)) "
+    f"INSERT INTO {_ROW} SELECT h.library_id, ?, h.added_at, h.added_by, h.attributes, "  # noqa: S608
+    "h.folder, h.tags FROM library_documents h "
+    "WHERE h.document_id IN (SELECT value FROM json_each(?)) "
     "ON CONFLICT DO NOTHING"
 )
 _HOMELESS = (
@@ -62,7 +64,8 @@ _HOMELESS = (
     "SELECT 1 FROM library_documents h WHERE h.document_id = d.id)"
 )
 _BELONGS = (
-    "INSERT INTO library_documents SELECT :id, d.id, d.created_at, d.owner, '{}' FROM documents d "
+    f"INSERT INTO {_ROW} SELECT :id, d.id, d.created_at, d.owner, '{{}}', '', '[]' "  # noqa: S608
+    "FROM documents d "
     "WHERE d.collection = :collection AND d.owner = :owner ON CONFLICT DO NOTHING"
 )
 
@@ -144,7 +147,7 @@ class SqliteLibraries:
 
         def work(connection: apsw.Connection) -> bool:
             connection.execute(
-                "INSERT INTO library_documents SELECT l.id, d.id, ?, ?, ? "
+                f"INSERT INTO {_ROW} SELECT l.id, d.id, ?, ?, ?, '', '[]' "  # noqa: S608 - our own
                 "FROM libraries l JOIN documents d WHERE l.id = ? AND d.id = ? "
                 "ON CONFLICT DO UPDATE SET attributes = excluded.attributes",
                 row,

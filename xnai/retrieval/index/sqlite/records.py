@@ -26,11 +26,11 @@ _NEW = {
     "report": "'[]' AS report",
 }  # columns that earlier versions had not
 _MARKS = ", ".join("?" for _ in fields(Document))
-# Where a document belongs is set once; ``give`` and ``move`` change it, also while it is read.
+# Name and place of a document are set once, and changed on their own, also while it is read.
 _UPDATES = ", ".join(
     f"{field.name} = excluded.{field.name}"
     for field in fields(Document)[1:]
-    if field.name not in {"owner", "collection"}
+    if field.name not in {"owner", "collection", "file_name"}
 )
 _STATUSES = frozenset(get_args(DocumentStatus))
 _SURROGATE = re.compile("[\ud800-\udfff]")

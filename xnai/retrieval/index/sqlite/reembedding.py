@@ -47,14 +47,18 @@ def record(connection: apsw.Connection, by: EmbeddedBy) -> None:
     connection.execute("INSERT INTO embedding VALUES (?, ?, ?, '')", values)
 
 
-def begin(connection: apsw.Connection, model: str) -> None:
-    """Keep what a run for the same model made earlier, and nothing of another's."""
+def begin(connection: apsw.Connection, model: str) -> list[str]:
+    """Keep what a run for the same model made earlier, and nothing of another's.
+
+    Returns the ids of the documents that need vectors.
+    """
     target = connection.execute("SELECT target FROM embedding").get
     if target != model:
         connection.execute(
             "DELETE FROM next_vectors; DELETE FROM next_signatures; DELETE FROM next_token_codes"
         )
         connection.execute("UPDATE embedding SET target = ?", (model,))
+    return pending(connection)
 
 
 def forget(connection: apsw.Connection, by: EmbeddedBy) -> None:

@@ -1,0 +1,1 @@
+"""Folders of a machine that libraries are kept in step with."""

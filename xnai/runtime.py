@@ -92,9 +92,9 @@ class Runtime:
         self.search_state = SearchState()
         self.health = Health()
         self.breakers = make_breakers(settings)
-        self._embedder = Embedders(settings)
+        self.embedder = Embedders(settings)
         path = settings.data_dir / "index.sqlite3"
-        self._index = SqliteIndex(path, self._embedder.dimensions)
+        self._index = SqliteIndex(path, self.embedder.dimensions)
         self._scrubber = scrubber(path, self._index.damage)
         self.health.add("disk", disk_look(settings.data_dir))
         parser = self.health.add("parser")
@@ -102,7 +102,7 @@ class Runtime:
         self.library = Library(
             settings,
             self._index,
-            self._embedder,
+            self.embedder,
             self._search(),
             parser=parser,
             audit=self.audit,
@@ -113,7 +113,7 @@ class Runtime:
         )
         self.libraries = Libraries(self._index.libraries, self.library, self.audit)
         self._renewal = Renewal(
-            self._index, self._embedder, self.library.reading_paused, self.search_state
+            self._index, self.embedder, self.library.reading_paused, self.search_state
         )
         self.model, engine = self._make_model()
         self.models = ModelSetup(settings, engine, on_embedder=self._renewal.model_has_come)
@@ -136,7 +136,7 @@ class Runtime:
         self.audit.record("sign_in", who="nobody", outcome=outcome, address=address)
 
     def _search(self) -> HybridSearch:
-        embedder = GuardedEmbedder(self._embedder, own(self.breakers, EMBEDDER, self.settings))
+        embedder = GuardedEmbedder(self.embedder, own(self.breakers, EMBEDDER, self.settings))
         index = GuardedSearch(self._index, own(self.breakers, INDEX, self.settings))
         return HybridSearch(index, embedder, reranker(self.settings))
 
@@ -165,7 +165,7 @@ class Runtime:
         await begin(self._machine.start, self._machine.stop)
         await begin(self.health.loop_lag.start, self.health.loop_lag.stop)
         await begin(self._watchdog.start, self._watchdog.stop)
-        self._running.push_async_callback(self._embedder.close)
+        self._running.push_async_callback(self.embedder.close)
         self._running.push_async_callback(self.library.close)
         await begin(self.breakers.start, self.breakers.close)
         self._running.push_async_callback(self.model.close)
@@ -188,7 +188,7 @@ class Runtime:
     async def _open(self) -> None:
         try:
             await asyncio.to_thread(keep_private, self.settings.data_dir)
-            await self._embedder.start()
+            await self.embedder.start()
             is_changing = await self._renewal.settle()
             await carry_over(self._index, self.people, self._conversations)
             await self.library.start()
@@ -217,7 +217,7 @@ class Runtime:
             return ""
 
         async def embed() -> str:
-            await self._embedder.embed_question("Are you there?")
+            await self.embedder.embed_question("Are you there?")
             return ""
 
         self.health.add("index", read)

@@ -16,7 +16,9 @@ UPLOAD_OVERHEAD = MEGABYTE  # boundaries, part headers and small fields around a
 _OTHER_LIMIT = MEGABYTE // 4  # the page's own requests are small
 _SOCKET_LIMIT = 4 * MEGABYTE  # of the page's socket, where it goes by HTTP: a frame of any text
 _API_FILES = "/v1/files"
-_API_CHAT = "/v1/chat/completions"
+_API_CHAT = frozenset({"/v1/chat/completions", "/v1/responses"})
+_API_EMBEDDINGS = "/v1/embeddings"
+_EMBEDDINGS_LIMIT = 4 * MEGABYTE
 _SOCKET = "/ws/socket.io"
 _UPLOAD_PATHS = frozenset({_API_FILES, "/project/file"})
 _LINGER_SECONDS = 10.0
@@ -85,8 +87,10 @@ class BodyLimit:
         if path in _UPLOAD_PATHS:
             error = XnaiError(FILE_TOO_LARGE, name="The upload", limit_mb=self._upload_mb)
             return self._upload_mb * MEGABYTE + UPLOAD_OVERHEAD, error
-        if path == _API_CHAT:
+        if path in _API_CHAT:
             limit = body_limit(self._context_tokens())
+        elif path == _API_EMBEDDINGS:
+            limit = _EMBEDDINGS_LIMIT
         else:
             limit = _SOCKET_LIMIT if _SOCKET in path else _OTHER_LIMIT
         return limit, XnaiError(BODY_TOO_LARGE, limit_mb=f"{limit / MEGABYTE:.3g}")

@@ -33,10 +33,10 @@ _HEADERS = {
 class PageRoutes:
     """The endpoints; they accept the page's cookie as well as a key."""
 
-    def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
+    def __init__(self, runtime: ApiRuntime, authority: Authority, text_work: TextWork) -> None:
         self._runtime = runtime
         self._authority = authority
-        self._text_work = TextWork()
+        self._text_work = text_work
 
     def routes(self) -> list[Route]:
         """Return paths and methods."""

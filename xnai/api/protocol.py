@@ -13,6 +13,7 @@ from xnai.llm.protocol import LanguageModel
 from xnai.observability.audit import AuditLog
 from xnai.observability.health import Health
 from xnai.resilience.registry import Breakers
+from xnai.retrieval.protocol import TextEmbedder
 from xnai.settings import Settings
 
 
@@ -95,6 +96,11 @@ class ApiRuntime(Protocol):
     @property
     def libraries(self) -> Libraries:
         """The libraries in which documents stand."""
+        ...
+
+    @property
+    def embedder(self) -> TextEmbedder:
+        """The model that embeds texts for the search."""
         ...
 
     @property

@@ -104,6 +104,18 @@ class Embedder(QuestionEmbedder, ChunkEmbedder, Protocol):
         ...
 
 
+class TextEmbedder(Protocol):
+    """What programs are given of an embedder: vectors as they are compared in a search."""
+
+    async def name(self) -> str:
+        """What the model in service is called."""
+        ...
+
+    async def embed_texts(self, texts: Sequence[str], *, asking: bool) -> tuple[Vectors, int]:
+        """Vectors of questions or of chunks, and how many tokens they have."""
+        ...
+
+
 class Searchable(Protocol):
     """What a search needs of an index; see there."""
 

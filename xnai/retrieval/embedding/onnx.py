@@ -141,6 +141,17 @@ class OnnxEmbedder:
         """Unit vectors of each chunk's tokens; raises what ``embed`` raises."""
         return await self._run(self._questions, self._tokens_of, texts)
 
+    async def embed_texts(self, texts: Sequence[str], *, asking: bool) -> tuple[Vectors, int]:
+        """Vectors of questions or of chunks, and how many tokens they have; as ``embed_chunks``."""
+        prefix = (self._model.query if self._model else "") if asking else self._passage
+
+        def counted(text: str) -> tuple[Vectors, int]:
+            encoding = self._encode(prefix + text)
+            return self._pooled(self._infer(encoding)), len(encoding.ids)
+
+        rows = await self._run(self._documents, counted, texts)
+        return self._stacked([row for row, _ in rows]), sum(count for _, count in rows)
+
     async def _run(
         self, pool: ThreadPoolExecutor, work: Callable[[str], T], texts: Sequence[str]
     ) -> list[T]:
@@ -269,11 +280,8 @@ class OnnxEmbedder:
     def _infer(self, encoding: Any) -> Vectors:
         """Contextual vectors of all tokens, [CLS] and [SEP] included: (tokens, 384)."""
         ids = np.array([encoding.ids], np.int64)
-        feed = {
-            "input_ids": ids,
-            "attention_mask": np.ones_like(ids),
-            "token_type_ids": np.zeros_like(ids),
-        }
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        feed["token_type_ids"] = np.zeros_like(ids)
         known = {entry.name for entry in self._session.get_inputs()}
         feed = {name: value for name, value in feed.items() if name in known}
         vectors: Vectors = self._session.run(None, feed)[0][0].astype(np.float32, copy=False)

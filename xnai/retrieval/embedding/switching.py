@@ -10,7 +10,7 @@ from xnai.errors import XnaiError
 from xnai.retrieval.embedding.model_folder import read_folder
 from xnai.retrieval.embedding.onnx import OnnxEmbedder
 from xnai.retrieval.embedding.packed.unpacking import is_unpacked
-from xnai.retrieval.protocol import Embedded, EmbeddedBy, SearchQuery, TokenVectors
+from xnai.retrieval.protocol import Embedded, EmbeddedBy, SearchQuery, TokenVectors, Vectors
 from xnai.settings import Settings
 from xnai.settings.retrieval import BUNDLED_EMBEDDER
 
@@ -100,6 +100,14 @@ class Embedders:
     async def embed_chunks(self, texts: Sequence[str]) -> Embedded:
         """See ``Embedder.embed_chunks``."""
         return await self._current.embed_chunks(texts)
+
+    async def embed_texts(self, texts: Sequence[str], *, asking: bool) -> tuple[Vectors, int]:
+        """See ``OnnxEmbedder.embed_texts``."""
+        return await self._current.embed_texts(texts, asking=asking)
+
+    async def name(self) -> str:
+        """Return what the model in service is called."""
+        return await self._current.name()
 
     async def embed_question(self, text: str) -> SearchQuery:
         """See ``Embedder.embed_question``."""

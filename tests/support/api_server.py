@@ -8,9 +8,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
+import numpy as np
 import structlog
 import uvicorn
 from fastapi import FastAPI, Request, UploadFile
@@ -200,6 +202,24 @@ class Fetches:
         self.begun = ""
 
 
+class LengthEmbedder:
+    """Embeds a text as its length and kind; whoever asks too often is kept until it is let go."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.go.set()
+        self.begun = 0
+
+    async def name(self) -> str:
+        return "lengths"
+
+    async def embed_texts(self, texts: Sequence[str], *, asking: bool) -> tuple[Any, int]:
+        self.begun += 1
+        await self.go.wait()
+        rows = [[len(text), float(asking)] for text in texts]
+        return np.array(rows, np.float32), sum(map(len, texts))
+
+
 @dataclass
 class Program:
     """What the interface sees of the running program."""
@@ -207,6 +227,7 @@ class Program:
     settings: Settings
     library: FolderLibrary
     model: NamedModel = field(default_factory=NamedModel)
+    embedder: LengthEmbedder = field(default_factory=LengthEmbedder)
     models: Fetches = field(default_factory=Fetches)
     pipeline: ScriptedAnswers = field(default_factory=ScriptedAnswers)
     search_state: Search = field(default_factory=Search)
@@ -218,8 +239,8 @@ class Program:
 
     def __post_init__(self) -> None:
         self.audit = AuditLog(self.settings)
-        tables = SqliteIndex(self.settings.data_dir / "index.sqlite3", 8).libraries
-        self.libraries = Libraries(tables, self.library)
+        self.index = SqliteIndex(self.settings.data_dir / "index.sqlite3", 8)
+        self.libraries = Libraries(self.index.libraries, self.library)
         self.people = People.of(self.settings)
         self.attempts = Attempts()
 

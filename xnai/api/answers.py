@@ -1,14 +1,14 @@
 """What programs are told of an answer: all of its events together, and when it is none."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from xnai.answering.events import Degraded, Done, Event, Prompted, Reduced, Token
+from xnai.answering.events import Degraded, Done, Event, Prompted, Reduced, Retrieved, Token
 from xnai.api.live_answer import LiveAnswer
 from xnai.errors import XnaiError
 from xnai.llm.protocol import ModelStatus
 from xnai.observability import metrics
-from xnai.types import TokenLogprob
+from xnai.types import Passage, TokenLogprob
 
 KEEP_ALIVE_SECONDS = 15.0
 _UNAVAILABLE = 503
@@ -22,6 +22,7 @@ class Whole:
     texts: list[str] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     reduced: list[Reduced] = field(default_factory=list)
+    passages: Sequence[Passage] = ()
     dropped: tuple[str, ...] = ()  # what the prompt had no room for, in words
 
     @property
@@ -43,6 +44,7 @@ async def collect(
     texts: list[str] = []
     logprobs: list[TokenLogprob] = []
     reduced: list[Reduced] = []
+    passages: Sequence[Passage] = ()
     dropped: tuple[str, ...] = ()
     while True:
         event = await answer.next(KEEP_ALIVE_SECONDS)
@@ -57,10 +59,12 @@ async def collect(
         elif isinstance(event, Reduced):
             metrics.error(event.reason.code)
             reduced.append(event)
+        elif isinstance(event, Retrieved):
+            passages = event.passages
         elif isinstance(event, Prompted):
             dropped = event.dropped
         elif isinstance(event, Done):
-            return Whole(event, texts, logprobs, reduced, dropped)
+            return Whole(event, texts, logprobs, reduced, passages, dropped)
 
 
 def refuse_degraded(event: Event) -> None:

@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from xnai.accounts import Principal
 from xnai.api.auth import Authority
-from xnai.api.chat_request import refuse
 from xnai.api.endpoints import json_routes
+from xnai.api.fields import refuse
 from xnai.api.protocol import ApiRuntime
 from xnai.api.vector_store_wire import StoreRequest, read_body
 from xnai.errors import MODEL_NOT_FOUND, TOO_MANY_REQUESTS, XnaiError

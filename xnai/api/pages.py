@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from xnai.api.auth import Authority
 from xnai.api.bodies import parse_number
-from xnai.api.chat_request import refuse
+from xnai.api.fields import refuse
 from xnai.api.headers import INERT_POLICY
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed, missing, require_processed

@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from xnai.accounts import Action, Principal
 from xnai.api.auth import Authority
-from xnai.api.chat_request import refuse
 from xnai.api.endpoints import json_routes
+from xnai.api.fields import refuse
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed
 from xnai.api.vector_store_wire import (

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic_core import from_json
 from starlette.requests import Request
 
-from xnai.answering.limits import has_too_many_values
 from xnai.api.bodies import parse_number
-from xnai.api.chat_request import bad_field, refuse
+from xnai.api.fields import bad_field, read_fields, refuse
 from xnai.documents.library_names import name_of
 from xnai.retrieval.libraries import NamedLibrary, Standing
 from xnai.types import Document, Passage
@@ -96,15 +94,7 @@ async def read_body(request: Request, kind: type[Read]) -> Read:
         XnaiError: BAD_REQUEST naming the field and what it may be.
 
     """
-    body = await request.body() or b"{}"
-    if has_too_many_values(body):
-        raise refuse("The body holds too many values.", "Send fewer at once.")
-    try:
-        fields = from_json(body)
-    except ValueError as exc:
-        raise refuse(f"The body is not JSON: {exc}.", "Send one JSON object as UTF-8.") from None
-    if not isinstance(fields, dict):
-        raise refuse("The body is not a JSON object.", "Send an object.")
+    fields = read_fields(await request.body() or b"{}", "Send an object.")
     try:
         read = kind.model_validate(fields)
     except ValidationError as exc:

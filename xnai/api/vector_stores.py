@@ -4,19 +4,16 @@ A store is a library, a file in it a document that stands there. Deleting a stor
 out of it, deletes no file.
 """
 
-import asyncio
-
 import structlog
 from starlette.requests import Request
 from starlette.routing import Route
 
 from xnai.accounts import Principal
 from xnai.api.auth import Authority
-from xnai.api.chat_request import refuse
 from xnai.api.endpoints import Endpoint, json_routes
+from xnai.api.fields import refuse
 from xnai.api.protocol import ApiRuntime
-from xnai.api.scope import allowed
-from xnai.api.vector_store_filters import matcher
+from xnai.api.scope import allowed, within_stores
 from xnai.api.vector_store_wire import (
     AttributesBody,
     FileBody,
@@ -32,7 +29,7 @@ from xnai.api.vector_store_wire import (
 )
 from xnai.errors import NOT_FOUND, XnaiError
 from xnai.retrieval.libraries import Standing
-from xnai.types import Document, Scope
+from xnai.types import Document
 
 log = structlog.get_logger(__name__)
 
@@ -102,18 +99,11 @@ class VectorStoreRoutes:
 
     async def _search(self, request: Request, caller: Principal) -> dict[str, object]:
         body = await read_body(request, SearchBody)
-        matches = None if body.filters is None else matcher(body.filters)
-        libraries = self._runtime.libraries
-        [library_id] = await libraries.asked(caller, [request.path_params["id"]])
-        scope = Scope(caller.person_id, libraries=(library_id,))
-        if matches is not None:
-            everything = await libraries.noted(caller, library_id)
-            ids = await asyncio.to_thread(
-                lambda: tuple(one for one, noted in everything.items() if matches(noted))
-            )
-            scope = Scope(caller.person_id, ids)
+        library_id = request.path_params["id"]
+        scope = await within_stores(self._runtime, caller, [library_id], body.filters)
         query = "\n".join(body.queries)
         found = await self._runtime.library.search(query, scope, body.max_num_results)
+        libraries = self._runtime.libraries
         noted = await libraries.noted(caller, library_id, [one.document_id for one in found])
         least = body.ranking_options.score_threshold
         return {

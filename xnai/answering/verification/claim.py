@@ -1,115 +1,129 @@
-"""What a claim says, and how much of it stands on a line: words, figures, names.
-
-A claim is carried by a line if all that it says stands there. What is missing tells whether the
-line says something else instead: a figure where the claim has another, or another name.
-"""
+"""What a claim says, and how much of it stands in a text: words, figures, names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from xnai.answering.citations import words_of
-from xnai.answering.reading.lines import NumberedLine
 from xnai.answering.reading.proof import figures_of
 from xnai.text.detection import small_words
-from xnai.text.number_words import months_in_words, numbers_in_words
+from xnai.text.number_words import NUMBER_WORDS, months_in_words, numbers_in_words
 
 _STEM = 4  # letters that forms of a word share at least
-_ENDING = 3  # letters by which they differ at most
-_NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w-]*")
-_CODE = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]+\b")
-_NEGATIONS = re.compile(
-    r"\b(?:not|no|never|none|neither|nor|cannot|without|n't|nicht|kein\w*|nie|ohne|ne|pas|jamais|"
-    r"sans|nunca|sin|не|нет|без)\b|n't\b",
+_ENDING = 4  # letters of the longer one that they need not share
+_NAME = re.compile(r"\b[A-Z][\w-]+")
+_BEGINS = re.compile(r"(?:^|[.!?:;]\s+|^[\d.]+\s+)\W*$")  # what stands before a sentence
+_CODE = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z-])[\w-]+\b")
+_TENS = {
+    word: 10 * number
+    for number, word in enumerate(
+        ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), 2
+    )
+}
+_TEENS = {
+    word: number
+    for number, word in enumerate(
+        ("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"), 13
+    )
+}
+_TEN = re.compile(rf"\b({'|'.join(_TENS)})(?:[ -](\w+))?", re.IGNORECASE)
+_NEGATION = re.compile(
+    r"\b(?:not|no(?!\.?\s?\d)|never|none|neither|nor|cannot|without|nicht|kein\w*|nie|ohne|ne|pas|jamais|"
+    r"sans|nunca|sin|не|нет|без)\b|n['\u2019]t\b",
     re.IGNORECASE,
+)
+# Words that every claim may have, and few lines.
+_EMPTY = frozenset(
+    "must shall should may might can cannot could would also about any every each both all".split()  # noqa: SIM905 - a list of words reads best
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of a claim stands on lines.
+    """How much of a claim stands in a text.
 
-    ``share`` is that of its words; ``figures`` and ``names`` are those that stand there not.
+    ``share`` is that of its words; ``figures`` and ``names`` are those that are not there.
     """
 
     share: float
     figures: frozenset[str]
     names: frozenset[str]
 
+    @property
+    def lacks(self) -> bool:
+        """Whether a figure or a name is not there."""
+        return bool(self.figures or self.names)
+
 
 @dataclass(frozen=True)
-class Claim:
-    """A statement that is checked."""
+class Statement:
+    """A text by what it says."""
 
     text: str
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """The words that mean something, figures apart."""
-        words = words_of(self.text) - small_words(self.text)
+        """The words that mean something, numbers apart."""
+        words = words_of(self.text) - small_words(self.text) - _EMPTY - _NUMBERS
         return frozenset(word for word in words if not any(map(str.isdigit, word)))
 
     @cached_property
     def figures(self) -> frozenset[str]:
-        """The figures, those in words included."""
-        return figures_of(self.text) | _in_words(self.text)
+        """The figures, those in words included; "one" is none."""
+        return figures_of(self.text) | numbers_of(self.text)
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Names and codes, folded."""
-        found = [*_NAME.findall(self.text), *_CODE.findall(self.text)]
-        return frozenset(name.casefold() for name in found)
+        """Names and codes, folded; what begins a sentence may be any word."""
+        found = [
+            match[0]
+            for match in _NAME.finditer(self.text)
+            if not _BEGINS.search(self.text[: match.start()]) and not months_in_words(match[0])
+        ]
+        return frozenset(name.casefold() for name in (*found, *_CODE.findall(self.text)))
 
     @property
     def is_negated(self) -> bool:
         """Whether it denies something."""
-        return is_negated(self.text)
+        return len(_NEGATION.findall(self.text)) % 2 == 1
 
-    def on(self, texts: Sequence[str]) -> Coverage:
+    def on(self, texts: Iterable[str]) -> Coverage:
         """Say how much of it stands in texts."""
         text = "\n".join(texts)
-        words = words_of(text)
-        missing = frozenset(word for word in self.words if not has_word(words, word))
+        there = words_of(text)
+        missing = [word for word in self.words if not has_word(there, word)]
         share = 1 - len(missing) / len(self.words) if self.words else 1.0
-        figures = figures_of(text) | _in_words(text) | _parts(text) | months_in_words(text)
-        plain = text.casefold()
-        names = frozenset(name for name in self.names if name not in plain and name not in figures)
+        parts = {part.lstrip("0") for part in re.findall(r"\d+", text)}
+        figures = figures_of(text) | numbers_of(text) | months_in_words(text) | parts
+        folded = text.casefold()
+        names = frozenset(name for name in self.names if name not in folded)
         return Coverage(share, self.figures - figures, names)
 
 
-def _in_words(text: str) -> frozenset[str]:
-    """Numbers in words; "one" and "a" count nothing."""
-    return numbers_in_words(text) - {"1"}
-
-
-def _parts(text: str) -> frozenset[str]:
-    """The parts of dates and codes: "NP-558-2290" has 558."""
-    return frozenset(part.lstrip("0") for part in re.findall(r"\d+", text))
-
-
-def is_negated(text: str) -> bool:
-    """Whether a text denies something."""
-    return len(_NEGATIONS.findall(text)) % 2 == 1
-
-
-def has_word(words: frozenset[str], word: str) -> bool:
+def has_word(words: Iterable[str], word: str) -> bool:
     """Whether one of some words is a form of another."""
-    return word in words or any(_same(one, word) for one in words)
+    return any(_same(one, word) for one in words)
 
 
 def _same(one: str, other: str) -> bool:
+    if one == other:
+        return True
     short, long = sorted((one, other), key=len)
     if len(short) < _STEM:
         return len(short) == _STEM - 1 and long in {f"{short}s", f"{short}es"}
-    return len(long) - len(short) <= _ENDING and long.startswith(short[:-1])
+    shared = max(_STEM, len(long) - _ENDING)
+    return long[:shared] == short[:shared]
 
 
-def heading_of(line: NumberedLine, lines: Sequence[NumberedLine]) -> NumberedLine | None:
-    """The first line of a line's page, which says what the page is about."""
-    same = [
-        one
-        for one in lines
-        if (one.source.document_id, one.source.page) == (line.source.document_id, line.source.page)
-    ]
-    return same[0] if same and same[0] is not line else None
+def numbers_of(text: str) -> frozenset[str]:
+    """Return the numbers in words, up to ninety-nine in English; "one" is none."""
+    found = set(numbers_in_words(text)) - {"1"}
+    for match in _TEN.finditer(text):
+        unit = NUMBER_WORDS.get((match[2] or "").casefold(), 0)
+        found.add(str(_TENS[match[1].casefold()] + (unit if unit < 10 else 0)))  # noqa: PLR2004
+    found |= {str(number) for word, number in _TEENS.items() if word in words_of(text)}
+    return frozenset(found)
+
+
+_NUMBERS = frozenset(NUMBER_WORDS) | frozenset(_TENS) | frozenset(_TEENS)

@@ -1,28 +1,30 @@
 """What is said of a claim, and how it is decided.
 
-The program decides where it can: a line that has all of a claim's words, figures and names, and
-denies as little or as much as the claim, supports it; one that has its words with another figure
-or name in their place contradicts it. What is said in other words is asked of the model: whether
-the claim is true by the lines alone, false, or not said. It is believed that a claim is supported
-only where no figure and no name is missing; a small model overlooks just these.
+The program decides where it can: a sentence that has all of a claim's words, figures and names,
+and denies as the claim does, supports it; one of the same matter with another figure or name in
+the place of the claim's contradicts it. What is said in other words is asked of the model. It is
+believed that a claim is supported only where no figure and no name is missing, for a small model
+overlooks just these, and that one is contradicted only where the same matter is spoken of.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from xnai.answering.reading.lines import NumberedLine
-from xnai.answering.verification.claim import Claim, Coverage, heading_of, is_negated
+from xnai.answering.reading.structure import without_number
+from xnai.answering.verification.claim import Statement
+from xnai.answering.verification.evidence import Candidate, is_of_another
+from xnai.answering.verification.figures import is_replaced
 from xnai.types import Citation
 
 Outcome = Literal["supports", "contradicts", "none"]
 
-_WORD_FOR_WORD = 0.99
-MOST_LINES = 4  # that are put to the model
-_LEAST_SHARE = 0.25  # of a claim's words, for a line to be looked at
-_SAME_MATTER = 0.6  # of a claim's words: then the line is about the same
-_TRUE = 0.62  # probability of the word, from which the model is believed
-_FALSE = 0.62
+MOST_SENTENCES = 4  # that are put to the model
+_ALL = 0.99
+_SAME_MATTER = 0.5  # of a claim's words that a sentence about the same has
+_LIKELY = 0.55  # probability from which the model is believed about the same matter,
+_CERTAIN = 0.8  # and about what may be another
+_UNLIKELY = 0.2  # that it is not said there, below which another figure contradicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,70 +42,42 @@ class Verdict:
     read: int
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A line that a claim may stand on, with the heading of its page."""
-
-    line: NumberedLine
-    texts: tuple[str, ...]
-    alone: Coverage
-    coverage: Coverage
-
-    @property
-    def rank(self) -> tuple[float, float]:
-        """How well it carries the claim, the best highest."""
-        together, alone = self.coverage, self.alone
-        missing = len(together.figures) + len(together.names)
-        return (together.share - 0.2 * missing, alone.share)
-
-
-def candidates(claim: Claim, lines: Sequence[NumberedLine]) -> list[Candidate]:
-    """Return the lines that have most of a claim, the best first."""
-    found = []
-    for line in lines:
-        alone = claim.on([line.text])
-        heading = heading_of(line, lines)
-        texts = (heading.text, line.text) if heading is not None else (line.text,)
-        if alone.share >= _LEAST_SHARE or (claim.figures and not alone.figures):
-            found.append(Candidate(line, texts, alone, claim.on(texts)))
-    return sorted(found, key=lambda one: one.rank, reverse=True)
-
-
-def by_words(claim: Claim, best: Candidate) -> Outcome | None:
+def by_words(claim: Statement, best: Candidate) -> Outcome | None:
     """Return what words alone decide; None where they do not."""
+    if is_of_another(claim, best):
+        return "none"
     coverage = best.coverage
-    if coverage.share >= _WORD_FOR_WORD and not coverage.figures and not coverage.names:
-        alike = claim.is_negated == is_negated(best.line.text)
-        return "supports" if alike else None
+    sentence = without_number(best.line.text)
+    if coverage.share >= _SAME_MATTER and is_replaced(claim.text, sentence):
+        return "contradicts"
+    alike = claim.is_negated == Statement(best.line.text).is_negated
+    if coverage.share >= _ALL and not coverage.lacks and alike:
+        return "supports"
     return None
 
 
-def by_model(claim: Claim, best: Candidate, true: float, false: float) -> Outcome:
+def by_model(
+    claim: Statement, best: Candidate, others: Sequence[Candidate], true: float, false: float
+) -> Outcome:
     """Return what follows from the model's word, within what the program knows.
 
     Args:
         claim: what is checked.
-        best: the line that has most of it.
+        best: the sentence that has most of it.
+        others: those that the model had, too.
         true: how likely the model says that it is so, 0 to 1.
         false: how likely it says that it is not.
 
     """
-    coverage = best.coverage
-    lacks = bool(coverage.figures or coverage.names)
-    if lacks:
-        # Another figure or name in the place of the claim's.
-        other = _has_others(claim, best)
-        if coverage.share >= _SAME_MATTER and other and false >= true:
-            return "contradicts"
-        return "contradicts" if false >= _FALSE and other else "none"
-    if true >= _TRUE:
+    together = claim.on([text for one in (best, *others) for text in one.texts])
+    same = best.coverage.share >= _SAME_MATTER
+    if together.lacks:
+        # Another name where the claim has one; other figures were compared before.
+        others_named = Statement(without_number(best.line.text)).names - claim.names
+        believed = false >= true and true + false >= _UNLIKELY
+        replaced = same and together.names and others_named
+        return "contradicts" if replaced and believed else "none"
+    least = _LIKELY if same else _CERTAIN
+    if true >= least:
         return "supports"
-    return "contradicts" if false >= _FALSE else "none"
-
-
-def _has_others(claim: Claim, best: Candidate) -> bool:
-    """Whether a line has figures or names that the claim has not."""
-    there = Claim(" ".join(best.texts))
-    if best.coverage.figures:
-        return bool(there.figures - claim.figures)
-    return bool(there.names - claim.names)
+    return "contradicts" if false >= least else "none"

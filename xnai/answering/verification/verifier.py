@@ -4,24 +4,22 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
+import structlog
+
 from xnai.answering import limits
 from xnai.answering.events import Question
 from xnai.answering.reading.gather import FOUND_TOKENS, Gatherer
 from xnai.answering.run import AnswerRun
 from xnai.answering.verification import question as asked
-from xnai.answering.verification.claim import Claim
-from xnai.answering.verification.verdict import (
-    MOST_LINES,
-    Candidate,
-    Outcome,
-    Verdict,
-    by_model,
-    by_words,
-    candidates,
-)
+from xnai.answering.verification.claim import Statement
+from xnai.answering.verification.evidence import Candidate, candidates
+from xnai.answering.verification.verdict import MOST_SENTENCES, Verdict, by_model, by_words
 from xnai.documents.protocol import DocumentLibrary
 from xnai.documents.text_work import TextWork
 from xnai.llm.protocol import Completion, LanguageModel, TokenText
+from xnai.retrieval.search import Found
+
+log = structlog.get_logger(__name__)
 
 
 class Verifier:
@@ -35,6 +33,7 @@ class Verifier:
     """
 
     def __init__(self, library: DocumentLibrary, model: LanguageModel, text_work: TextWork) -> None:
+        self._library = library
         self._model = model
         self._text_work = text_work
         self._gatherer = Gatherer(library, text_work)
@@ -52,28 +51,39 @@ class Verifier:
         return await run.within(self._verified(replace(run, lease=lease)))
 
     async def _verified(self, run: AnswerRun) -> Verdict:
-        claim = Claim(run.question.text)
+        claim = Statement(run.question.text)
         gathered = await self._gatherer.gather(run, 2 * FOUND_TOKENS)
+        found = gathered.found or await self._found(run)
         lines = gathered.sheet.lines
-        found = await self._text_work.run(candidates, claim, lines)
-        if not found:
+        chosen = await self._text_work.run(candidates, claim, lines, found.passages)
+        if not chosen:
             return Verdict(claim.text, "none", None, 1.0, len(lines))
-        best = found[0]
-        outcome: Outcome | None = by_words(claim, best)
+        best, *others = chosen[:MOST_SENTENCES]
+        outcome = by_words(claim, best)
         confidence = 1.0
         if outcome is None:
-            true, false = await self._asked(run, claim, found[:MOST_LINES])
-            outcome = by_model(claim, best, true, false)
+            true, false = await self._asked(run, claim, [best, *others])
+            outcome = by_model(claim, best, others, true, false)
             chances = {"supports": true, "contradicts": false, "none": 1 - true - false}
             confidence = round(chances[outcome], 3)
+            share = round(best.coverage.share, 2)
+            log.debug("claim compared", true=round(true, 3), false=round(false, 3), share=share)
         sentence = None if outcome == "none" else best.line.citation(1)
         return Verdict(claim.text, outcome, sentence, confidence, len(lines))
 
+    async def _found(self, run: AnswerRun) -> Found:
+        """Return the passages whose sentences come closest to the claim in meaning."""
+        question = run.question
+        assert question.scope is not None
+        return await self._library.find(question.text, question.scope, MOST_SENTENCES)
+
     async def _asked(
-        self, run: AnswerRun, claim: Claim, found: Sequence[Candidate]
+        self, run: AnswerRun, claim: Statement, chosen: Sequence[Candidate]
     ) -> tuple[float, float]:
         """How likely the model says that the claim is true by some lines, and that it is false."""
-        lines = list(dict.fromkeys(text for one in found[::-1] for text in one.texts))
+        # In their order, and each heading once; the best would not be last by chance.
+        ordered = sorted(chosen, key=lambda one: (one.line.source.page or 0, one.line.start))
+        lines = list(dict.fromkeys(text for one in ordered for text in one.texts))
         completion = Completion(
             run.question.request_id,
             run.question.user,

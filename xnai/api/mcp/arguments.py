@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from xnai.api.chat_request import bad_field
+from xnai.api.fields import bad_field
 
 _DOCUMENTS_MAX = 1000
 _LIBRARIES_MAX = 100

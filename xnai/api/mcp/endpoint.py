@@ -7,14 +7,12 @@ import asyncio
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from xnai.answering.limits import has_too_many_values
 from xnai.api.auth import Authority
-from xnai.api.chat_request import refuse
 from xnai.api.errors import REQUEST_ID, require_accepting
+from xnai.api.fields import read_fields
 from xnai.api.mcp.resources import DocumentResources
 from xnai.api.mcp.texts import DocumentTexts
 from xnai.api.mcp.tools import Toolbox
@@ -56,7 +54,10 @@ class McpEndpoint:
         )
         scope[VISIT] = visit
         if request.method == "POST":
-            receive = _again(_checked(await request.body()), receive)
+            body = await request.body()
+            # The SDK falls over what is no JSON, or is nested too deeply.
+            read_fields(body, 'Send {"jsonrpc": "2.0", "method": "..."}.')
+            receive = _again(body, receive)
         sessions = await self._sessions(caller.person_id)
         try:
             await sessions.serve(scope, receive, send)
@@ -73,24 +74,6 @@ class McpEndpoint:
             if person_id not in self._people:  # by a request that came meanwhile
                 self._people[person_id] = module.PersonSessions(self._server, self._runtime.streams)
         return self._people[person_id]
-
-
-def _checked(body: bytes) -> bytes:
-    """Return a body that the SDK can read.
-
-    Raises:
-        XnaiError: BAD_REQUEST.
-
-    """
-    if has_too_many_values(body):
-        raise refuse("The body holds too many values.", "Send less at once.")
-    try:
-        message = from_json(body)
-    except ValueError as exc:
-        raise refuse(f"The body is not JSON: {exc}.", "Send one message as UTF-8.") from None
-    if not isinstance(message, dict):
-        raise refuse("The body is not one message.", 'Send {"jsonrpc": "2.0", "method": "..."}.')
-    return body
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

@@ -7,6 +7,7 @@ from xnai.accounts import People
 from xnai.accounts.attempts import Attempts
 from xnai.answering.events import Event, Question
 from xnai.answering.streams import Streams
+from xnai.answering.verification.verdict import Verdict
 from xnai.documents.libraries import Libraries
 from xnai.documents.protocol import DocumentLibrary
 from xnai.llm.protocol import LanguageModel
@@ -22,6 +23,10 @@ class Answers(Protocol):
 
     def answer(self, question: Question) -> AsyncGenerator[Event, None]:
         """Stream one answer; closing the generator cancels it."""
+        ...
+
+    async def verify(self, question: Question) -> Verdict:
+        """Check the statement that is the text of a question."""
         ...
 
 

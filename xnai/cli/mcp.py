@@ -137,7 +137,6 @@ class Bridge:
             XnaiError: SERVER_UNREACHABLE, SERVER_GARBLED, SERVER_SAYS.
 
         """
-        self._headers = {}
         if not await self._posted(wire, {}, quietly=quietly):
             raise XnaiError(SERVER_GARBLED, url=self._url)
 

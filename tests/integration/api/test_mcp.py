@@ -159,6 +159,24 @@ async def test_an_agent_asks_and_is_told_how_far_it_is(tmp_path):
     assert asked.user == runtime.people.local.person_id
 
 
+async def test_a_claim_is_checked_and_noted_like_a_question(tmp_path):
+    runtime = program(tmp_path)
+    async with running(runtime) as url, agent(url) as session:
+        given = {"claim": "It is 330 metres tall.", "document_ids": [document(runtime)]}
+        told = (await session.call_tool("verify", given)).structuredContent
+        assert (told["verdict"], told["claim"]) == ("supports", given["claim"])
+        assert (told["sentence"]["quote"], told["sentence"]["page"]) == (CITATION.quote, 3)
+        assert runtime.pipeline.asked[0].scope.document_ids == tuple(given["document_ids"])
+        runtime.pipeline.script = [60.0]
+        runtime.pipeline.started.clear()
+        checking = asyncio.create_task(session.call_tool("verify", given))
+        async with asyncio.timeout(PATIENCE):
+            await runtime.pipeline.started.wait()
+            assert runtime.streams.active == 1
+            await runtime.streams.close()
+            assert (await checking).structuredContent["error"]["code"] == "shutting_down"
+
+
 async def test_what_is_wrong_is_said(tmp_path):
     runtime = program(tmp_path)
     document_id = document(runtime, status="error", error_message="It is torn")

@@ -34,7 +34,7 @@ class McpEndpoint:
         self._runtime = runtime
         self._authority = authority
         texts = DocumentTexts(runtime, text_work)
-        self._toolbox = Toolbox(runtime, texts, text_work)
+        self._toolbox = Toolbox(runtime, texts)
         self._resources = DocumentResources(runtime, texts)
         self._server: Server[Any, Any] | None = None
         self._people: dict[str, PersonSessions] = {}  # as many as there are keys

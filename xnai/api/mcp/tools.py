@@ -1,12 +1,14 @@
 """What agents can do: search, read, ask, list documents, and check a claim against them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from xnai.accounts import Principal
 from xnai.answering.events import Event, Parts, Question, Reading, Retrieved, Waiting
-from xnai.answering.verification.verifier import Verifier
+from xnai.answering.streams import Stream, StreamState
+from xnai.answering.summary import Account
 from xnai.api.answers import collect, with_wait
 from xnai.api.errors import require_accepting, require_search
 from xnai.api.live_answer import LiveAnswer
@@ -26,8 +28,7 @@ from xnai.api.mcp.visit import Progress, Visit
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed, require_processed
 from xnai.documents.library_names import name_of
-from xnai.documents.text_work import TextWork
-from xnai.errors import NOT_FOUND, XnaiError
+from xnai.errors import NOT_FOUND, SHUTTING_DOWN, XnaiError
 from xnai.types import Document, Sampling, Scope
 
 Result = dict[str, Any]
@@ -50,10 +51,9 @@ class Tool:
 class Toolbox:
     """The tools over the documents of whoever calls."""
 
-    def __init__(self, runtime: ApiRuntime, texts: DocumentTexts, text_work: TextWork) -> None:
+    def __init__(self, runtime: ApiRuntime, texts: DocumentTexts) -> None:
         self._runtime = runtime
         self._texts = texts
-        self._verifier = Verifier(runtime.library, runtime.model, text_work)
         tools = (
             Tool(
                 "search",
@@ -200,8 +200,17 @@ class Toolbox:
         await tell("searching")
         scope = await self._scope(visit.caller, given)
         question = self._question(given.claim, visit, scope)
+        about = Account(given.claim)
+        stream = Stream("api", question.user, visit.request_id, account=about)
+        stream.request_id = visit.request_id
         try:
-            verdict = await self._verifier.verify(question)
+            with self._runtime.streams.run(stream):
+                stream.retrieving()
+                verdict = await self._runtime.pipeline.verify(question)
+        except asyncio.CancelledError:
+            if stream.reason is StreamState.SHUT_DOWN:
+                raise XnaiError(SHUTTING_DOWN) from None
+            raise
         except XnaiError as exc:
             raise with_wait(exc, self._runtime.model.status) from exc
         return asdict(verdict)

@@ -118,10 +118,11 @@ def _same(one: str, other: str) -> bool:
 
 def numbers_of(text: str) -> frozenset[str]:
     """Return the numbers in words, up to ninety-nine in English; "one" is none."""
-    found = set(numbers_in_words(text)) - {"1"}
+    found = set()
     for match in _TEN.finditer(text):
         unit = NUMBER_WORDS.get((match[2] or "").casefold(), 0)
         found.add(str(_TENS[match[1].casefold()] + (unit if unit < 10 else 0)))  # noqa: PLR2004
+    found |= numbers_in_words(_TEN.sub(" ", text)) - {"1"}
     found |= {str(number) for word, number in _TEENS.items() if word in words_of(text)}
     return frozenset(found)
 

@@ -101,7 +101,8 @@ class _Remembered:
             theirs.popitem(last=False)
 
     def get(self, person: str, store: str, batch_id: str) -> FileBatch:
-        found = self._batches.get(person, {}).get(batch_id)
+        theirs = self._batches.get(person)
+        found = None if theirs is None else theirs.get(batch_id)
         if found is None or found.store != store:
             raise XnaiError(NOT_FOUND, what="batch", name=batch_id[:100])
         return found

@@ -15,6 +15,7 @@ _ENDING = 4  # letters of the longer one that they need not share
 _NAME = re.compile(r"\b[A-Z][\w-]+")
 _BEGINS = re.compile(r"(?:^|[.!?:;]\s+|^[\d.]+\s+)\W*$")  # what stands before a sentence
 _CODE = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z-])[\w-]+\b")
+_PARTED = re.compile(r"\d+(?:[/:-]\d+)+|\d{1,2}\.\d{1,2}\.(?:\d{4})?")  # codes and dates
 _TENS = {
     word: 10 * number
     for number, word in enumerate(
@@ -94,7 +95,7 @@ class Statement:
         there = words_of(text)
         missing = [word for word in self.words if not has_word(there, word)]
         share = 1 - len(missing) / len(self.words) if self.words else 1.0
-        parts = {part.lstrip("0") for part in re.findall(r"\d+", text)}
+        parts = {part.lstrip("0") for one in _PARTED.findall(text) for part in re.split(r"\D", one)}
         figures = figures_of(text) | numbers_of(text) | months_in_words(text) | parts
         folded = text.casefold()
         names = frozenset(name for name in self.names if name not in folded)
@@ -112,7 +113,7 @@ def _same(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
     if len(short) < _STEM:
         return len(short) == _STEM - 1 and long in {f"{short}s", f"{short}es"}
-    shared = max(_STEM, len(long) - _ENDING)
+    shared = max(_STEM, len(long) - _ENDING, len(short) - 2)
     return long[:shared] == short[:shared]
 
 

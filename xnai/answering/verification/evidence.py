@@ -11,6 +11,7 @@ from xnai.types import Passage
 
 _HEADING = 60  # characters of a heading at most
 _ENDS = re.compile(r"[.!?;:,]$")
+_ASKS = ("?", "\uff1f", "\u061f")  # what is asked says nothing
 _LEAST_SHARE = 0.2  # of a claim's words, for a sentence to be looked at
 _LABELLED = re.compile(r"([^\W\d_]+)\W{1,3}(?:no\W{1,2})?([\w-]*\d[\w-]*)", re.IGNORECASE)
 
@@ -88,8 +89,8 @@ def _sentences(
         above = tuple(
             dict.fromkeys(text for text in (first, heading) if text and text != line.text)
         )
-        for start, end in _spans(line):
-            yield _part(line, start, end), above
+        parts = (_part(line, start, end) for start, end in _spans(line))
+        yield from ((part, above) for part in parts if not part.text.endswith(_ASKS))
         if _is_heading(line.text):
             heading = line.text
 

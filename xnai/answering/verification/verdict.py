@@ -1,10 +1,11 @@
 """What is said of a claim, and how it is decided.
 
-The program decides where it can: a sentence that has all of a claim's words, figures and names,
-and denies as the claim does, supports it; one of the same matter with another figure or name in
-the place of the claim's contradicts it. What is said in other words is asked of the model. It is
-believed that a claim is supported only where no figure and no name is missing, for a small model
-overlooks just these, and that one is contradicted only where the same matter is spoken of.
+The program decides where it can: a sentence that has all of a claim's words, figures and names, and
+denies as the claim does, supports it; one of the same matter with another figure in the place of
+the claim's contradicts it. What is said in other words is asked of the model. It is believed that
+a claim is supported only where no figure and no name is missing, for a small model overlooks just
+these, and hardly where only one of the two denies something; and that one is contradicted only
+where the same matter is spoken of.
 """
 
 from collections.abc import Sequence
@@ -20,10 +21,13 @@ from xnai.types import Citation
 Outcome = Literal["supports", "contradicts", "none"]
 
 MOST_SENTENCES = 4  # that are put to the model
-_ALL = 0.99
+_ALL = 0.99  # of a claim's words,
+_NEARLY_ALL = 0.75  # and so many that it is about the very thing
 _SAME_MATTER = 0.5  # of a claim's words that a sentence about the same has
-_LIKELY = 0.55  # probability from which the model is believed about the same matter,
+_LIKELY = 0.65  # probability from which the model is believed that it is so,
+_DENIED = 0.5  # and that it is not, about the same matter;
 _CERTAIN = 0.8  # and about what may be another
+_OPPOSED = 0.15  # that it is not so, where words say that already
 _UNLIKELY = 0.2  # that it is not said there, below which another figure contradicts
 
 
@@ -77,7 +81,11 @@ def by_model(
         believed = false >= true and true + false >= _UNLIKELY
         replaced = same and together.names and others_named
         return "contradicts" if replaced and believed else "none"
-    least = _LIKELY if same else _CERTAIN
-    if true >= least:
+    opposed = claim.is_negated != Statement(best.line.text).is_negated
+    if opposed and best.coverage.share >= _NEARLY_ALL:
+        if true >= _CERTAIN:
+            return "supports"
+        return "contradicts" if false >= _OPPOSED else "none"
+    if true >= (_LIKELY if same else _CERTAIN):
         return "supports"
-    return "contradicts" if false >= least else "none"
+    return "contradicts" if false >= (_DENIED if same else _CERTAIN) else "none"

@@ -126,6 +126,7 @@ class _Handlers:
 
     def _visit(self) -> Visit:
         request = self._server.request_context.request
+        assert request is not None  # the transport gives it along
         visit: Visit = request.scope[VISIT]
         return visit
 

@@ -30,7 +30,7 @@ def let_us_drain() -> None:
     Its library of events would cut them at the first signal, while their answers may still finish,
     and look for one twice a second from the first stream on, also when none is open any more.
     """
-    sse.AppStatus.disable_automatic_graceful_drain()
+    sse.AppStatus.enable_automatic_graceful_drain = False
     sse._ensure_watcher_started_on_this_loop = _watch_nothing  # noqa: SLF001 - there is no setting
 
 

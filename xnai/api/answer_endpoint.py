@@ -13,7 +13,7 @@ from xnai.answering.events import Question
 from xnai.answering.streams import Stream
 from xnai.answering.summary import Account
 from xnai.api.answer_stream import AnswerStream, Script
-from xnai.api.answers import Whole, collect, with_wait
+from xnai.api.answers import WholeAnswer, collect, with_wait
 from xnai.api.auth import Authority
 from xnai.api.endpoints import NO_STORE
 from xnai.api.errors import REQUEST_ID, require_accepting
@@ -43,7 +43,7 @@ class Wire(Protocol):
         ...
 
 
-class Form(Script, Protocol):
+class AnswerForm(Script, Protocol):
     """What an answer is written as, whole or in parts."""
 
     @property
@@ -51,7 +51,7 @@ class Form(Script, Protocol):
         """What the answer is named by."""
         ...
 
-    def whole(self, whole: Whole) -> dict[str, object]:
+    def whole(self, whole: WholeAnswer) -> dict[str, object]:
         """An answer at once."""
         ...
 
@@ -75,7 +75,7 @@ class AnswerEndpoint(ABC, Generic[W]):
         """Return the question of a request, over documents that the caller may see."""
 
     @abstractmethod
-    def form(self, wire: W, model: str) -> Form:
+    def form(self, wire: W, model: str) -> AnswerForm:
         """Return what the answer is written as."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

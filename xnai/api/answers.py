@@ -15,7 +15,7 @@ _UNAVAILABLE = 503
 
 
 @dataclass
-class Whole:
+class WholeAnswer:
     """An answer that has ended."""
 
     done: Done
@@ -33,7 +33,7 @@ class Whole:
 
 async def collect(
     answer: LiveAnswer, heard: Callable[[Event], Awaitable[None]] | None = None
-) -> Whole:
+) -> WholeAnswer:
     """Wait for the end of an answer; ``heard`` is called with every event.
 
     Raises:
@@ -64,7 +64,7 @@ async def collect(
         elif isinstance(event, Prompted):
             dropped = event.dropped
         elif isinstance(event, Done):
-            return Whole(event, texts, logprobs, reduced, passages, dropped)
+            return WholeAnswer(event, texts, logprobs, reduced, passages, dropped)
 
 
 def refuse_degraded(event: Event) -> None:

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from xnai.accounts import Principal
 from xnai.answering.events import Done, Event, Prompted, Question, Reduced, Token
 from xnai.api.answer_endpoint import AnswerEndpoint
-from xnai.api.answers import Whole
+from xnai.api.answers import WholeAnswer
 from xnai.api.chat_request import ChatRequest, read_chat_request
 from xnai.api.chat_response import SSE_DONE, CompletionWriter, sse
 from xnai.api.errors import REQUEST_ID
@@ -53,7 +53,7 @@ class ChatForm:
         self._writer = writer
         self._wants_usage = wants_usage
 
-    def whole(self, whole: Whole) -> dict[str, object]:
+    def whole(self, whole: WholeAnswer) -> dict[str, object]:
         """Return the answer at once."""
         for event in whole.reduced:
             self._writer.add_reduction(event)

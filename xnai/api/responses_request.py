@@ -25,11 +25,11 @@ _ECHOED = ("instructions", "max_output_tokens", "metadata", "temperature", "top_
 _OWN_ITEMS = frozenset({"file_search_call", "reasoning"})  # that clients send back
 
 
-class _Wire(BaseModel):
+class _SearchWire(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class FileSearch(_Wire):
+class FileSearch(_SearchWire):
     """The tool that searches stores."""
 
     type: Literal["file_search"]

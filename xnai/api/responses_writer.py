@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from xnai.answering.events import Done, Event, Reduced, Retrieved, Token
-from xnai.api.answers import Whole
+from xnai.api.answers import WholeAnswer
 from xnai.api.responses_request import ResponsesRequest
 from xnai.errors import XnaiError
 from xnai.observability.error_reports import error_body
@@ -33,7 +33,7 @@ class ResponseForm:
         self._reduced: list[dict[str, str]] = []
         self._number = 0  # of the next event
 
-    def whole(self, whole: Whole) -> dict[str, object]:
+    def whole(self, whole: WholeAnswer) -> dict[str, object]:
         """Return the answer at once."""
         for event in whole.reduced:
             self._reduce(event)

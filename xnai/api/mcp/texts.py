@@ -10,7 +10,7 @@ from xnai.types import Document
 
 
 @dataclass(frozen=True, slots=True)
-class TextPart:
+class TextStretch:
     """A stretch of a page; ``page`` is None for a document without any.
 
     ``characters`` counts those of the whole page, ``next_page`` is the one behind it.
@@ -29,7 +29,7 @@ class DocumentTexts:
         self._runtime = runtime
         self._text_work = text_work
 
-    async def part(self, document: Document, page: int | None, start: int, end: int) -> TextPart:
+    async def part(self, document: Document, page: int | None, start: int, end: int) -> TextStretch:
         """Return a stretch of a page, of the first one if none is named.
 
         Raises:
@@ -49,7 +49,7 @@ class DocumentTexts:
             following = None if number is None else number + 1
             if following is not None and following > document.page_count:
                 following = None
-            return TextPart(number, text[start:end], len(text), following)
+            return TextStretch(number, text[start:end], len(text), following)
 
     async def _text(self, document: Document, page: int | None) -> str | None:
         return await self._runtime.library.page_text(document.id, page)

@@ -65,14 +65,16 @@ class McpEndpoint:
             visit.gone.set()
 
     async def _sessions(self, person_id: str) -> "PersonSessions":
-        if person_id not in self._people:
-            module = await asyncio.to_thread(importlib.import_module, "xnai.api.mcp.sessions")
-            made = await asyncio.to_thread(importlib.import_module, "xnai.api.mcp.protocol_server")
-            if self._server is None:
-                module.let_us_drain()
-                self._server = made.create_server(self._toolbox, self._resources)
-            if person_id not in self._people:  # by a request that came meanwhile
-                self._people[person_id] = module.PersonSessions(self._server, self._runtime.streams)
+        found = self._people.get(person_id)
+        if found is not None and found.runs:
+            return found
+        module = await asyncio.to_thread(importlib.import_module, "xnai.api.mcp.sessions")
+        made = await asyncio.to_thread(importlib.import_module, "xnai.api.mcp.protocol_server")
+        if self._server is None:
+            module.let_us_drain()
+            self._server = made.create_server(self._toolbox, self._resources)
+        if self._people.get(person_id) is found:  # no other request came first
+            self._people[person_id] = module.PersonSessions(self._server, self._runtime.streams)
         return self._people[person_id]
 
 

@@ -15,6 +15,7 @@ from sse_starlette import sse
 from starlette.types import Receive, Scope, Send
 
 from xnai.answering.streams import Streams
+from xnai.errors import SHUTTING_DOWN, XnaiError
 
 MOST_SESSIONS: Final = 128  # of one person
 IDLE_SECONDS: Final = 1800.0  # without a request or an open stream; then a session ends
@@ -58,9 +59,17 @@ class PersonSessions:
             self._hold(), name="mcp-sessions", context=contextvars.Context()
         )
 
+    @property
+    def runs(self) -> bool:
+        """Whether it can serve; the server is ending, or the SDK has failed, if not."""
+        return not self._held.done()
+
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request of the person."""
-        await self._open.wait()
+        while self.runs and not self._open.is_set():
+            await asyncio.sleep(0)  # a step or two of the loop, for the first requests alone
+        if not self.runs:
+            raise XnaiError(SHUTTING_DOWN)
         is_call = scope["method"] == "POST"
         self._count(is_call)
         try:

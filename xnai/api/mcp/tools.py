@@ -13,7 +13,6 @@ from xnai.api.answers import collect, with_wait
 from xnai.api.errors import require_accepting, require_search
 from xnai.api.live_answer import LiveAnswer
 from xnai.api.mcp.arguments import (
-    Arguments,
     AskArguments,
     Asked,
     ListArguments,
@@ -113,7 +112,7 @@ class Toolbox:
             raise XnaiError(NOT_FOUND, what="tool", name=name[:100])
         require_accepting(self._runtime)
         require_search(self._runtime)
-        return await tool.call(_checked(tool, given), visit, tell)
+        return await tool.call(checked(tool.arguments, given), visit, tell)
 
     async def _search(self, given: SearchArguments, visit: Visit, _: Progress) -> Result:
         scope = await self._scope(visit.caller, given)
@@ -250,11 +249,6 @@ class Toolbox:
             require_processed(await allowed(self._runtime, caller, "see", document_id))
         libraries = await self._runtime.libraries.asked(caller, given.library_ids)
         return Scope(caller.person_id, ids or None, libraries=libraries)
-
-
-def _checked(tool: Tool, given: Mapping[str, Any]) -> ToolArguments:
-    kind: type[Arguments] = tool.arguments  # type: ignore[valid-type]
-    return checked(kind, given)
 
 
 def _listed(document: Document) -> Result:

@@ -5,7 +5,7 @@ import pytest
 from xnai.answering.reading.lines import make_sheet
 from xnai.answering.verification import question
 from xnai.answering.verification.claim import Statement
-from xnai.answering.verification.evidence import candidates
+from xnai.answering.verification.evidence import candidates, of_another_name
 from xnai.answering.verification.figures import is_replaced
 from xnai.answering.verification.verdict import by_model, by_words
 from xnai.types import PageText, TokenLogprob
@@ -88,6 +88,22 @@ def test_a_page_about_another_number_says_nothing_of_this_one():
     ):
         best, _ = best_of(claim, INVOICES)
         assert by_words(Statement(claim), best) == verdict
+
+
+def test_a_thing_of_another_name_contradicts_a_claim_that_only_names_it():
+    sheet = PageText(
+        "a" * 32, "job.txt", 1, 1, "Job 7\n\nEngineer: Per Ostby.\nContact: Ida Fjell."
+    )
+
+    def named(text: str) -> str:
+        claim = Statement(text)
+        found = of_another_name(claim, candidates(claim, make_sheet([sheet]).lines, []))
+        return "" if found is None else found.line.text
+
+    assert named("The engineer was Ida Fjell.") == "Engineer: Per Ostby."
+    assert named("The engineer was Per Ostby.") == ""
+    assert named("Ida Fjell asked for an engineer to come at once.") == ""
+    assert named("The engineer came late.") == ""
 
 
 def test_a_model_is_not_believed_where_a_figure_or_a_name_is_missing():

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from xnai.answering.reading.lines import NumberedLine
-from xnai.answering.verification.claim import Coverage, Statement
+from xnai.answering.verification.claim import Coverage, Statement, has_word
 from xnai.text.sentences import sentences
 from xnai.types import Passage
 
@@ -13,6 +13,7 @@ _HEADING = 60  # characters of a heading at most
 _ENDS = re.compile(r"[.!?;:,]$")
 _ASKS = ("?", "\uff1f", "\u061f")  # what is asked says nothing
 _LEAST_SHARE = 0.2  # of a claim's words, for a sentence to be looked at
+_LABEL = re.compile(r"([^:;]{2,40}): ([^:;]{2,80})")
 _LABELLED = re.compile(r"([^\W\d_]+)\W{1,3}(?:no\W{1,2})?([\w-]*\d[\w-]*)", re.IGNORECASE)
 
 
@@ -74,6 +75,25 @@ def is_of_another(claim: Statement, candidate: Candidate) -> bool:
         numbers.get(word.casefold(), number) != number
         for word, number in _LABELLED.findall(claim.text)
     )
+
+
+def of_another_name(claim: Statement, chosen: Sequence[Candidate]) -> Candidate | None:
+    """Return the line that gives a thing another name than a claim that does nothing else.
+
+    "Engineer: Per Ostby" is not what "The engineer was Ida Fjell" says.
+    """
+    for one in chosen:
+        match = _LABEL.fullmatch(one.line.text)
+        if match is None or is_of_another(claim, one):
+            continue
+        label, value = Statement(match[1]).words, match[2].casefold()
+        is_named = bool(label) and all(has_word(claim.words, word) for word in label)
+        does_nothing_else = len(claim.words) <= len(label) + len(claim.names) + 1
+        others = Statement(f"{match[1]} {match[2]}").names - Statement(match[1]).names
+        is_other = bool(claim.names and others) and not any(n in value for n in claim.names)
+        if is_named and does_nothing_else and is_other:
+            return one
+    return None
 
 
 def _sentences(

@@ -12,7 +12,7 @@ from xnai.answering.reading.gather import FOUND_TOKENS, Gatherer
 from xnai.answering.run import AnswerRun
 from xnai.answering.verification import question as asked
 from xnai.answering.verification.claim import Statement
-from xnai.answering.verification.evidence import Candidate, candidates
+from xnai.answering.verification.evidence import Candidate, candidates, of_another_name
 from xnai.answering.verification.verdict import MOST_SENTENCES, Verdict, by_model, by_words
 from xnai.documents.protocol import DocumentLibrary
 from xnai.documents.text_work import TextWork
@@ -58,6 +58,9 @@ class Verifier:
         chosen = await self._text_work.run(candidates, claim, lines, found.passages)
         if not chosen:
             return Verdict(claim.text, "none", None, 1.0, len(lines))
+        if not claim.is_negated and (named := of_another_name(claim, chosen)):
+            sentence = named.line.citation(1)
+            return Verdict(claim.text, "contradicts", sentence, 1.0, len(lines))
         best, *others = chosen[:MOST_SENTENCES]
         outcome = by_words(claim, best)
         confidence = 1.0

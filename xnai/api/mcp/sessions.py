@@ -51,6 +51,7 @@ class PersonSessions:
             max_request_body_size=_BODY,
         )
         self._open = asyncio.Event()
+        self._over = False
         self._calls = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -62,12 +63,11 @@ class PersonSessions:
     @property
     def runs(self) -> bool:
         """Whether it can serve; the server is ending, or the SDK has failed, if not."""
-        return not self._held.done()
+        return not self._over
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request of the person."""
-        while self.runs and not self._open.is_set():
-            await asyncio.sleep(0)  # a step or two of the loop, for the first requests alone
+        await self._open.wait()
         if not self.runs:
             raise XnaiError(SHUTTING_DOWN)
         is_call = scope["method"] == "POST"
@@ -85,11 +85,18 @@ class PersonSessions:
             self._idle.set()
 
     async def _hold(self) -> None:
-        async with self._manager.run():
-            self._open.set()
-            await self._streams.ended.wait()
-            try:
-                async with asyncio.timeout(_LAST_SECONDS):
-                    await self._idle.wait()
-            except TimeoutError:
-                log.warning("calls of agents were cut off", count=self._calls)
+        try:
+            async with self._manager.run():
+                self._open.set()
+                await self._streams.ended.wait()
+                await self._last_calls()
+        finally:
+            self._over = True
+            self._open.set()  # whoever waits for the beginning is told that there is none
+
+    async def _last_calls(self) -> None:
+        try:
+            async with asyncio.timeout(_LAST_SECONDS):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("calls of agents were cut off", count=self._calls)

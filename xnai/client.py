@@ -48,18 +48,22 @@ def trusted(settings: Settings) -> ssl.SSLContext | bool:
     return context
 
 
+def key_headers(settings: Settings) -> dict[str, str]:
+    """Return the headers that carry the first key of the settings; none without keys."""
+    if not settings.api_keys:
+        return {}
+    return {"Authorization": f"Bearer {settings.api_keys[0].get_secret_value()}"}
+
+
 class Client:
     """Talks to the server that the settings name, with the first of its keys."""
 
     def __init__(self, settings: Settings) -> None:
         self._url = address(settings)
-        headers = {}
-        if settings.api_keys:
-            headers["Authorization"] = f"Bearer {settings.api_keys[0].get_secret_value()}"
         # No proxy of the environment: it would see the key and the documents.
         self._http = httpx.Client(
             base_url=self._url,
-            headers=headers,
+            headers=key_headers(settings),
             timeout=600,
             trust_env=False,
             verify=trusted(settings),
@@ -185,12 +189,16 @@ def readable(path: Path) -> Iterator[BinaryIO]:
 
 def _refuse(body: dict[str, Any]) -> None:
     """Raise the error that a server reports; a document reports the record of its failure."""
-    if not (error := body.get("error")):
-        return
+    if error := body.get("error"):
+        raise said_by_server(error)
+
+
+def said_by_server(error: dict[str, Any]) -> XnaiError:
+    """Return the error that a server reports as ours."""
     code, message = _line(error.get("code") or "error"), _line(error["message"])
     hint, request_id = _line(error.get("hint") or ""), _line(error.get("request_id") or "")
     message_with_code = f"{code}: {message}"
-    raise XnaiError(
+    return XnaiError(
         SERVER_SAYS,
         message=message_with_code,
         hint=f"{hint} ({request_id})" if request_id else hint,

@@ -98,20 +98,20 @@ class Runtime:
         self.search_state = SearchState()
         self.health = Health()
         self.breakers = make_breakers(settings)
-        self._embedder = Embedders(settings)
+        self.embedder = Embedders(settings)
         path = settings.data_dir / "index.sqlite3"
-        self._index = SqliteIndex(path, self._embedder.dimensions)
+        self._index = SqliteIndex(path, self.embedder.dimensions)
         self._scrubber = scrubber(path, self._index.damage)
         self.health.add(
             "disk", disk_look(settings.data_dir, partial(reserve.tend, settings.data_dir))
         )
         parser = self.health.add("parser")
         prefixes = PrefixFiles(settings.data_dir, settings.prefix_cache_mb)
-        embedder = GuardedEmbedder(self._embedder, own(self.breakers, EMBEDDER, settings))
+        embedder = GuardedEmbedder(self.embedder, own(self.breakers, EMBEDDER, settings))
         self.library = Library(
             settings,
             self._index,
-            self._embedder,
+            self.embedder,
             self._search(embedder),
             parser=parser,
             audit=self.audit,
@@ -130,7 +130,7 @@ class Runtime:
             deletes=settings.sync_delete,
         )
         self._renewal = Renewal(
-            self._index, self._embedder, self.library.reading_paused, self.search_state
+            self._index, self.embedder, self.library.reading_paused, self.search_state
         )
         self.model, engine = self._make_model()
         self.models = ModelSetup(settings, engine, on_embedder=self._renewal.model_has_come)
@@ -183,7 +183,7 @@ class Runtime:
         await begin(self._machine.start, self._machine.stop)
         await begin(self.health.loop_lag.start, self.health.loop_lag.stop)
         await begin(self._watchdog.start, self._watchdog.stop)
-        self._running.push_async_callback(self._embedder.close)
+        self._running.push_async_callback(self.embedder.close)
         self._running.push_async_callback(self.library.close)
         await begin(self.breakers.start, self.breakers.close)
         self._running.push_async_callback(self.model.close)
@@ -206,7 +206,7 @@ class Runtime:
     async def _open(self) -> None:
         try:
             await asyncio.to_thread(keep_private, self.settings.data_dir)
-            await self._embedder.start()
+            await self.embedder.start()
             is_changing = await self._renewal.settle()
             await carry_over(self._index, self.people, self._conversations)
             await self.library.start()
@@ -236,7 +236,7 @@ class Runtime:
             return ""
 
         async def embed() -> str:
-            await self._embedder.embed_question("Are you there?")
+            await self.embedder.embed_question("Are you there?")
             return ""
 
         self.health.add("index", read)

@@ -19,6 +19,8 @@ import httpx
 import pytest
 import pytest_asyncio
 import socketio
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
 from paths import ROOT
 from stream_pages import Page
 from ui_client import Tab, refusal, tidy_up
@@ -38,7 +40,7 @@ OPEN = """
 GET /health  GET /health/live  GET /health/ready  GET /pages/theme.css  POST /login  GET /login
 GET /  GET /thread  GET /thread/{thread_id}  GET /pages/texts.json
 GET /public/vendor/pdfjs-dist/{filename:path}
-POST /logout  POST /auth/header  GET /auth/config  GET /public/{filename:path}
+GET /openapi.json  POST /logout  POST /auth/header  GET /auth/config  GET /public/{filename:path}
 GET /assets/{filename:path}  GET /assets/money/{filename:path}  GET /favicon  GET /logo
 GET /avatars/{name:path}  GET /avatars/{avatar_id:str}  HEAD /  GET /{full_path:path}
 POST /set-session-cookie  GET /project/translations  GET /project/settings
@@ -47,6 +49,8 @@ ANY_KEY = """
 POST /v1/chat/completions  GET /v1/files  POST /v1/files  GET /v1/breakers  GET /metrics
 GET /v1/breakers/{name:path}  GET /v1/models  GET /v1/models/{name:path}
 GET /v1/vector_stores  POST /v1/vector_stores  POST /v1/sync
+POST /v1/embeddings  POST /v1/responses
+GET /mcp  POST /mcp  DELETE /mcp
 """
 FIRST_KEY = "POST /v1/breakers/{name:path}"
 # Of the page, by the cookie of whoever has the first key.
@@ -67,12 +71,17 @@ POST /v1/vector_stores/{id}/search  GET /v1/vector_stores/{id}/files
 POST /v1/vector_stores/{id}/files  GET /v1/vector_stores/{id}/files/{file_id}
 POST /v1/vector_stores/{id}/files/{file_id}  DELETE /v1/vector_stores/{id}/files/{file_id}
 POST /v1/sync/changes  POST /v1/sync/files  POST /v1/sync/gone  POST /documents/bulk
+POST /v1/vector_stores/{id}/file_batches  GET /v1/vector_stores/{id}/file_batches/{batch_id}
+POST /v1/vector_stores/{id}/file_batches/{batch_id}/cancel
+GET /v1/vector_stores/{id}/file_batches/{batch_id}/files
 """
 SHUT = """
-/docs /docs/oauth2-redirect /redoc /openapi.json /auth/jwt /auth/oauth/{rest:path}
-/copilot/{rest:path} /mcp /project/element /project/share/{rest:path} /project/thread/share
+/docs /docs/oauth2-redirect /redoc /auth/jwt /auth/oauth/{rest:path}
+/copilot/{rest:path} /project/element /project/share/{rest:path} /project/thread/share
 /slack/events /teams/events
 """
+# Chainlit's, shut and behind ours of the same names.
+BEHIND = "/openapi.json /mcp"
 LIST = """
 import json, app
 from xnai.api.routes import ApiRoute
@@ -176,7 +185,7 @@ async def test_every_route_has_been_thought_about(tmp_path: Path):
     )
     known = f"{OPEN} {ANY_KEY} {FIRST_KEY} {OPERATOR} {SIGNED_IN} {OWNED}".split()
     routes = {*zip(known[::2], known[1::2], strict=True)}
-    shut = [path.split("{")[0] for path in SHUT.split()]
+    shut = [path.split("{")[0] for path in f"{SHUT} {BEHIND}".split()]
     strange = [
         (method, path)
         for methods, path in json.loads(told.stdout.split("ROUTES")[1])
@@ -250,6 +259,18 @@ async def test_the_reader_shows_nobody_elses_document(world, kind):
         ("GET", "/v1/vector_stores/{library}/files/{file}", None),
         ("POST", "/v1/vector_stores/{library}/files/{file}", {"attributes": {"a": 1}}),
         ("DELETE", "/v1/vector_stores/{library}/files/{file}", None),
+        ("POST", "/v1/vector_stores/{library}/file_batches", {"file_ids": ["{file}"]}),
+        ("GET", "/v1/vector_stores/{library}/file_batches/{file}", None),
+        ("POST", "/v1/vector_stores/{library}/file_batches/{file}/cancel", None),
+        ("GET", "/v1/vector_stores/{library}/file_batches/{file}/files", None),
+        (
+            "POST",
+            "/v1/responses",
+            {
+                "input": "When was it built?",
+                "tools": [{"type": "file_search", "vector_store_ids": ["{library}"]}],
+            },
+        ),
         (
             "POST",
             "/v1/chat/completions",
@@ -438,6 +459,44 @@ async def test_events_with_ids_of_somebody_else_change_nothing(world):
     assert all(name == "window_message" for name, _ in came)
     names = {row["name"] for _, data in came for row in data["rows"]}
     assert names <= {"secret.txt"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "given"),
+    [
+        ("read", {"document_id": "{file}"}),
+        ("search", {"query": "lighthouse", "document_ids": ["{file}"]}),
+        ("search", {"query": "lighthouse", "library_ids": ["{library}"]}),
+        ("ask", {"question": "When was it built?", "document_ids": ["{file}"]}),
+        ("ask", {"question": "When was it built?", "library_ids": ["{library}"]}),
+        ("verify", {"claim": "It was built in 1954.", "document_ids": ["{file}"]}),
+        ("verify", {"claim": "It was built in 1954.", "library_ids": ["{library}"]}),
+        ("list_documents", {"library_id": "{library}"}),
+    ],
+)
+async def test_tools_of_agents_know_nothing_of_somebody_elses(world, tool, given):
+    text = json.dumps(given)
+    answers = {}
+    for name, key, file, library in (
+        ("theirs", BOB, world.chat_file, world.library),
+        ("none", BOB, MISSING, MISSING),
+    ):
+        headers = {"Authorization": f"Bearer {key}"}
+        async with (
+            httpx.AsyncClient(headers=headers, timeout=30) as http,
+            streamable_http_client(f"{world.server.url}/mcp", http_client=http) as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            filled = json.loads(text.replace("{file}", file).replace("{library}", library))
+            told = (await session.call_tool(tool, filled)).structuredContent["error"]
+            answers[name] = told["code"], told["message"].replace(file, "ID").replace(library, "ID")
+            everything = await session.call_tool("list_documents", {})
+            assert world.chat_file not in str(everything)
+            found = await session.call_tool("search", {"query": "lighthouse"})
+            assert found.structuredContent == {"passages": []}
+    assert answers["theirs"][0] == "not_found"
+    assert answers["theirs"] == answers["none"]
 
 
 async def test_the_servers_own_matters_are_for_the_holders_of_keys(world):

@@ -13,6 +13,8 @@ HOUSE = House(ROOT)
 CONFINED = {
     "chainlit": {"ui", "app", "cli"},
     "socketio": {"ui", "app"},
+    "mcp": {"api", "cli"},
+    "sse_starlette": {"api"},
     "starlette": {"api", "ui", "app"},
     "fastapi": {"api", "ui", "app"},
     "llama_cpp": {"llm"},

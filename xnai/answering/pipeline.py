@@ -11,7 +11,10 @@ from xnai.answering.answerers import Answerers, needs_model
 from xnai.answering.events import Done, Event, Loading, Question, Reduced, Retrieved, Token
 from xnai.answering.run import AnswerRun
 from xnai.answering.scope_search import ScopeSearch
+from xnai.answering.verification.verdict import Verdict
+from xnai.answering.verification.verifier import Verifier
 from xnai.documents.protocol import DocumentLibrary
+from xnai.documents.text_work import TextWork
 from xnai.errors import QUESTION_EMPTY, Instead, XnaiError
 from xnai.llm.delivery import Delivery
 from xnai.llm.protocol import LanguageModel
@@ -44,6 +47,7 @@ class Pipeline:
         self._model = model
         self._search = ScopeSearch(library)
         self._answerers = Answerers(library, self._search, ranker)
+        self._verifier = Verifier(library, model, TextWork())
 
     async def answer(self, question: Question) -> AsyncGenerator[Event, None]:
         """Stream the answer to one question; close the generator to cancel it.
@@ -80,6 +84,16 @@ class Pipeline:
                     run = await _instead(run, delivery, exc)
                 else:
                     return
+
+    async def verify(self, question: Question) -> Verdict:
+        """Check the statement that is the text of a question, in its scope.
+
+        Raises:
+            XnaiError: it cannot be checked, or not in time.
+
+        """
+        with self._quietly():
+            return await self._verifier.verify(question)
 
     def _loading(self, run: AnswerRun) -> Loading | None:
         status = self._model.status

@@ -123,6 +123,7 @@ class Streams:
         self._running: set[Stream] = set()
         self._threads: dict[str, Stream] = {}
         self._closed = False
+        self.ended = asyncio.Event()  # set when no answer runs, and none will
         for state in ENDS:
             metrics.streams_ended.labels(state)
 
@@ -217,6 +218,7 @@ class Streams:
             for stream in self._running:
                 stream.cancel(StreamState.SHUT_DOWN)
             await self._wait(1.0)
+        self.ended.set()
 
     async def _wait(self, seconds: float) -> None:
         try:

@@ -17,8 +17,10 @@ _OTHER_LIMIT = MEGABYTE // 4  # the page's own requests are small
 _SYNC_LIMIT = 2 * MEGABYTE  # a hundred paths, each as long as a path can be
 _SOCKET_LIMIT = 4 * MEGABYTE  # of the page's socket, where it goes by HTTP: a frame of any text
 _API_FILES = "/v1/files"
-_API_CHAT = "/v1/chat/completions"
 _SYNC = "/v1/sync/"
+_API_CHAT = frozenset({"/v1/chat/completions", "/v1/responses"})
+_API_EMBEDDINGS = "/v1/embeddings"
+_EMBEDDINGS_LIMIT = 4 * MEGABYTE
 _SOCKET = "/ws/socket.io"
 SYNC_UPLOADS = "/v1/sync/files"
 _UPLOAD_PATHS = frozenset({_API_FILES, SYNC_UPLOADS, "/project/file"})
@@ -88,10 +90,12 @@ class BodyLimit:
         if path in _UPLOAD_PATHS:
             error = XnaiError(FILE_TOO_LARGE, name="The upload", limit_mb=self._upload_mb)
             return self._upload_mb * MEGABYTE + UPLOAD_OVERHEAD, error
-        if path == _API_CHAT:
+        if path in _API_CHAT:
             limit = body_limit(self._context_tokens())
         elif path.startswith(_SYNC):
             limit = _SYNC_LIMIT
+        elif path == _API_EMBEDDINGS:
+            limit = _EMBEDDINGS_LIMIT
         else:
             limit = _SOCKET_LIMIT if _SOCKET in path else _OTHER_LIMIT
         return limit, XnaiError(BODY_TOO_LARGE, limit_mb=f"{limit / MEGABYTE:.3g}")

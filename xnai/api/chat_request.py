@@ -1,14 +1,13 @@
 """OpenAI's chat completions on the wire: reading a request."""
 
 import json
-import reprlib
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
 
-from xnai.answering.limits import MESSAGES_MAX, has_too_many_values
-from xnai.errors import BAD_REQUEST, QUESTION_EMPTY, XnaiError
+from xnai.answering.limits import MESSAGES_MAX
+from xnai.api.fields import bad_field, read_fields, refuse
+from xnai.errors import QUESTION_EMPTY, XnaiError
 from xnai.settings import Settings
 from xnai.types import Message, Sampling
 
@@ -28,16 +27,6 @@ _UNSUPPORTED_FIELDS = {
     "audio": "Audio",
     "web_search_options": "Web search",
 }
-
-
-# Pydantic names the branch of a union in an error's path; a client does not know these.
-_UNION_BRANCHES = frozenset({"Retrieval", "literal[False]"})
-_OBJECT_ERRORS = frozenset({"model_type", "dict_type"})  # these name Python's types
-
-
-def refuse(problem: str, fix: str) -> XnaiError:
-    """Return the error of a request that cannot be served as it is."""
-    return XnaiError(BAD_REQUEST, problem=problem, fix=fix)
 
 
 def _text_of(content: Any) -> Any:
@@ -218,14 +207,16 @@ def read_chat_request(body: bytes) -> ChatRequest:
         XnaiError: BAD_REQUEST naming the field and what it may be; QUESTION_EMPTY.
 
     """
-    if has_too_many_values(body):
-        raise refuse("The body holds too many values.", "Send fewer messages, or fewer parts.")
-    try:
-        fields = from_json(body)
-    except ValueError as exc:
-        raise refuse(f"The body is not JSON: {exc}.", "Send one JSON object as UTF-8.") from None
-    if not isinstance(fields, dict):
-        raise refuse("The body is not a JSON object.", 'Send {"messages": [...]}.')
+    return checked_chat(read_fields(body, 'Send {"messages": [...]}.'))
+
+
+def checked_chat(fields: dict[str, Any]) -> ChatRequest:
+    """Check the fields of a request.
+
+    Raises:
+        XnaiError: as ``read_chat_request``.
+
+    """
     _refuse_unsupported(fields)
     try:
         request = ChatRequest.model_validate(fields)
@@ -282,14 +273,3 @@ def _refuse_contradictions(request: ChatRequest) -> None:
             f"'grammar' and 'response_format' of type {form.type!r} exclude each other.",
             "Leave out one of them.",
         )
-
-
-def bad_field(exc: ValidationError) -> XnaiError:
-    """Return the error of a field that is not valid, by its path and what it may be."""
-    first = exc.errors(include_url=False, include_context=False)[0]
-    path = ".".join(str(step) for step in first["loc"] if step not in _UNION_BRANCHES)
-    if first["type"] == "missing":
-        return refuse(f"{path!r} is missing.", "Add it.")
-    shown = reprlib.repr(first["input"])[:_SHOWN]
-    words = "Input should be an object" if first["type"] in _OBJECT_ERRORS else first["msg"]
-    return refuse(f"{path}={shown} is not valid.", f"{words}.")

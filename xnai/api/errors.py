@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 REQUEST_ID = "xnai.request_id"  # key in the ASGI scope, set by the middleware
 # Every path of the interface, unknown ones included; Chainlit's pages at the last three are
 # closed.
-PATHS = ("/v1", "/health", "/metrics", "/docs", "/redoc", "/openapi.json")
+PATHS = ("/v1", "/mcp", "/health", "/metrics", "/docs", "/redoc", "/openapi.json")
 
 
 def is_api(path: str) -> bool:

@@ -11,8 +11,8 @@ from starlette.routing import Route
 from xnai.accounts import Action
 from xnai.api.auth import Authority
 from xnai.api.bodies import MEGABYTE, UPLOAD_OVERHEAD, declared_length, parse_number
-from xnai.api.chat_request import refuse
 from xnai.api.errors import require_accepting, require_search
+from xnai.api.fields import refuse
 from xnai.api.multipart import FileUpload
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from xnai.api.auth import Authority
 from xnai.api.bodies import parse_number
-from xnai.api.chat_request import refuse
+from xnai.api.fields import refuse
 from xnai.api.headers import INERT_POLICY
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed, missing, require_processed
@@ -33,10 +33,10 @@ _HEADERS = {
 class PageRoutes:
     """The endpoints; they accept the page's cookie as well as a key."""
 
-    def __init__(self, runtime: ApiRuntime, authority: Authority) -> None:
+    def __init__(self, runtime: ApiRuntime, authority: Authority, text_work: TextWork) -> None:
         self._runtime = runtime
         self._authority = authority
-        self._text_work = TextWork()
+        self._text_work = text_work
 
     def routes(self) -> list[Route]:
         """Return paths and methods."""

@@ -7,6 +7,7 @@ from xnai.accounts import People
 from xnai.accounts.attempts import Attempts
 from xnai.answering.events import Event, Question
 from xnai.answering.streams import Streams
+from xnai.answering.verification.verdict import Verdict
 from xnai.documents.folders.keeping import SyncedLibraries
 from xnai.documents.folders.mirror import FolderMirror
 from xnai.documents.libraries import Libraries
@@ -16,6 +17,7 @@ from xnai.llm.protocol import LanguageModel
 from xnai.observability.audit import AuditLog
 from xnai.observability.health import Health
 from xnai.resilience.registry import Breakers
+from xnai.retrieval.protocol import TextEmbedder
 from xnai.settings import Settings
 
 
@@ -24,6 +26,10 @@ class Answers(Protocol):
 
     def answer(self, question: Question) -> AsyncGenerator[Event, None]:
         """Stream one answer; closing the generator cancels it."""
+        ...
+
+    async def verify(self, question: Question) -> Verdict:
+        """Check the statement that is the text of a question."""
         ...
 
 
@@ -113,6 +119,11 @@ class ApiRuntime(Protocol):
     @property
     def synced(self) -> SyncedLibraries:
         """The folders that libraries are in step with."""
+        ...
+
+    @property
+    def embedder(self) -> TextEmbedder:
+        """The model that embeds texts for the search."""
         ...
 
     @property

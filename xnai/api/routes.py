@@ -10,14 +10,20 @@ from xnai.accounts import Principal
 from xnai.api.auth import Authority, PagePerson
 from xnai.api.breakers import BreakerRoutes
 from xnai.api.chat import ChatCompletions
+from xnai.api.embeddings import EmbeddingRoutes
 from xnai.api.errors import from_router, is_api
 from xnai.api.files import FileRoutes
 from xnai.api.health import HealthRoutes
+from xnai.api.mcp.endpoint import McpEndpoint
 from xnai.api.middleware import Guard
+from xnai.api.openapi import OpenApi
 from xnai.api.pages import PageRoutes
 from xnai.api.protocol import ApiRuntime
+from xnai.api.responses import Responses
 from xnai.api.sync import SyncRoutes
+from xnai.api.vector_store_batches import BatchRoutes
 from xnai.api.vector_stores import VectorStoreRoutes
+from xnai.documents.text_work import TextWork
 
 
 class ApiRoute(BaseRoute):
@@ -55,15 +61,21 @@ def no_page_person(_: Request) -> Principal | None:
 def create_routes(runtime: ApiRuntime, page_person: PagePerson = no_page_person) -> list[Route]:
     """Return all routes of the interface."""
     authority = Authority(runtime, page_person)
-    chat = ChatCompletions(runtime, authority)
+    text_work = TextWork()
+    agents = McpEndpoint(runtime, authority, text_work)
     return [
-        Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/chat/completions", ChatCompletions(runtime, authority), methods=["POST"]),
+        Route("/v1/responses", Responses(runtime, authority), methods=["POST"]),
+        *EmbeddingRoutes(runtime, authority).routes(),
         *FileRoutes(runtime, authority).routes(),
         *VectorStoreRoutes(runtime, authority).routes(),
         *SyncRoutes(runtime, authority).routes(),
-        *PageRoutes(runtime, authority).routes(),
+        *BatchRoutes(runtime, authority).routes(),
+        *PageRoutes(runtime, authority, text_work).routes(),
         *BreakerRoutes(runtime, authority).routes(),
         *HealthRoutes(runtime, authority).routes(),
+        *OpenApi().routes(),
+        Route("/mcp", agents, methods=["GET", "POST", "DELETE"]),
     ]
 
 

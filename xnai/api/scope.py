@@ -1,11 +1,14 @@
 """The documents that a request may be answered from."""
 
-from typing import Literal
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from xnai.accounts import Action, Principal, may
 from xnai.api.chat_request import Retrieval
 from xnai.api.errors import require_search
 from xnai.api.protocol import ApiRuntime
+from xnai.api.vector_store_filters import Matches, matcher
 from xnai.errors import (
     DOCUMENT_BUSY,
     DOCUMENT_FAILED,
@@ -41,6 +44,34 @@ async def scope_of(
     if not any(document.is_searchable for document in documents):
         return None
     return Scope(caller.person_id, collection="")
+
+
+async def within_stores(
+    runtime: ApiRuntime,
+    caller: Principal,
+    store_ids: Sequence[str],
+    filters: Mapping[str, Any] | None,
+) -> Scope:
+    """Return what stands in libraries, of that what has the attributes that filters ask for.
+
+    Raises:
+        XnaiError: NOT_FOUND, LIBRARY_EXPIRED; BAD_REQUEST for the filters.
+
+    """
+    matches = None if filters is None else matcher(filters)
+    libraries = await runtime.libraries.asked(caller, store_ids)
+    if matches is None:
+        return Scope(caller.person_id, libraries=libraries)
+    chosen: dict[str, None] = {}
+    for library_id in libraries:
+        noted = await runtime.libraries.noted(caller, library_id)
+        # Of many documents that takes a while.
+        chosen |= await asyncio.to_thread(_matching, noted, matches)
+    return Scope(caller.person_id, tuple(chosen))
+
+
+def _matching(noted: Mapping[str, Mapping[str, Any]], matches: Matches) -> dict[str, None]:
+    return dict.fromkeys(one for one, attributes in noted.items() if matches(attributes))
 
 
 async def allowed(

@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from xnai.api.auth import Authority
 from xnai.api.bodies import SYNC_UPLOADS
-from xnai.api.chat_request import bad_field, refuse
 from xnai.api.errors import require_accepting, require_search
+from xnai.api.fields import bad_field, refuse
 from xnai.api.protocol import ApiRuntime
 from xnai.documents.folders.keeping import MOST_CHANGES
 from xnai.documents.folders.plan import Change

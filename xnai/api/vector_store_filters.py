@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from xnai.api.chat_request import refuse
+from xnai.api.fields import refuse
 
 Matches = Callable[[Mapping[str, Any]], bool]
 

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic_core import from_json
 from starlette.requests import Request
 
-from xnai.answering.limits import has_too_many_values
 from xnai.api.bodies import parse_number
-from xnai.api.chat_request import bad_field, refuse
+from xnai.api.fields import bad_field, read_fields, refuse
 from xnai.documents.library_names import name_of
 from xnai.retrieval.libraries import NamedLibrary, Standing
 from xnai.types import Document, Passage
@@ -19,57 +17,60 @@ _DAYS_MAX = 365
 _NOTES_MAX = 16  # pairs of metadata, and attributes of a file
 _FILES_MAX = 1000  # with which a store is made
 _SHOWN_MAX = 100  # things in one answer
+_STATES = frozenset({"in_progress", "completed", "failed", "cancelled"})
 _QUERY_MAX = 10_000  # characters
 
 _Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 _Text = Annotated[str, StringConstraints(max_length=512)]
 Attributes = Annotated[dict[_Key, bool | float | _Text], Field(max_length=_NOTES_MAX)]
 _Metadata = Annotated[dict[_Key, _Text], Field(max_length=_NOTES_MAX)]
-_Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+FileId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-class _Body(BaseModel):
+class StoreRequest(BaseModel):
+    """A body that is read; unknown fields are ignored."""
+
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
-class Expiry(_Body):
+class Expiry(StoreRequest):
     """When a store is no longer searched: so many days after its last use."""
 
     anchor: Literal["last_active_at"]
     days: Annotated[int, Field(ge=1, le=_DAYS_MAX)]
 
 
-class StoreBody(_Body):
+class StoreBody(StoreRequest):
     """The body that makes or changes a store; unknown fields are ignored."""
 
     name: str | None = None
     metadata: _Metadata | None = None
     expires_after: Expiry | None = None
     file_ids: Annotated[
-        tuple[_Id, ...], Field(max_length=_FILES_MAX, fail_fast=True, strict=False)
+        tuple[FileId, ...], Field(max_length=_FILES_MAX, fail_fast=True, strict=False)
     ] = ()
 
 
-class FileBody(_Body):
+class FileBody(StoreRequest):
     """The body that puts a file into a store."""
 
-    file_id: _Id
+    file_id: FileId
     attributes: Attributes | None = None
 
 
-class AttributesBody(_Body):
+class AttributesBody(StoreRequest):
     """The body that changes what is noted of a file in a store."""
 
     attributes: Attributes | None = None
 
 
-class RankingOptions(_Body):
+class RankingOptions(StoreRequest):
     """What a result must be worth."""
 
     score_threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
-class SearchBody(_Body):
+class SearchBody(StoreRequest):
     """The body of a search in a store."""
 
     query: str | Annotated[tuple[str, ...], Field(min_length=1, max_length=16, strict=False)]
@@ -83,7 +84,7 @@ class SearchBody(_Body):
         return [self.query] if isinstance(self.query, str) else list(self.query)
 
 
-Read = TypeVar("Read", bound=_Body)
+Read = TypeVar("Read", bound=StoreRequest)
 
 
 async def read_body(request: Request, kind: type[Read]) -> Read:
@@ -93,15 +94,7 @@ async def read_body(request: Request, kind: type[Read]) -> Read:
         XnaiError: BAD_REQUEST naming the field and what it may be.
 
     """
-    body = await request.body() or b"{}"
-    if has_too_many_values(body):
-        raise refuse("The body holds too many values.", "Send fewer at once.")
-    try:
-        fields = from_json(body)
-    except ValueError as exc:
-        raise refuse(f"The body is not JSON: {exc}.", "Send one JSON object as UTF-8.") from None
-    if not isinstance(fields, dict):
-        raise refuse("The body is not a JSON object.", "Send an object.")
+    fields = read_fields(await request.body() or b"{}", "Send an object.")
     try:
         read = kind.model_validate(fields)
     except ValidationError as exc:
@@ -153,6 +146,19 @@ def page_of(things: Sequence[Thing], request: Request) -> tuple[list[Thing], dic
         "has_more": start + len(shown) < end,
     }
     return shown, around
+
+
+def wanted_state(request: Request) -> str:
+    """Return the state by which files are listed; empty for all.
+
+    Raises:
+        XnaiError: BAD_REQUEST.
+
+    """
+    wanted = request.query_params.get("filter", "")
+    if wanted and wanted not in _STATES:
+        raise refuse(f"filter={wanted[:20]!r} is not valid.", f"Send {sorted(_STATES)}.")
+    return wanted
 
 
 def store_object(library: NamedLibrary) -> dict[str, object]:

@@ -4,21 +4,16 @@ A store is a library, a file in it a document that stands there. Deleting a stor
 out of it, deletes no file.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-
 import structlog
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from xnai.accounts import Principal
 from xnai.api.auth import Authority
-from xnai.api.chat_request import refuse
-from xnai.api.errors import require_accepting, require_search
+from xnai.api.endpoints import Endpoint, json_routes
+from xnai.api.fields import refuse
 from xnai.api.protocol import ApiRuntime
-from xnai.api.scope import allowed
-from xnai.api.vector_store_filters import matcher
+from xnai.api.scope import allowed, within_stores
 from xnai.api.vector_store_wire import (
     AttributesBody,
     FileBody,
@@ -30,18 +25,15 @@ from xnai.api.vector_store_wire import (
     state_of,
     store_file_object,
     store_object,
+    wanted_state,
 )
 from xnai.errors import NOT_FOUND, XnaiError
 from xnai.retrieval.libraries import Standing
-from xnai.types import Document, Scope
+from xnai.types import Document
 
 log = structlog.get_logger(__name__)
 
-_NO_STORE = {"Cache-Control": "no-store"}
-_STATES = frozenset({"in_progress", "completed", "failed", "cancelled"})
 _PATH = "/v1/vector_stores"
-
-Endpoint = Callable[[Request, Principal], Awaitable[dict[str, object]]]
 
 
 class VectorStoreRoutes:
@@ -61,22 +53,7 @@ class VectorStoreRoutes:
             (f"{one}/files", {"GET": self._files, "POST": self._add_file}),
             (file, {"GET": self._file, "POST": self._note_file, "DELETE": self._remove_file}),
         ]
-        return [
-            Route(path, self._served(by_method), methods=list(by_method))
-            for path, by_method in endpoints
-        ]
-
-    def _served(self, by_method: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
-        async def serve(request: Request) -> Response:
-            caller = self._authority.caller(request)
-            require_search(self._runtime)
-            method = "GET" if request.method == "HEAD" else request.method
-            if method != "GET":
-                require_accepting(self._runtime)
-            body = await by_method[method](request, caller)
-            return JSONResponse(body, headers=_NO_STORE)
-
-        return serve
+        return json_routes(self._runtime, self._authority, endpoints)
 
     async def _list(self, request: Request, caller: Principal) -> dict[str, object]:
         libraries = await self._runtime.libraries.all(caller)
@@ -122,18 +99,11 @@ class VectorStoreRoutes:
 
     async def _search(self, request: Request, caller: Principal) -> dict[str, object]:
         body = await read_body(request, SearchBody)
-        matches = None if body.filters is None else matcher(body.filters)
-        libraries = self._runtime.libraries
-        [library_id] = await libraries.asked(caller, [request.path_params["id"]])
-        scope = Scope(caller.person_id, libraries=(library_id,))
-        if matches is not None:
-            everything = await libraries.noted(caller, library_id)
-            ids = await asyncio.to_thread(
-                lambda: tuple(one for one, noted in everything.items() if matches(noted))
-            )
-            scope = Scope(caller.person_id, ids)
+        library_id = request.path_params["id"]
+        scope = await within_stores(self._runtime, caller, [library_id], body.filters)
         query = "\n".join(body.queries)
         found = await self._runtime.library.search(query, scope, body.max_num_results)
+        libraries = self._runtime.libraries
         noted = await libraries.noted(caller, library_id, [one.document_id for one in found])
         least = body.ranking_options.score_threshold
         return {
@@ -150,9 +120,7 @@ class VectorStoreRoutes:
 
     async def _files(self, request: Request, caller: Principal) -> dict[str, object]:
         library_id = request.path_params["id"]
-        wanted = request.query_params.get("filter", "")
-        if wanted and wanted not in _STATES:
-            raise refuse(f"filter={wanted[:20]!r} is not valid.", f"Send {sorted(_STATES)}.")
+        wanted = wanted_state(request)
         standing = await self._runtime.libraries.standing(caller, library_id)
         if wanted:
             standing = [one for one in standing if state_of(one[0]) == wanted]

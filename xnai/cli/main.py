@@ -14,6 +14,7 @@ from xnai.cli.doctor import doctor_command
 from xnai.cli.documents import documents_cli
 from xnai.cli.errors import FAILED, catalogued
 from xnai.cli.evaluate import evaluate_command
+from xnai.cli.mcp import mcp_command
 from xnai.cli.models import models_cli
 from xnai.cli.sync import sync_command
 from xnai.client import Client
@@ -34,6 +35,7 @@ cli.command("doctor")(doctor_command)
 cli.command("backup")(backup_command)
 cli.command("restore")(restore_command)
 cli.command("sync")(sync_command)
+cli.command("mcp")(mcp_command)
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
 

@@ -24,7 +24,16 @@ _PRIVATE_NAMES = frozenset(
 _SHORT = 8  # characters; shorter secrets stand in other words, so only addresses lose them
 _PASSWORD = re.compile(r"(//[^\s/@:]*:)[^\s/@]+@")  # of an address
 _BEARER = re.compile(r"(?i)(bearer\s+)[^\s'\",]+")
-_CHATTY = ("httpx", "httpcore", "markitdown", "pdfminer", "engineio", "socketio", "watchfiles")
+_CHATTY = (
+    "httpx",
+    "httpcore",
+    "markitdown",
+    "pdfminer",
+    "engineio",
+    "socketio",
+    "watchfiles",
+    "mcp",
+)
 
 
 class Redact:
@@ -128,3 +137,5 @@ def _adopt_libraries(level: str) -> None:
     if level != "debug":
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
+        # It logs an error with a traceback whenever a client ends its session as it should.
+        logging.getLogger("mcp.server.streamable_http").setLevel(logging.CRITICAL)

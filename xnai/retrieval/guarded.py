@@ -43,7 +43,7 @@ async def guarded(
 
 
 class GuardedEmbedder:
-    """Implements ``QuestionEmbedder`` and ``TextEmbedder``."""
+    """Implements ``QuestionEmbedder`` and ``LineEmbedder``."""
 
     def __init__(self, embedder: QueryEmbedder, breaker: Breaker) -> None:
         self._embedder = embedder
@@ -57,9 +57,9 @@ class GuardedEmbedder:
         """Vectors of the tokens of each chunk."""
         return await guarded(self._breaker, "embedding model", self._embedder.embed_tokens, texts)
 
-    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+    async def embed_lines(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of texts that a question is compared with."""
-        return await guarded(self._breaker, "embedding model", self._embedder.embed_texts, texts)
+        return await guarded(self._breaker, "embedding model", self._embedder.embed_lines, texts)
 
 
 class GuardedSearch:

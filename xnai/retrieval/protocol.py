@@ -88,19 +88,19 @@ class QuestionEmbedder(Protocol):
         ...
 
 
-class TextEmbedder(Protocol):
-    """What comparing texts with a question needs of an embedder."""
+class LineEmbedder(Protocol):
+    """What comparing lines with a question needs of an embedder."""
 
     async def embed_question(self, text: str) -> SearchQuery:
         """A question's vector and those of its tokens."""
         ...
 
-    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of the texts, of shape (n, dimensions)."""
+    async def embed_lines(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of the lines, of shape (n, dimensions)."""
         ...
 
 
-class QueryEmbedder(QuestionEmbedder, TextEmbedder, Protocol):
+class QueryEmbedder(QuestionEmbedder, LineEmbedder, Protocol):
     """What answering a question needs of an embedder."""
 
 
@@ -118,6 +118,18 @@ class Embedder(QueryEmbedder, ChunkEmbedder, Protocol):
     @property
     def dimensions(self) -> int:
         """Length of a vector."""
+        ...
+
+
+class TextEmbedder(Protocol):
+    """What programs are given of an embedder: vectors as they are compared in a search."""
+
+    async def name(self) -> str:
+        """What the model in service is called."""
+        ...
+
+    async def embed_texts(self, texts: Sequence[str], *, asking: bool) -> tuple[Vectors, int]:
+        """Vectors of questions or of chunks, and how many tokens they have."""
         ...
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xnai.retrieval.protocol import TextEmbedder, Vectors
+from xnai.retrieval.protocol import LineEmbedder, Vectors
 
 MOST_TEXTS = 400  # that are compared with a question
 _KEPT = 4000  # vectors, of 1.5 kB each
@@ -20,7 +20,7 @@ class TextRanker:
 
     """
 
-    def __init__(self, embedder: TextEmbedder) -> None:
+    def __init__(self, embedder: LineEmbedder) -> None:
         self._embedder = embedder
         self._vectors: OrderedDict[str, Vectors] = OrderedDict()
 
@@ -35,7 +35,7 @@ class TextRanker:
             return []
         cut = [text[:_LONGEST] for text in texts]
         if missing := [text for text in dict.fromkeys(cut) if text not in self._vectors]:
-            rows = await self._embedder.embed_texts(missing)
+            rows = await self._embedder.embed_lines(missing)
             self._vectors.update(zip(missing, rows, strict=True))
         # Taken before anything is waited for again: another question may drop them.
         rows = np.stack([self._kept(text) for text in cut])

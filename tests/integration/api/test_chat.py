@@ -9,7 +9,7 @@ from api_server import CITATION, DONE, client, program, serving
 
 from rig.waiting import PATIENCE
 from xnai.answering.events import Degraded, Prompted, Reading, Retrieved, Token, Waiting
-from xnai.api import chat
+from xnai.api import answer_stream
 from xnai.errors import MODEL_CRASHED, MODEL_PREPARING, QUEUE_FULL, XnaiError
 from xnai.types import Document, Message, Scope
 
@@ -239,7 +239,7 @@ async def test_an_unforeseen_error_in_a_stream_tells_nothing_of_its_cause(tmp_pa
 
 
 async def test_position_reading_and_silence_are_comments_of_the_stream(tmp_path, monkeypatch):
-    monkeypatch.setattr(chat, "KEEP_ALIVE_SECONDS", 0.05)
+    monkeypatch.setattr(answer_stream, "KEEP_ALIVE_SECONDS", 0.05)
     runtime = program(tmp_path)
     runtime.pipeline.script = [
         Prompted(10, 100, ("2 passages",)),
@@ -257,7 +257,7 @@ async def test_position_reading_and_silence_are_comments_of_the_stream(tmp_path,
 
 
 async def test_a_stream_begins_in_time_while_nothing_is_heard_of_the_model(tmp_path, monkeypatch):
-    monkeypatch.setattr(chat, "COMMIT_SECONDS", 0.05)
+    monkeypatch.setattr(answer_stream, "COMMIT_SECONDS", 0.05)
     runtime = program(tmp_path)
     runtime.pipeline.script = [0.3, Degraded("passages_only", PREPARING, 9.0), DONE]
     async with (

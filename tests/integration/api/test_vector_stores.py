@@ -138,16 +138,86 @@ async def test_the_stores_of_a_program_are_the_libraries_of_its_person(ann, file
     assert (await ann.vector_stores.retrieve(own)).file_counts.total == 0
 
 
+async def test_batches_put_many_files_in_and_are_followed(ann, files):
+    store = await ann.vector_stores.create(name="Batches")
+    batch = await ann.vector_stores.file_batches.create_and_poll(
+        store.id, file_ids=[*files.values()], attributes={"town": "Norwick"}
+    )
+    assert (batch.object, batch.status, batch.vector_store_id) == (
+        "vector_store.files_batch",
+        "completed",
+        store.id,
+    )
+    assert (batch.file_counts.completed, batch.file_counts.total) == (2, 2)
+    listed = [
+        one async for one in ann.vector_stores.file_batches.list_files(
+            batch.id, vector_store_id=store.id, limit=1, order="asc"
+        )
+    ]  # fmt: skip
+    assert [one.id for one in listed] == [*files.values()]
+    assert listed[0].attributes == {"town": "Norwick"}
+    # What is read already is not taken out again; what somebody takes out is not in it.
+    cancelled = await ann.vector_stores.file_batches.cancel(batch.id, vector_store_id=store.id)
+    assert (cancelled.status, cancelled.file_counts.completed) == ("completed", 2)
+    long = b"The harbour of Norwick was dredged again. " * 40_000
+    slow = await ann.files.create(file=("long.txt", long), purpose="assistants")
+    second = await ann.vector_stores.file_batches.create(
+        store.id, files=[{"file_id": slow.id, "attributes": {"town": "Sund"}}]
+    )
+    if second.status == "in_progress":
+        second = await ann.vector_stores.file_batches.cancel(second.id, vector_store_id=store.id)
+        assert (second.status, second.file_counts.cancelled) == ("cancelled", 1)
+        again = await ann.vector_stores.file_batches.retrieve(second.id, vector_store_id=store.id)
+        assert again.status == "cancelled"
+        with pytest.raises(openai.NotFoundError):
+            await ann.vector_stores.files.retrieve(slow.id, vector_store_id=store.id)
+    assert (await ann.files.retrieve(slow.id)).id == slow.id
+    await ann.files.delete(slow.id)
+    for given in ({}, {"file_ids": []}, {"file_ids": ["x"], "files": [{"file_id": "x"}]}):
+        with pytest.raises(openai.BadRequestError):
+            await ann.post(
+                f"/vector_stores/{store.id}/file_batches", body=given, cast_to=httpx.Response
+            )
+    with pytest.raises(openai.NotFoundError):
+        await ann.vector_stores.file_batches.create(
+            store.id, file_ids=[files["harbour.txt"], "0" * 32]
+        )
+    with pytest.raises(openai.NotFoundError):
+        await ann.vector_stores.file_batches.retrieve("vsfb_0", vector_store_id=store.id)
+    await ann.vector_stores.delete(store.id)
+    with pytest.raises(openai.NotFoundError):
+        await ann.vector_stores.file_batches.retrieve(batch.id, vector_store_id=store.id)
+
+
+async def test_embeddings_are_those_of_the_search(ann):
+    said = ["The lighthouse was built in 1954.", "Tea is served at four."]
+    made = await ann.embeddings.create(model="default", input=said)
+    asked = await ann.embeddings.create(
+        model=made.model, input="When was the lighthouse built?", extra_body={"input_type": "query"}
+    )
+    question = asked.data[0].embedding
+
+    def near(vector: list[float]) -> float:
+        return sum(one * other for one, other in zip(vector, question, strict=True))
+
+    assert near(question) == pytest.approx(1, abs=1e-3)
+    assert near(made.data[0].embedding) > near(made.data[1].embedding) + 0.2
+
+
 async def test_what_is_somebody_elses_is_not_there(server, ann, files):
     store = await ann.vector_stores.create(name="Ann's", file_ids=[files["harbour.txt"]])
     async with client_of(server, BOB) as bob:
         assert [one.name async for one in bob.vector_stores.list()] == ["My library"]
         theirs = await bob.vector_stores.create(name="Ann's")
         file, id_ = files["harbour.txt"], store.id
+        batch = await ann.vector_stores.file_batches.create(id_, file_ids=[file])
         for work in (
             bob.vector_stores.retrieve(id_),
             bob.vector_stores.update(id_, name="x"),
             bob.vector_stores.delete(id_),
+            bob.vector_stores.file_batches.create(id_, file_ids=[file]),
+            bob.vector_stores.file_batches.retrieve(batch.id, vector_store_id=id_),
+            bob.vector_stores.file_batches.cancel(batch.id, vector_store_id=id_),
             bob.vector_stores.search(id_, query="harbour"),
             bob.vector_stores.files.list(id_),
             bob.vector_stores.files.create(id_, file_id=file),

@@ -43,7 +43,7 @@ class MeaningEmbedder:
             raise self.failure
         return SearchQuery(self._vector(text), np.zeros((1, 2), np.float32))
 
-    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+    async def embed_lines(self, texts: Sequence[str]) -> Vectors:
         if self.failure is not None:
             raise self.failure
         self.embedded += texts

@@ -28,7 +28,6 @@ DIMENSIONS = 384
 MAX_TOKENS = 256  # what the model was trained with; the shipped tokenizer cuts at 128
 MAX_CHARACTERS = 20_000  # far more than 256 tokens of any prose; keeps tokenising short
 INTERACTIVE = 2  # so few texts are a question rather than a document
-_TOGETHER = 16  # texts that are compared with a question
 _QUANTIZE_SECONDS = 600.0
 
 T = TypeVar("T")
@@ -142,6 +141,17 @@ class OnnxEmbedder:
         """Unit vectors of each chunk's tokens; raises what ``embed`` raises."""
         return await self._run(self._questions, self._tokens_of, texts)
 
+    async def embed_texts(self, texts: Sequence[str], *, asking: bool) -> tuple[Vectors, int]:
+        """Vectors of questions or of chunks, and how many tokens they have; as ``embed_chunks``."""
+        prefix = (self._model.query if self._model else "") if asking else self._passage
+
+        def counted(text: str) -> tuple[Vectors, int]:
+            encoding = self._encode(prefix + text)
+            return self._pooled(self._infer(encoding)), len(encoding.ids)
+
+        rows = await self._run(self._documents, counted, texts)
+        return self._stacked([row for row, _ in rows]), sum(count for _, count in rows)
+
     async def _run(
         self, pool: ThreadPoolExecutor, work: Callable[[str], T], texts: Sequence[str]
     ) -> list[T]:
@@ -163,13 +173,6 @@ class OnnxEmbedder:
         finally:
             for future in futures:
                 future.cancel()
-
-    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of texts, ahead of documents; raises what ``embed`` raises."""
-        rows: list[Vectors] = []
-        for at in range(0, len(texts), _TOGETHER):  # others' questions come in between
-            rows += await self._run(self._questions, self._vector_of, texts[at : at + _TOGETHER])
-        return self._stacked(rows)
 
     async def close(self) -> None:
         """Stop what was begun and end the threads; texts still waiting get SHUTTING_DOWN."""
@@ -277,11 +280,8 @@ class OnnxEmbedder:
     def _infer(self, encoding: Any) -> Vectors:
         """Contextual vectors of all tokens, [CLS] and [SEP] included: (tokens, 384)."""
         ids = np.array([encoding.ids], np.int64)
-        feed = {
-            "input_ids": ids,
-            "attention_mask": np.ones_like(ids),
-            "token_type_ids": np.zeros_like(ids),
-        }
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        feed["token_type_ids"] = np.zeros_like(ids)
         known = {entry.name for entry in self._session.get_inputs()}
         feed = {name: value for name, value in feed.items() if name in known}
         vectors: Vectors = self._session.run(None, feed)[0][0].astype(np.float32, copy=False)

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import structlog
 
 from xnai.errors import XnaiError
 from xnai.retrieval.embedding.model_folder import read_folder
-from xnai.retrieval.embedding.onnx import OnnxEmbedder
+from xnai.retrieval.embedding.onnx import INTERACTIVE, OnnxEmbedder
 from xnai.retrieval.embedding.packed.unpacking import is_unpacked
 from xnai.retrieval.protocol import Embedded, EmbeddedBy, SearchQuery, TokenVectors, Vectors
 from xnai.settings import Settings
@@ -101,6 +102,14 @@ class Embedders:
         """See ``Embedder.embed_chunks``."""
         return await self._current.embed_chunks(texts)
 
+    async def embed_texts(self, texts: Sequence[str], *, asking: bool) -> tuple[Vectors, int]:
+        """See ``OnnxEmbedder.embed_texts``."""
+        return await self._current.embed_texts(texts, asking=asking)
+
+    async def name(self) -> str:
+        """Return what the model in service is called."""
+        return await self._current.name()
+
     async def embed_question(self, text: str) -> SearchQuery:
         """See ``Embedder.embed_question``."""
         return await self._current.embed_question(text)
@@ -109,9 +118,12 @@ class Embedders:
         """See ``Embedder.embed_tokens``."""
         return await self._current.embed_tokens(texts)
 
-    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        """See ``TextEmbedder.embed_texts``."""
-        return await self._current.embed_texts(texts)
+    async def embed_lines(self, texts: Sequence[str]) -> Vectors:
+        """See ``LineEmbedder.embed_lines``."""
+        # A few at a time go ahead of documents, and let others' questions in between.
+        few = range(0, len(texts), INTERACTIVE)
+        rows = [await self._current.embed(texts[at : at + INTERACTIVE]) for at in few]
+        return np.concatenate(rows) if rows else np.empty((0, self.dimensions), np.float32)
 
     async def close(self) -> None:
         """Stop both."""

@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from xnai.accounts import Principal
 from xnai.api.auth import Authority
-from xnai.api.chat_request import refuse
 from xnai.api.errors import require_search
+from xnai.api.fields import refuse
 from xnai.api.protocol import ApiRuntime
 from xnai.api.scope import allowed
 from xnai.documents.shelving import document_ids_of

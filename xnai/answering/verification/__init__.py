@@ -1,0 +1,1 @@
+"""One statement checked against documents: which sentence supports or contradicts it, if any."""

@@ -1,0 +1,1 @@
+"""The Model Context Protocol: documents and answers for agents, by the official SDK, read-only."""

@@ -18,6 +18,7 @@ from xnai.ui.pages.library_shelf import PATH as LIBRARIES
 from xnai.ui.pages.library_shelf import LibraryActions
 from xnai.ui.pages.model_list import PATH as MODELS
 from xnai.ui.pages.model_list import ModelList
+from xnai.ui.pages.pins import Pins
 from xnai.ui.pages.reader import ReaderPage
 from xnai.ui.pages.rendering import theme_css
 from xnai.ui.pages.script_texts import script_texts
@@ -44,6 +45,7 @@ def install(
     libraries = LibraryActions(runtime, authority)
     models = ModelList(runtime, authority)
     conversations = ConversationExport(authority)
+    pins = Pins(authority)
     css = theme_css()
 
     async def theme(_: Request) -> Response:
@@ -60,6 +62,8 @@ def install(
         Route(
             f"{LIBRARIES}/{{id}}/documents/{{document}}", libraries.put, methods=["PUT", "DELETE"]
         ),
+        Route(f"{CONVERSATIONS}/pinned", pins.list, methods=["GET"]),
+        Route(f"{CONVERSATIONS}/{{id}}/pin", pins.pin, methods=["PUT", "DELETE"]),
         Route(f"{CONVERSATIONS}/{{id}}", conversations.get, methods=["GET"]),
         Route(MODELS, models.show, methods=["GET"]),
         Route(f"{MODELS}/{{name}}", models.delete, methods=["DELETE"]),

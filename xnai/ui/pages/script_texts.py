@@ -73,6 +73,11 @@ TEXTS = (
     marked("A bad answer"),
     marked("Copy"),
     marked("To the newest message"),
+    marked("Pinned"),
+    marked("Pin"),
+    marked("Unpin"),
+    marked("Unpin {name}"),
+    marked("Questions to go on with"),
 )
 
 

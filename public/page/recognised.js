@@ -34,23 +34,38 @@ function item(text, [left, top, right, bottom], viewport) {
   return { str: text, dir, width, height, transform: [...along, upX - x, upY - y, x, y], fontName: FONT, hasEOL: true };
 }
 
-function contentOf(words, page) {
+// A page may have words of its own beside its picture, which were recognised in it once more.
+function without(own, words, viewport) {
+  return words.filter(([, left, top, right, bottom]) => {
+    const [x, y] = viewport.convertToPdfPoint(((left + right) / 2) * viewport.width, ((top + bottom) / 2) * viewport.height);
+    return !own.some(({ transform: [, , , , from, line], width, height }) => x >= from && x <= from + width && y >= line - DESCENT * height && y <= line + height);
+  });
+}
+
+function contentOf(found, own, page) {
   const viewport = page.getViewport({ scale: 1 });
+  const words = without(own, found, viewport);
   const items = runsOf(words).map(({ text, box }) => item(text, box, viewport));
   return { items, styles: STYLES, lang: null };
 }
 
 function add(page, wordsOf) {
-  const own = page.streamTextContent.bind(page);
-  page.streamTextContent = (options) =>
-    own(options).pipeThrough(
+  const stream = page.streamTextContent.bind(page);
+  page.streamTextContent = (options) => {
+    const own = [];
+    return stream(options).pipeThrough(
       new TransformStream({
+        transform(part, controller) {
+          own.push(...part.items.filter((one) => one.transform));
+          controller.enqueue(part);
+        },
         async flush(controller) {
           const words = await wordsOf(page.pageNumber);
-          if (words.length) controller.enqueue(contentOf(words, page));
+          if (words.length) controller.enqueue(contentOf(words, own, page));
         },
       }),
     );
+  };
 }
 
 export function addRecognised(pdf, wordsOf) {

@@ -12,6 +12,7 @@ from xnai.api.protocol import ApiRuntime
 from xnai.ui import links
 from xnai.ui.pages.document_list import PATH as DOCUMENTS
 from xnai.ui.pages.document_list import DocumentList
+from xnai.ui.pages.endpoint_form import EndpointForm
 from xnai.ui.pages.export import PATH as CONVERSATIONS
 from xnai.ui.pages.export import ConversationExport
 from xnai.ui.pages.library_shelf import PATH as LIBRARIES
@@ -46,6 +47,7 @@ def install(
     models = ModelList(runtime, authority)
     conversations = ConversationExport(authority)
     pins = Pins(authority)
+    endpoint = EndpointForm(runtime, authority)
     css = theme_css()
 
     async def theme(_: Request) -> Response:
@@ -66,6 +68,7 @@ def install(
         Route(f"{CONVERSATIONS}/{{id}}/pin", pins.pin, methods=["PUT", "DELETE"]),
         Route(f"{CONVERSATIONS}/{{id}}", conversations.get, methods=["GET"]),
         Route(MODELS, models.show, methods=["GET"]),
+        Route(f"{MODELS}/endpoint", endpoint.change, methods=["POST", "DELETE"]),
         Route(f"{MODELS}/{{name}}", models.delete, methods=["DELETE"]),
         Route(f"{MODELS}/{{name}}/get", models.get, methods=["POST"]),
         Route(f"{MODELS}/{{name}}/pause", models.pause, methods=["POST"]),

@@ -78,6 +78,10 @@ TEXTS = (
     marked("Unpin"),
     marked("Unpin {name}"),
     marked("Questions to go on with"),
+    marked(
+        "Questions, and the places found for them, will be sent to {address}. A key is kept on "
+        "this machine, and not shown again."
+    ),
 )
 
 

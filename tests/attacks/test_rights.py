@@ -51,9 +51,13 @@ GET /v1/vector_stores  POST /v1/vector_stores
 FIRST_KEY = "POST /v1/breakers/{name:path}"
 # Of the page, by the cookie of whoever has the first key.
 OPERATOR = """
+POST /models/endpoint  DELETE /models/endpoint
 DELETE /models/{name}  POST /models/{name}/get  POST /models/{name}/pause  POST /models/{name}/use
 """
-SIGNED_IN = "GET /user  POST /project/threads  GET /documents  GET /models  POST /libraries"
+SIGNED_IN = """
+GET /user  POST /project/threads  GET /documents  GET /models  POST /libraries
+GET /conversations/pinned
+"""
 OWNED = """
 GET /v1/files/{id}  DELETE /v1/files/{id}  GET /v1/files/{id}/content
 GET /v1/files/{id}/pages/{page}.png  GET /v1/files/{id}/pages/{page}  PUT /feedback
@@ -61,6 +65,7 @@ DELETE /feedback  GET /project/thread/{thread_id}  PUT /project/thread  DELETE /
 GET /project/thread/{thread_id}/element/{element_id}  POST /project/action  POST /project/file
 GET /project/file/{file_id}  GET /reader/{id}  GET /reader/{id}/layer  DELETE /documents/{id}
 POST /documents/{id}/again  GET /conversations/{id}  DELETE /libraries/{id}
+PUT /conversations/{id}/pin  DELETE /conversations/{id}/pin
 PUT /libraries/{id}/documents/{document}  DELETE /libraries/{id}/documents/{document}
 GET /v1/vector_stores/{id}  POST /v1/vector_stores/{id}  DELETE /v1/vector_stores/{id}
 POST /v1/vector_stores/{id}/search  GET /v1/vector_stores/{id}/files

@@ -100,5 +100,6 @@ def test_a_chat_begun_with_a_file_has_its_name_is_pinned_and_is_gone_on_with(
     page.locator("#header #sidebar-trigger-button").click()
     pinned.get_by_role("link").click()
     expect(page.locator(".ai-message").first).to_be_visible(timeout=ANSWER_MS)
+    page.locator("#header #sidebar-trigger-button").click()  # Chainlit begins with a closed list
     pinned.get_by_role("button", name="Unpin lease.md").click()
     expect(pinned).to_have_count(0)

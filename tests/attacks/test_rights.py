@@ -299,6 +299,20 @@ async def test_the_page_shows_and_changes_nobody_elses_library(world):
     assert world.api_file in (await world.ann.get(f"/documents?library={world.library}")).text
 
 
+async def test_a_chat_is_pinned_by_nobody_else_and_told_to_nobody_else(world):
+    address = f"/conversations/{world.page.thread}/pin"
+    for method in ("PUT", "DELETE"):
+        assert (await world.bob.request(method, address)).status_code == 404
+        assert (await world.stranger.request(method, address)).status_code == 401
+    assert (await world.ann.get("/conversations/pinned")).json() == []
+    assert (await world.ann.put(address)).status_code == 204
+    assert (await world.bob.get("/conversations/pinned")).json() == []
+    assert [one["id"] for one in (await world.ann.get("/conversations/pinned")).json()] == [
+        world.page.thread
+    ]
+    assert (await world.ann.delete(address)).status_code == 204
+
+
 async def test_a_key_beside_somebodys_cookie_counts_alone(world):
     for client, key, status in ((world.ann, BOB, 404), (world.bob, ANN, 200)):
         answer = await client.get(

@@ -1,12 +1,12 @@
 // In the menu of a chat in the list: entries of ours beside what Chainlit has there.
 import { textsReady } from "./texts.js";
 
-const LAYERS = 3; // that may lie over each other; Escape closes the uppermost, as the tip of a chat
+const TRIES = 30; // Escape closes what lies uppermost, such as the tip of a chat, before the menu
 
-function leave(menu, left = LAYERS) {
+function leave(menu, left = TRIES) {
   if (!left || !menu.isConnected || menu.dataset.state !== "open") return;
   document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
-  setTimeout(() => leave(menu, left - 1), 50);
+  setTimeout(() => leave(menu, left - 1), 100);
 }
 
 function item(menu, model, words, act) {

@@ -16,9 +16,17 @@ from xnai.cli.errors import FAILED, catalogued
 from xnai.data_folder.rights import make_private
 from xnai.runtime import Runtime
 from xnai.settings import Settings, load_settings
-from xnai.ui import auth, documents
+from xnai.ui import auth, chat_names, documents
 from xnai.ui.actions import AGAIN, CONTINUE
-from xnai.ui.chainlit import address, page, page_words, routes, session_end, socket_guard
+from xnai.ui.chainlit import (
+    address,
+    page,
+    page_words,
+    routes,
+    session_end,
+    socket_guard,
+    thread_names,
+)
 from xnai.ui.chainlit.lifecycle import Lifecycle
 from xnai.ui.chat import Chat
 from xnai.ui.chat import starters as first_questions
@@ -59,6 +67,7 @@ def build(settings: Settings) -> Chat:
     chat.status.install(sio)
     server.install(settings, chat.refuse, chat.drain, chat.end_streams)
     page_words.install()
+    thread_names.install(chat_names.name_of)
     page.install(have_keys=bool(settings.api_keys), model_elsewhere=bool(settings.llm_url))
     documents.show_attachments_as_files()
     routes.install(app, settings, runtime.attempts, chat.attachments.received)

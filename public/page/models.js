@@ -1,4 +1,5 @@
 // The list of models: it follows a download, and fetches, chooses and deletes; the last two ask first.
+import { openEndpoint } from "./endpoint.js";
 import { FollowedList } from "./list.js";
 import { say, textsReady } from "./texts.js";
 
@@ -23,5 +24,6 @@ class ModelList extends FollowedList {
 
 export async function openModels(root, address, signal) {
   await textsReady;
+  if (!signal.aborted) openEndpoint(root, signal);
   return root.querySelector(".xnai-models") && !signal.aborted ? new ModelList(root, address, signal) : null;
 }

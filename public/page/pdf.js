@@ -1,5 +1,6 @@
 // A PDF by pdf.js, which is served from here: all pages, text to select and to find, zoom.
 import { drawLayer, layersOf } from "./layer.js";
+import { addRecognised } from "./recognised.js";
 import { say } from "./texts.js";
 
 const PDFJS = "/public/vendor/pdfjs-dist";
@@ -121,6 +122,7 @@ export async function openPdf(frame, signal) {
   signal.addEventListener("abort", () => task.destroy());
   const pdf = await task.promise;
   if (signal.aborted) throw new Error("closed");
+  if (recognised !== undefined) addRecognised(pdf, async (number) => (await layer(number)).words);
 
   const main = frame.closest(".xnai-page");
   const parts = stage(frame);
@@ -156,8 +158,8 @@ export async function openPdf(frame, signal) {
   eventBus.on("pagerendered", async ({ pageNumber, source }) => {
     frame.querySelector(".xnai-picture")?.remove();
     source.div.setAttribute("aria-label", say("Page {page}").replace("{page}", pageNumber));
-    if (recognised === undefined && !(hasPassage && pageNumber === Number(cited))) return;
-    drawLayer(source.div, await layer(pageNumber));
+    if (!hasPassage || pageNumber !== Number(cited)) return;
+    drawLayer(source.div, { ...(await layer(pageNumber)), words: [] });
   });
   showMatches(frame, shown);
   linkService.setDocument(pdf, null);

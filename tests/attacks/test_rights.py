@@ -55,9 +55,13 @@ GET /mcp  POST /mcp  DELETE /mcp
 FIRST_KEY = "POST /v1/breakers/{name:path}"
 # Of the page, by the cookie of whoever has the first key.
 OPERATOR = """
+POST /models/endpoint  DELETE /models/endpoint
 DELETE /models/{name}  POST /models/{name}/get  POST /models/{name}/pause  POST /models/{name}/use
 """
-SIGNED_IN = "GET /user  POST /project/threads  GET /documents  GET /models  POST /libraries"
+SIGNED_IN = """
+GET /user  POST /project/threads  GET /documents  GET /models  POST /libraries
+GET /conversations/pinned
+"""
 OWNED = """
 GET /v1/files/{id}  DELETE /v1/files/{id}  GET /v1/files/{id}/content
 GET /v1/files/{id}/pages/{page}.png  GET /v1/files/{id}/pages/{page}  PUT /feedback
@@ -65,6 +69,7 @@ DELETE /feedback  GET /project/thread/{thread_id}  PUT /project/thread  DELETE /
 GET /project/thread/{thread_id}/element/{element_id}  POST /project/action  POST /project/file
 GET /project/file/{file_id}  GET /reader/{id}  GET /reader/{id}/layer  DELETE /documents/{id}
 POST /documents/{id}/again  GET /conversations/{id}  DELETE /libraries/{id}
+PUT /conversations/{id}/pin  DELETE /conversations/{id}/pin
 PUT /libraries/{id}/documents/{document}  DELETE /libraries/{id}/documents/{document}
 GET /v1/vector_stores/{id}  POST /v1/vector_stores/{id}  DELETE /v1/vector_stores/{id}
 POST /v1/vector_stores/{id}/search  GET /v1/vector_stores/{id}/files
@@ -314,6 +319,20 @@ async def test_the_page_shows_and_changes_nobody_elses_library(world):
         shown = (await client.get("/documents")).text
         assert (world.library in shown, own.json()["id"] in shown) == (is_seen, not is_seen)
     assert world.api_file in (await world.ann.get(f"/documents?library={world.library}")).text
+
+
+async def test_a_chat_is_pinned_by_nobody_else_and_told_to_nobody_else(world):
+    address = f"/conversations/{world.page.thread}/pin"
+    for method in ("PUT", "DELETE"):
+        assert (await world.bob.request(method, address)).status_code == 404
+        assert (await world.stranger.request(method, address)).status_code == 401
+    assert (await world.ann.get("/conversations/pinned")).json() == []
+    assert (await world.ann.put(address)).status_code == 204
+    assert (await world.bob.get("/conversations/pinned")).json() == []
+    assert [one["id"] for one in (await world.ann.get("/conversations/pinned")).json()] == [
+        world.page.thread
+    ]
+    assert (await world.ann.delete(address)).status_code == 204
 
 
 async def test_a_key_beside_somebodys_cookie_counts_alone(world):

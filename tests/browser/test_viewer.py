@@ -1,14 +1,17 @@
 """The reader: a PDF by pdf.js, with text to select and to find, and texts as they were read."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from browser_pages import visit
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from saying_endpoint import saying_server
 
+from rig.pdf_files import pdf
 from rig.whole_server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
@@ -151,3 +154,59 @@ def test_a_text_is_shown_as_it_was_read(page: Page, chat: Server):
     assert page.locator(".xnai-words th").all_inner_texts() == ["Boat", "Fee"]
     assert page.locator(".xnai-words mark").all_inner_texts() == ["Large", "30"]
     expect(page.locator(".xnai-words mark").first).to_be_in_viewport()
+
+
+def scan_of(browser: Browser, words: str) -> bytes:
+    """A picture of words, as a camera gives it."""
+    page = browser.new_page(viewport={"width": 1000, "height": 600})
+    page.set_content(f"<body style='font: 34px/1.7 sans-serif; margin: 60px'>{words}")
+    picture = page.screenshot(type="png")
+    page.close()
+    return picture
+
+
+def pdf_of(picture: bytes) -> bytes:
+    with io.BytesIO() as file:
+        Image.open(io.BytesIO(picture)).convert("RGB").save(file, "PDF", resolution=100)
+        return file.getvalue()
+
+
+@pytest.mark.needs("tesseract")
+def test_recognised_words_of_a_scan_are_selected_and_found(
+    page: Page, browser: Browser, chat: Server, shot
+):
+    words = "<p>The boiler was inspected in March.</p><p>Its next inspection is due in October.</p>"
+    picture = scan_of(browser, words)
+    scan = chat.upload("scan.pdf", pdf_of(picture))
+    page.goto(f"{chat.url}/reader/{scan}")
+    text = page.locator("[data-page-number='1'] .textLayer")
+    expect(text).to_contain_text("The boiler was inspected in March.", timeout=WAIT)
+    page.get_by_role("searchbox").fill("next inspection")
+    expect(page.locator(".xnai-find output")).to_have_text("1/1")
+    expect(text.locator(".highlight.selected").first).to_contain_text("next")
+    line = text.locator("span", has_text="boiler").first.bounding_box()
+    whole = page.locator("[data-page-number='1']").bounding_box()
+    # In the upper half of the picture and right of its margin, as drawn above.
+    assert 0.1 < (line["y"] - whole["y"]) / whole["height"] < 0.25
+    assert 0.1 < (line["x"] - whole["x"]) / whole["width"] < 0.25
+    shot("43-scan")
+
+    photo = chat.upload("photo.png", picture)
+    page.goto(f"{chat.url}/reader/{photo}")
+    expect(page.locator(".xnai-layer span").first).to_be_attached(timeout=WAIT)
+    page.get_by_role("searchbox").fill("IN")
+    expect(page.locator(".xnai-find output")).to_have_text("1/6")
+    page.get_by_role("button", name="Match after").click()
+    expect(page.locator(".xnai-find output")).to_have_text("2/6")
+    page.get_by_role("searchbox").fill("due  in")
+    expect(page.locator(".xnai-current")).to_have_text(["due ", "in "])
+
+
+def test_a_document_without_fonts_of_its_own_is_drawn_with_ours(page: Page, chat: Server):
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if said.type == "error" else None)
+    file_id = chat.upload("plain.pdf", pdf([["The gate is green."]]))
+    page.goto(f"{chat.url}/reader/{file_id}")
+    expect(page.locator(".textLayer")).to_contain_text("The gate is green.", timeout=WAIT)
+    page.wait_for_function("() => document.fonts.status === 'loaded'")
+    assert refused == []

@@ -10,7 +10,7 @@ from xnai.aio import cancel_and_wait
 from xnai.documents.ingest_stages import joined
 from xnai.errors import INTERNAL, XnaiError
 from xnai.retrieval.embedding.switching import Embedders
-from xnai.retrieval.protocol import NO_MODEL, ChunkTexts, Embedded, Embedder, ReembeddableIndex
+from xnai.retrieval.protocol import NO_MODEL, ChunkEmbedder, ChunkTexts, Embedded, ReembeddableIndex
 from xnai.retrieval.state import SearchState
 
 Tell = Callable[[int, int], None]  # documents done, of how many
@@ -73,7 +73,7 @@ async def complete(index: ReembeddableIndex, embedders: Embedders) -> None:
         log.info("codes of tokens added", documents=len(waiting))
 
 
-async def _embedded(embedder: Embedder, of: ChunkTexts) -> Embedded:
+async def _embedded(embedder: ChunkEmbedder, of: ChunkTexts) -> Embedded:
     parts = range(0, len(of.texts), _BATCH)
     return joined([await embedder.embed_chunks(of.texts[at : at + _BATCH]) for at in parts])
 

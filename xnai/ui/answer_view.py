@@ -24,7 +24,7 @@ from xnai.answering.language import texts_for
 from xnai.answering.pipeline import Pipeline
 from xnai.answering.streams import Stream, StreamState
 from xnai.llm.protocol import LanguageModel
-from xnai.locale import IN_ENGLISH, marked
+from xnai.locale import IN_ENGLISH, Texts, marked
 from xnai.observability import metrics
 from xnai.types import Citation, Passage
 from xnai.ui import actions, citation_links, conversation, live_links, markdown, whole_answer
@@ -68,6 +68,7 @@ class AnswerView:
         self._model = model
         self.degraded = False
         self.is_cut_short = False  # at its longest length
+        self.is_answered = False  # by documents
         self._question_id = question_id
         self._links = live_links.LinkBreaker()
         self.message.content = self._links.feed(existing)
@@ -115,6 +116,11 @@ class AnswerView:
             self._show_sources(self.cited)
         if self.message.content:
             await self._send_final(state)
+
+    @property
+    def texts(self) -> Texts:
+        """What is said around the answer, in the language of the question."""
+        return self._texts
 
     async def _show(self, event: Event, line: SummaryLine) -> None:
         match event:
@@ -206,6 +212,7 @@ class AnswerView:
         else:
             self._show_sources(sources, quotes)
         await self._end_line(event, sources, line)
+        self.is_answered = event.outcome in {"answered", "quoted"} and bool(sources)
         cut_short = self.is_cut_short and not self.degraded
         await self._send_final(actions.CUT_SHORT if cut_short else StreamState.COMPLETED)
 
@@ -232,7 +239,9 @@ class AnswerView:
     async def _send_final(self, state: str) -> None:
         self.message.metadata = self._metadata(state)
         await actions.remove(self._question_id)
-        self.message.actions = actions.actions_after(state, self._question_id, self.text)
+        self.message.actions = actions.actions_after(
+            state, self._question_id, self.text, self._model
+        )
         # send() persists a new message, update() one that is on the page already.
         if self._known:
             await self.message.update()

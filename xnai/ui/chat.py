@@ -75,7 +75,7 @@ class Chat:
         await self.chat_opened()
         turn = conversation.last_turn()
         if turn is not None and self.runtime.streams.of_thread(thread["id"]) is None:
-            await actions.show(turn)
+            await actions.show(turn, self.runtime.model)
         with suppress(XnaiError):  # it is a favour; a question will say what is wrong
             chat = documents.chat_documents(cl.context.session)
             if scope := await documents.scope_of(self.runtime.library, chat):
@@ -103,7 +103,7 @@ class Chat:
                 chosen = wish.settings(chosen) if wish else chosen
                 session.chat_settings = {**chosen, "model": model.status.name}
         await self._show_panel(chooses_model=_chooses_model())
-        await cl.context.emitter.set_commands(commands.offered(texts_of(session)))
+        await self._offer_commands()
 
     @errors_as_toasts()
     async def message_sent(self, message: cl.Message) -> None:
@@ -117,7 +117,14 @@ class Chat:
 
     @errors_as_toasts()
     async def again_pressed(self, action: cl.Action) -> None:
-        """Answer a question once more."""
+        """Answer a question once more, with another model if the button names one."""
+        name = str(action.payload.get(actions.MODEL) or "")
+        if name and not self.questions.is_busy():
+            if not (_chooses_model() and await self._switch(name)):
+                return
+            session = cl.context.session
+            session.chat_settings = {**(session.chat_settings or {}), "model": name}
+            await self._show_panel(chooses_model=True)
         self.questions.repeat_last(action.payload)
 
     @errors_as_toasts()
@@ -134,8 +141,14 @@ class Chat:
                 "Of your instructions the first {number} characters are used.", number=f"{limit:,}"
             )
             await cl.context.emitter.send_toast(words, "warning")
+        await self._offer_commands()
         if self.choices:
             await self.choices.keep_choices(chosen.personal)
+
+    async def _offer_commands(self) -> None:
+        session = cl.context.session
+        saved = settings_panel.saved_prompts(session.chat_settings or {})
+        await cl.context.emitter.set_commands(commands.offered(texts_of(session), saved))
 
     async def _show_panel(self, *, chooses_model: bool) -> None:
         runtime, session = self.runtime, cl.context.session
@@ -145,18 +158,20 @@ class Chat:
             runtime.settings, runtime.model, chooses_model=chooses_model, libraries=libraries
         )
 
-    async def _switch(self, name: str) -> None:
+    async def _switch(self, name: str) -> bool:
         model = self.runtime.model
         try:
             await model.use(name)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the panel shows the former model
             await show_error(report(exc))
             await self._show_panel(chooses_model=True)
+            return False
         else:
             who = principal_of(cl.context.session).person_id
             self.runtime.audit.record("model", who=who, name=name)
             switching = texts_of(cl.context.session).say("Switching to {model}.", model=name)
             await cl.context.emitter.send_toast(switching, "info")
+            return True
 
     async def thread_deleted(self, thread_id: str) -> None:
         """Delete the documents of a thread that the user deletes."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from xnai.ui import (
     documents,
     library_choice,
     markdown,
+    next_questions,
     settings_panel,
 )
 from xnai.ui.answer_view import AnswerView
@@ -63,13 +64,14 @@ class Questions:
     async def answer(self, message: cl.Message) -> None:
         """Read the attached files of a message, then answer it."""
         session = cl.context.session
-        if self._is_busy():
+        if self.is_busy():
             await _return_question(message)
             return
         run = cl.context.current_run
         shown = [message.to_dict(), *([run.to_dict()] if run else [])]
         share_question(self._broadcast, session, message)
-        words = commands.question_of(message.command, message.content, texts_of(session))
+        saved = settings_panel.saved_prompts(session.chat_settings or {})
+        words = commands.question_of(message.command, message.content, texts_of(session), saved)
         asked = (message.id, words)
         await self._run(asked, lambda stream: self._answer(message, words, stream), shown)
 
@@ -98,8 +100,8 @@ class Questions:
         self, payload: dict[str, Any], work: Callable[[Turn, Stream], Awaitable[None]]
     ) -> None:
         turn = conversation.last_turn()
-        if self._is_busy() or turn is None or turn["id"] != payload.get(actions.QUESTION):
-            words = BUSY if self._is_busy() else NOT_THE_LAST
+        if self.is_busy() or turn is None or turn["id"] != payload.get(actions.QUESTION):
+            words = BUSY if self.is_busy() else NOT_THE_LAST
             await cl.context.emitter.send_toast(texts_of(cl.context.session).say(words), "warning")
             return
 
@@ -112,7 +114,14 @@ class Questions:
         finally:
             await cl.context.emitter.task_end()
 
-    def _is_busy(self) -> bool:
+    def _offer(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have the next questions looked for, while nobody waits for it."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def is_busy(self) -> bool:
+        """Whether a question of this chat is being answered."""
         return self._runtime.streams.of_thread(cl.context.session.thread_id) is not None
 
     async def _run(self, asked: tuple[str, str], work: Work, shown: list[Any]) -> None:
@@ -247,6 +256,8 @@ class Questions:
             raise
         else:
             end = actions.CUT_SHORT if view.is_cut_short else end
+            if view.is_answered and end == StreamState.COMPLETED:
+                self._offer(next_questions.offer(self._runtime.library, question, view))
         finally:
             turn = Turn(
                 id=asked[0],

@@ -13,10 +13,11 @@ from xnai.locale import IN_ENGLISH, Texts
 from xnai.settings import Settings
 from xnai.types import Sampling
 from xnai.ui import chosen as chosen_documents
-from xnai.ui import library_choice
+from xnai.ui import commands, library_choice
 from xnai.ui.reading_language import texts_of
 
 LONGEST_INSTRUCTIONS = 2000  # characters
+LONGEST_PROMPTS = 8000
 _LONGEST_ANSWER = 4096
 
 
@@ -29,6 +30,7 @@ class Choices:
     max_tokens: int
     passages: int
     instructions: str
+    prompts: str = ""
     libraries: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
 
@@ -91,11 +93,6 @@ def _chosen_documents(values: Mapping[str, object], texts: Texts) -> list[InputW
 
 def widgets(chosen: Choices, models: Sequence[str], texts: Texts = IN_ENGLISH) -> list[InputWidget]:
     """Return the settings, each with a sentence that says what it does."""
-    told = texts.say(
-        "Told to the model in chats without documents; answers from documents keep to what "
-        "stands there. At most {number} characters.",
-        number=f"{LONGEST_INSTRUCTIONS:,}",
-    )
     return [
         Select(
             id="model",
@@ -137,6 +134,18 @@ def widgets(chosen: Choices, models: Sequence[str], texts: Texts = IN_ENGLISH) -
             step=1,
             description=texts.say("Of long documents; a small model gets lost in many."),
         ),
+        *_texts(chosen, texts),
+    ]
+
+
+def _texts(chosen: Choices, texts: Texts) -> list[InputWidget]:
+    """Return the settings that a person writes."""
+    told = texts.say(
+        "Told to the model in chats without documents; answers from documents keep to what "
+        "stands there. At most {number} characters.",
+        number=f"{LONGEST_INSTRUCTIONS:,}",
+    )
+    return [
         TextInput(
             id="instructions",
             label=texts.say("Instructions"),
@@ -144,6 +153,16 @@ def widgets(chosen: Choices, models: Sequence[str], texts: Texts = IN_ENGLISH) -
             placeholder=texts.say("Answer in German. I am a nurse."),
             multiline=True,
             description=told,
+        ),
+        TextInput(
+            id="prompts",
+            label=texts.say("Saved prompts"),
+            initial=chosen.prompts,
+            placeholder=texts.say("reply: Write a polite reply to this e-mail."),
+            multiline=True,
+            description=texts.say(
+                "One a line, as a name, a colon and what is asked; a slash in the chat offers them."
+            ),
         ),
     ]
 
@@ -156,9 +175,15 @@ def read(settings: Settings, model: LanguageModel, values: dict[str, Any]) -> Ch
         max_tokens=int(_number(values.get("max_tokens"), settings.max_tokens, 1, _LONGEST_ANSWER)),
         passages=int(_number(values.get("passages"), settings.passages, 1, 20)),
         instructions=str(values.get("instructions") or "").strip()[:LONGEST_INSTRUCTIONS],
+        prompts=str(values.get("prompts") or "").strip()[:LONGEST_PROMPTS],
         libraries=library_choice.chosen_ids(values),
         documents=chosen_documents.ids_of(values),
     )
+
+
+def saved_prompts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the prompts that a person has saved, by their names."""
+    return commands.saved_prompts(str(values.get("prompts") or "")[:LONGEST_PROMPTS])
 
 
 def _number(value: object, default: float, low: float, high: float) -> float:

@@ -31,3 +31,17 @@ async def test_a_conversation_is_a_file_of_its_name_with_what_was_said(page: Pag
     strange = await page.http.get(f"/conversations/{page.thread}?as=pdf")
     assert (unknown.status_code, strange.status_code) == (404, 400)
     assert "as=pdf is no form of a conversation." in strange.text
+
+
+async def test_a_chat_can_be_pinned_and_is_told_with_its_name(page: Page):
+    await page.ask("Say hello, please? It is urgent.")
+    await page.until(lambda: "Hello." in page.answer() and not page.loading, "an answer")
+    address = f"/conversations/{page.thread}/pin"
+    assert (await page.http.get("/conversations/pinned")).json() == []
+    assert (await page.http.put(address)).status_code == 204
+    told = (await page.http.get("/conversations/pinned")).json()
+    assert told == [{"id": page.thread, "name": "Say hello, please?"}]
+    unknown = "/conversations/00000000-0000-4000-8000-000000000000/pin"
+    assert (await page.http.put(unknown)).status_code == 404
+    assert (await page.http.delete(address)).status_code == 204
+    assert (await page.http.get("/conversations/pinned")).json() == []

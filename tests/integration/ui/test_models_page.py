@@ -6,6 +6,7 @@ import pytest
 from api_server import program
 from shown_pages import FIRST, KEYS, SECOND, Shown, reading
 
+from xnai.llm.remote.endpoint import Endpoint
 from xnai.models.catalogue import shipped
 from xnai.ui.pages.model_words import NOTES
 
@@ -161,3 +162,37 @@ async def test_choosing_switches_now_and_writes_what_the_next_start_takes(
 
 async def _anything(_name: str) -> None:
     return
+
+
+async def test_an_address_is_asked_nothing_before_it_is_confirmed_and_its_key_is_shown_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    asked: list[str] = []
+
+    async def hear(server: Endpoint) -> None:
+        asked.append(server.name)
+
+    monkeypatch.setattr(Endpoint, "check", hear)
+    form = {"url": "http://127.0.0.1:9", "key": "sk-not-to-be-shown", "model": "llama"}
+    runtime = program(tmp_path, models_dir=tmp_path / "models", **KEYS)
+    where = "/models/endpoint"
+    async with reading(runtime) as http:
+        assert (await http.post(where, data=form, headers=SECOND)).status_code == 403
+        unsure = await http.post(where, data=form, headers=FIRST)
+        assert (unsure.status_code, asked) == (400, [])
+        assert not (tmp_path / ".env").exists()
+        sure = await http.post(where, data={**form, "confirmed": "yes"}, headers=FIRST)
+        assert sure.status_code == 200, sure.text
+        assert asked == ["127.0.0.1:9"]
+        page = (await http.get("/models", headers=FIRST)).text
+        assert "Answers come from 127.0.0.1:9 after the next start" in Shown(page).words
+        assert "sk-not-to-be-shown" not in page + sure.text
+        assert "sk-not-to-be-shown" in (tmp_path / ".env").read_text()
+        monkeypatch.setenv("XNAI_LLM_URL", "http://10.0.0.9")
+        refused = await http.delete(where, headers=FIRST)
+        assert refused.status_code == 400
+        assert "XNAI_LLM_URL is set where this server was started" in Shown(refused.text).words
+        monkeypatch.delenv("XNAI_LLM_URL")
+        assert (await http.delete(where, headers=FIRST)).status_code == 200
+        assert "127.0.0.1:9" not in (await http.get("/models", headers=FIRST)).text

@@ -20,7 +20,13 @@ from xnai.ui.history.sqlite import schema
 from xnai.ui.history.sqlite.store import HistoryStore
 
 MODEL: Any = SimpleNamespace(status=SimpleNamespace(name="tiny"))
-CHOSEN = {"temperature": 0.4, "max_tokens": 64, "passages": 3, "instructions": "Be brief."}
+CHOSEN = {
+    "temperature": 0.4,
+    "max_tokens": 64,
+    "passages": 3,
+    "instructions": "Be brief.",
+    "prompts": "reply: Be kind.",
+}
 
 
 async def nothing(_: str) -> None: ...

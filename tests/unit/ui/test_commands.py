@@ -4,7 +4,7 @@ import pytest
 
 from xnai.answering.query import commanded, kind_of
 from xnai.locale import IN_ENGLISH, LANGUAGES, texts_in
-from xnai.ui.commands import offered, question_of
+from xnai.ui.commands import offered, question_of, saved_prompts
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -32,3 +32,19 @@ def test_others_put_the_question_into_words():
 @pytest.mark.parametrize("command", [None, "", "unknown", "../x"])
 def test_without_a_known_command_a_message_asks_what_it_says(command):
     assert question_of(command, " as it is ", IN_ENGLISH) == " as it is "
+
+
+def test_saved_prompts_are_commands_beside_ours():
+    saved = saved_prompts(
+        "reply: Write a polite reply.\n\nno name\n: nothing\nsummary: not ours to take\n"
+        "Two Words: Say it: twice.\nempty:\nreply: Write a short reply.\n"
+    )
+    assert saved == {"reply": "Write a short reply.", "two-words": "Say it: twice."}
+    commands = offered(IN_ENGLISH, saved)
+    assert [one["id"] for one in commands][4:] == ["reply", "two-words"]
+    assert commands[4]["description"] == "Write a short reply."
+    assert question_of("reply", "", IN_ENGLISH, saved) == "Write a short reply."
+    asked = question_of("reply", "Dear Ada", IN_ENGLISH, saved)
+    assert asked == "Write a short reply.\n\nDear Ada"
+    assert question_of("gone", "Dear Ada", IN_ENGLISH, saved) == "Dear Ada"
+    assert len(saved_prompts("\n".join(f"n{i}: words" for i in range(99)))) == 30

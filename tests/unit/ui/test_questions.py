@@ -10,17 +10,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import chainlit as cl
+import pytest
 from chainlit.context import init_ws_context
 from chainlit.session import WebsocketSession
 from fakes import ShelfLibrary
 
 from rig.queue_model import QueueModel
+from xnai.accounts import Principal
 from xnai.answering.evidence import NOT_FOUND
 from xnai.answering.pipeline import Pipeline
 from xnai.answering.quoting import LEAD
 from xnai.answering.streams import Streams
 from xnai.errors import MODEL_CRASHED, XnaiError
-from xnai.llm.protocol import Completion, CompletionEvent, Finished, TokenText
+from xnai.llm.protocol import Completion, CompletionEvent, Finished, ModelInfo, TokenText
 from xnai.settings import Settings
 from xnai.types import Citation, Document, Passage, Sentence, Usage
 from xnai.ui import actions, conversation
@@ -145,8 +147,25 @@ async def test_an_answer_at_its_longest_length_can_be_continued_now_and_after_a_
     ]
     (turn,) = conversation.read_turns([question, kept[-1]])
     assert turn["end"] == actions.CUT_SHORT
-    after = actions.actions_after(turn["end"], turn["id"], turn["answer"])
+    after = actions.actions_after(turn["end"], turn["id"], turn["answer"], model)
     assert [one.name for one in after] == [actions.CONTINUE, actions.AGAIN]
+
+
+async def test_an_answer_can_be_given_again_by_another_model_that_can(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    init_ws_context(page([]))
+    whoever = Principal("somebody", "key")
+    monkeypatch.setattr(actions, "principal_of", lambda _: whoever)
+    model = QueueModel([])
+    names = ("queue", "bundled", "larger", "other", "fourth")
+    model.models = lambda: [ModelInfo(one, one, 1, bundled=one == "bundled") for one in names]
+    assert len(actions.actions_after("completed", "q", "Yes.", model)) == 1  # it is not theirs
+    whoever = Principal("somebody", "local", frozenset({"operate"}))
+    offered = actions.actions_after("completed", "q", "Yes.", model)
+    assert [one.payload.get(actions.MODEL) for one in offered] == [None, "larger", "other"]
+    assert [one.label for one in offered[1:]] == ["With larger", "With other"]
+    assert len({one.id for one in offered}) == len(offered)
 
 
 class SlowModel(QueueModel):

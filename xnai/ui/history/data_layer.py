@@ -171,6 +171,7 @@ class SqliteHistory(BaseDataLayer):  # type: ignore[misc]
             after=position_of(pagination.cursor),
             words=(filters.search or "")[:200] or None,
             feedback=filters.feedback,
+            pinned=getattr(filters, "pinned", False),
         )
         if query.words:
             await self._run(lambda store: store.check())  # the file is there, with what was said

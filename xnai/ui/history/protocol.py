@@ -15,7 +15,7 @@ class ThreadQuery:
 
     ``after`` is (time, id) of the last thread that is known already; ``words`` are looked for as
     they are in names and messages (letters in any case); ``feedback`` (0 or 1) asks for
-    threads that have such a feedback.
+    threads that have such a feedback, ``pinned`` for those that are pinned.
     """
 
     user_id: str
@@ -23,6 +23,7 @@ class ThreadQuery:
     after: tuple[str, str] | None = None
     words: str | None = None
     feedback: int | None = None
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

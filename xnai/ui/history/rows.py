@@ -12,6 +12,7 @@ MAX_INPUT = 10_000  # characters of a step's input; that of a run repeats its qu
 MAX_EXTRA = 200_000  # characters of JSON of everything else
 MAX_TITLE = 200  # characters of a thread's name
 CUT = " […]"
+PINNED = "pinned"  # the tag of a thread that stands above the others
 
 _STEP_KEYS = (
     "id",

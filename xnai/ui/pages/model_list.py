@@ -25,6 +25,7 @@ from xnai.models.deleting import delete, find
 from xnai.models.listing import ModelRow, rows
 from xnai.models.recommend import no_room
 from xnai.observability.error_reports import report
+from xnai.ui.pages import endpoint_form
 from xnai.ui.pages import model_words as words
 from xnai.ui.pages.rendering import page_response, problem_page
 from xnai.ui.reading_language import texts_for
@@ -71,6 +72,7 @@ class ModelList:
         try:
             person = self._authority.reader(request)
             found = await asyncio.to_thread(self._found, person, texts)
+            endpoint = await asyncio.to_thread(endpoint_form.shown, self._runtime.settings)
         except Exception as exc:  # noqa: BLE001 - whatever it is, a page says so
             error = report(exc)
             if error.kind is UNAUTHORIZED:
@@ -81,7 +83,7 @@ class ModelList:
             "search": [one for one in found if one.kind != "chat"],
             "busy": self._runtime.models.report()["state"] in UNDER_WAY,
             "operates": may(person, "operate", SERVER),
-            "elsewhere": bool(self._runtime.settings.llm_url),
+            "endpoint": endpoint,
         }
         return page_response("models.html", values, texts)
 

@@ -14,6 +14,7 @@ from xnai.ui.chosen import ChosenDocuments
 from xnai.ui.pages.bulk import PATH as BULK
 from xnai.ui.pages.bulk import BulkActions
 from xnai.ui.pages.document_list import DocumentList
+from xnai.ui.pages.endpoint_form import EndpointForm
 from xnai.ui.pages.export import PATH as CONVERSATIONS
 from xnai.ui.pages.export import ConversationExport
 from xnai.ui.pages.library_shelf import PATH as LIBRARIES
@@ -21,6 +22,7 @@ from xnai.ui.pages.library_shelf import LibraryActions
 from xnai.ui.pages.list_query import PATH as DOCUMENTS
 from xnai.ui.pages.model_list import PATH as MODELS
 from xnai.ui.pages.model_list import ModelList
+from xnai.ui.pages.pins import Pins
 from xnai.ui.pages.reader import ReaderPage
 from xnai.ui.pages.rendering import theme_css
 from xnai.ui.pages.script_texts import script_texts
@@ -50,6 +52,8 @@ def install(
     bulk = BulkActions(runtime, authority, read_again, chosen)
     models = ModelList(runtime, authority)
     conversations = ConversationExport(authority)
+    pins = Pins(authority)
+    endpoint = EndpointForm(runtime, authority)
     css = theme_css()
 
     async def theme(_: Request) -> Response:
@@ -67,8 +71,11 @@ def install(
         Route(
             f"{LIBRARIES}/{{id}}/documents/{{document}}", libraries.put, methods=["PUT", "DELETE"]
         ),
+        Route(f"{CONVERSATIONS}/pinned", pins.list, methods=["GET"]),
+        Route(f"{CONVERSATIONS}/{{id}}/pin", pins.pin, methods=["PUT", "DELETE"]),
         Route(f"{CONVERSATIONS}/{{id}}", conversations.get, methods=["GET"]),
         Route(MODELS, models.show, methods=["GET"]),
+        Route(f"{MODELS}/endpoint", endpoint.change, methods=["POST", "DELETE"]),
         Route(f"{MODELS}/{{name}}", models.delete, methods=["DELETE"]),
         Route(f"{MODELS}/{{name}}/get", models.get, methods=["POST"]),
         Route(f"{MODELS}/{{name}}/pause", models.pause, methods=["POST"]),

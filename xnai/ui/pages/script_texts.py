@@ -74,6 +74,15 @@ TEXTS = (
     marked("A bad answer"),
     marked("Copy"),
     marked("To the newest message"),
+    marked("Pinned"),
+    marked("Pin"),
+    marked("Unpin"),
+    marked("Unpin {name}"),
+    marked("Questions to go on with"),
+    marked(
+        "Questions, and the places found for them, will be sent to {address}. A key is kept on "
+        "this machine, and not shown again."
+    ),
 )
 
 

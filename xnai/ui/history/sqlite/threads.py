@@ -11,7 +11,7 @@ from xnai.accounts.rights import Action, may, seen_by
 from xnai.errors import NOT_FOUND, XnaiError
 from xnai.sqlite.transactions import transaction
 from xnai.ui.history.protocol import Conversation, ThreadQuery
-from xnai.ui.history.rows import Row, bounded_json, clean, loads, now, title
+from xnai.ui.history.rows import PINNED, Row, bounded_json, clean, loads, now, title
 
 MAX_METADATA = 2_000_000  # characters of JSON; Chainlit redacts a session's at 1 MiB
 
@@ -23,6 +23,7 @@ WHERE t.user_id = :user AND {seen_by("u.identifier")}
   AND (:value IS NULL OR EXISTS (
        SELECT 1 FROM feedbacks f JOIN steps s ON s.id = f.step_id
        WHERE s.thread_id = t.id AND f.value = :value))
+  AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(t.tags) WHERE json_each.value = :tag))
   {{further}}
 ORDER BY t.updated_at DESC, t.id DESC LIMIT :limit
 """  # noqa: S608 - our own text
@@ -158,6 +159,7 @@ class Threads:
                 "at": query.after[0] if query.after else None,
                 "id": query.after[1] if query.after else None,
                 "value": query.feedback,
+                "tag": PINNED if query.pinned else None,
                 "limit": query.limit,
                 **({"words": words} if words else {}),
             },

@@ -31,7 +31,7 @@ _MONTHS = (
     "november novembre noviembre ноября",
     "december dezember décembre diciembre dicembre декабря",
 )
-_MONTH_NUMBERS = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
+MONTH_NUMBERS = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 _HAN = re.compile(r"[一二三四五六七八九十]")
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -45,4 +45,4 @@ def numbers_in_words(text: str) -> frozenset[str]:
 def months_in_words(text: str) -> frozenset[str]:
     """The months that a text names, in figures: "4" for "1 April 2025"."""
     words = _WORD.findall(text.casefold())
-    return frozenset(str(_MONTH_NUMBERS[word]) for word in words if word in _MONTH_NUMBERS)
+    return frozenset(str(MONTH_NUMBERS[word]) for word in words if word in MONTH_NUMBERS)

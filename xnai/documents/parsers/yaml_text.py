@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from xnai.documents.parsers.failures import Failure
 from xnai.documents.parsers.plain import decoded, tidy
@@ -16,7 +16,7 @@ from xnai.types import Page
 
 # Numbers, dates and "no" stay as they are written.
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-_COMMENT = re.compile(r"(?:^|[ \t])#+[ \t]*(\S.*)$")
+_COMMENT = re.compile(r"(?:^|[ \t])#([^\n]*)")
 
 
 def yaml_page(path: Path, limit: int, seen: Seen) -> Page:
@@ -40,7 +40,8 @@ def yaml_page(path: Path, limit: int, seen: Seen) -> Page:
         writer.value(one)
         writer.line("")
     for comment in _comments(text):
-        writer.line(f"Comment: {comment}")
+        if comment:
+            writer.line(f"Comment: {comment}")
     return Page(None, writer.text())
 
 
@@ -60,4 +61,4 @@ def _comments(text: str) -> Iterator[str]:
     for line in text.split("\n"):
         found = _COMMENT.search(line)
         if found and all(line[: found.start()].count(mark) % 2 == 0 for mark in "\"'"):
-            yield found[1].strip()
+            yield found[1].strip("# \t")

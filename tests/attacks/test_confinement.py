@@ -17,7 +17,7 @@ from documents_files import docx, epub, pptx, xlsx
 from hostile_reader import SAYS, taken_over
 
 from rig.pdf_files import pdf
-from xnai.documents.parsers import converters, process
+from xnai.documents.parsers import converters, office_converter, process
 from xnai.documents.parsers import media_type as sniff
 from xnai.documents.parsers.client import ParserRun, read_all
 from xnai.documents.parsers.frames import (
@@ -79,6 +79,11 @@ async def test_the_reader_of_documents_cannot_break_out(targets):
 
 async def test_a_converter_cannot_break_out(targets):
     assert_all_is_shut(await converters.probe(targets), targets)
+
+
+@pytest.mark.needs("libreoffice")
+async def test_libreoffice_cannot_break_out(targets):
+    assert_all_is_shut(await office_converter.probe(targets), targets)
 
 
 @pytest.mark.engine
@@ -213,6 +218,15 @@ async def test_a_picture_of_another_kind_never_reaches_the_converter(picture, mo
     monkeypatch.setattr(converters, "_output", None)  # whatever calls it fails
     with pytest.raises(XnaiError) as caught:
         await converters.recognise(picture)
+
+    assert caught.value.code == "internal"
+
+
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"PK\x03\x04", b"{\\rtf1 x}"])
+async def test_a_file_of_another_kind_never_reaches_libreoffice(content, monkeypatch):
+    monkeypatch.setattr(office_converter, "program_folder", None)  # whatever calls it fails
+    with pytest.raises(XnaiError) as caught:
+        await office_converter.convert(content, "doc")
 
     assert caught.value.code == "internal"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from documents_files import open_document
+from outlook_files import BODY, outlook
 
 from xnai.documents.parsers import media_type as sniff
 from xnai.documents.parsers import zip_archive
@@ -42,6 +43,10 @@ ROW = (
     '<table:table-row table:number-rows-repeated="1048576"><table:table-cell '
     'table:number-columns-repeated="16384"><text:p>x</text:p></table:table-cell></table:table-row>'
 )
+LAUGHS = b"a0: &a0 []\n" + b"".join(
+    b"a%d: &a%d [%s]\n" % (n, n, b",".join([b"*a%d" % (n - 1)] * 10)) for n in range(1, 12)
+)
+MESSAGE = outlook({BODY: "The lamp."}, {"a.txt": b"The crane."})
 ENTITIES = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 
 
@@ -65,6 +70,12 @@ ENTITIES = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;
         (b"{\\rtf1 \\u99999999 a\\ansicpg99999 b\\'ff\\par}", "codes.rtf", "b\u00ff"),
         (b"{\\rtf1 " + b"\\trowd\\cellx1 x\\cell\\row" * 20_000 + b"}", "rows.rtf", "x"),
         (b"[" * 90_000, "deep.json", "file_damaged"),
+        (LAUGHS, "laughs.yaml", "file_text_too_long"),
+        (b"- " * 45_000, "deep.yaml", "file_damaged"),
+        (b"[" * 90_000, "open.yaml", "[[["),
+        (b"!!python/object/apply:os.system ['exit 1']", "tag.yaml", "exit 1"),
+        (MESSAGE[: len(MESSAGE) // 2], "half.msg", "file_type_unsupported"),
+        (MESSAGE.replace(b"\x06\x00\x00\x00", b"\xff\xff\xff\x7f"), "lengths.msg", "file_damaged"),
         (b"[" + b"9" * 90_000 + b"]", "number.json", "9" * 100),
         (b'{"a":' * 3_000 + b"1" + b"}" * 3_000, "nested.json", "file_damaged"),
         (json.dumps([{str(n): n} for n in range(5_000)]).encode(), "columns.json", "4999: 4999"),

@@ -43,6 +43,12 @@ def _has_wheel() -> bool:
     return any(kept.glob("*.whl"))
 
 
+def _has_libreoffice() -> bool:
+    from xnai.documents.parsers import office_converter  # noqa: PLC0415
+
+    return bool(office_converter.program_folder())
+
+
 def _has_capable_model() -> bool:
     import capable_model  # noqa: PLC0415
 
@@ -62,6 +68,7 @@ NEEDS = {
         lambda: sys.platform == "linux" and platform.libc_ver()[0] == "glibc",
         "glibc's malloc is what is bounded",
     ),
+    "libreoffice": Need(_has_libreoffice, "install LibreOffice (Writer, Calc and Impress)"),
     "namespaces": Need(_has_namespaces, "`unshare -rmn true` fails here"),
     "own_venv": Need(
         lambda: Path(sys.prefix) == ROOT / ".venv",

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 
 from xnai.doctor.finding import CheckSubject, Finding, ok, warning
-from xnai.documents.parsers import converters, process
+from xnai.documents.parsers import converters, office_converter, process
 from xnai.llm.build.engine_build import EngineBuild
 from xnai.llm.engine import launch
 from xnai.processes.sandbox import landlock, trial
@@ -39,6 +39,8 @@ async def _tried(
         "document reader": process.probe(targets),
         "converter": converters.probe(targets),
     }
+    if office_converter.program_folder():
+        children["LibreOffice"] = office_converter.probe(targets)
     if engine:
         children["language model"] = launch.probe(targets)
     outcomes = await asyncio.gather(*children.values(), return_exceptions=True)

@@ -3,19 +3,24 @@
 import io
 import json
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
+import outlook_files
 import pytest
 from documents_files import docx, open_document
 
 from rig.pdf_files import pdf
 from xnai.documents import media_types
 from xnai.documents.parsers import media_type as sniff
+from xnai.documents.parsers import office_converter
 from xnai.documents.parsers.client import ParserRun, read_all
 from xnai.documents.parsers.failures import Failure
+from xnai.documents.parsers.kinds import Kinds
 from xnai.documents.parsers.process import Limits
 from xnai.documents.parsers.registry import pages
 from xnai.documents.parsers.seen import Seen
+from xnai.errors import XnaiError
 
 CASES = Path(__file__).parent / "cases"
 LIMIT = 1_000_000
@@ -330,3 +335,114 @@ async def test_the_confined_reader_can_read_it_too(tmp_path, name, content, said
 
     assert said in "\n".join(page.text for page in found)
     assert kind != media_types.TEXT
+
+
+YAML = b"""# Fares of the ferry
+ferry: &it
+  name: Silver Heron
+  since: 2024-05-01  # the first day
+fares:
+- {who: adult, price: 12.50}
+- {who: child, price: 6.10}
+other: *it
+"""
+
+
+def test_yaml_is_labels_and_tables_with_figures_as_they_are_written(read):
+    (text,), seen = read(YAML, "ferry.yaml")
+
+    assert "## ferry\nname: Silver Heron\nsince: 2024-05-01" in text
+    assert "who: adult; price: 12.50.\nwho: child; price: 6.10." in text
+    assert "## other\nname: Silver Heron" in text
+    assert text.endswith("Comment: Fares of the ferry\nComment: the first day")
+    assert seen.tables == 1
+
+
+def test_what_is_called_yaml_and_is_not_is_read_as_text(read):
+    (text,), seen = read(b"{{ if a }}\nkey: [1\n{{ end }}", "t.yml")
+
+    assert "{{ if a }}" in text
+    assert seen.warnings == ["It is not valid YAML, and was read as text."]
+
+
+LETTER = {
+    outlook_files.SUBJECT: "Delivery of the crane",
+    outlook_files.SENDER: "Ada Holm",
+    outlook_files.ADDRESS: "ada@example.org",
+    outlook_files.TO: "Per Ostby",
+    outlook_files.SENT: datetime(2025, 3, 3, 9, 30, tzinfo=UTC),
+}
+
+
+def test_a_message_of_outlook_is_read_with_what_is_attached(read):
+    inner = outlook_files.message_tree(
+        {outlook_files.SUBJECT: "Offer", outlook_files.BODY: "The offer is 4,650 euros."},
+        is_inner=True,
+    )
+    attached = {
+        "prices.csv": b"item,price\nlamp,12\nrope,3\n",
+        "big.txt": b"The engine hall is heated. " * 300,
+        "Offer": inner,
+        "noise.bin": bytes(range(256)),
+    }
+    body = {outlook_files.BODY: "The crane comes on Thursday."}
+    (text,), seen = read(outlook_files.outlook({**LETTER, **body}, attached), "x.msg")
+
+    assert text.startswith(
+        'From: Ada Holm <ada@example.org>\nTo: "Per Ostby"\n'
+        "Date: Mon, 03 Mar 2025 09:30:00 +0000\nSubject: Delivery of the crane\n\n"
+        "The crane comes on Thursday."
+    )
+    assert "Attachment: prices.csv\n\nitem: lamp; price: 12.\nitem: rope; price: 3." in text
+    assert "Attachment: Offer.eml\n\nSubject: Offer\n\nThe offer is 4,650 euros." in text
+    assert text.count("The engine hall is heated.") == 300
+    assert seen.left_out == ["noise.bin"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {outlook_files.HTML: b"<p>The crane comes on <b>Thursday</b>.</p>"},
+        {
+            outlook_files.RTF: outlook_files.packed_rtf(
+                rb"{\rtf1\ansi The crane comes on {\b Thursday}.\par}"
+            )
+        },
+    ],
+    ids=["html", "rtf"],
+)
+def test_a_message_of_outlook_without_plain_text_is_read(read, body):
+    (text,), _ = read(outlook_files.outlook({**LETTER, **body}), "x.msg")
+
+    assert "The crane comes on" in text
+    assert "Thursday" in text
+    assert "rtf1" not in text
+
+
+@pytest.mark.needs("libreoffice")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("lease-tracked.doc", "The monthly rent is 4,650 euros, payable on the third working day."),
+        ("segments.xls", "In thousand euros: Pumps; January-June 2023 Sales: 3708;"),
+        ("slides-ppt.zip", "Page 2:\nWe plan twelve pumps for hall 4."),
+    ],
+)
+async def test_old_office_files_are_read_by_way_of_libreoffice(name, said):
+    path = CASES / name
+    kind = await Kinds(1024).media_type(path, name, "me")
+    found = await read_all(ParserRun(path, kind, name, LIMIT, Limits(120, 2048)))
+
+    assert said in "\n".join(page.text for page in found)
+
+
+async def test_without_libreoffice_an_old_office_file_is_refused_with_what_to_do(monkeypatch):
+    monkeypatch.setattr(office_converter, "program_folder", lambda: "")
+    path = CASES / "lease-tracked.doc"
+    with pytest.raises(XnaiError) as refused:
+        await Kinds(1024).media_type(path, path.name, "me")
+
+    assert "save it as DOCX, or install LibreOffice on the server" in str(refused.value)
+    with pytest.raises(XnaiError) as refused:
+        await read_all(ParserRun(path, media_types.DOC, path.name, LIMIT, Limits(120, 2048)))
+    assert refused.value.code == "file_type_unsupported"

@@ -103,6 +103,48 @@ async def test_a_page_that_is_named_is_read():
     assert "--- Page 33 ---" in found.sheet.text
 
 
+@pytest.mark.parametrize("asked", ["What is on the second slide?", "Was steht auf der 2. Folie?"])
+async def test_a_page_may_be_named_by_its_place(asked):
+    found = await gathered([*book(40)[2:], *book(2)], asked.replace("2. Folie", "zweiten Folie"))
+
+    assert "It is said on page 2." in found.sheet.text
+
+
+def letters(count: int) -> list[Passage]:
+    """A mailbox: a message for each day of March and April, which says what it is about."""
+    filler = " ".join(f"word{n % 37}" for n in range(100))
+    return [
+        page(
+            number + 1,
+            f"From: Ada <a@example.org>\nTo: Per\nDate: {number % 30 + 1:02} "
+            f"{'Mar' if number < 30 else 'Apr'} 2025 09:30:00 +0000\nSubject: Matter {number}\n\n"
+            f"The crane takes {number} tonnes. {filler}.",
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "What does the mail of 23 April say about the crane?",
+        "Was steht in der Nachricht vom 23. April 2025?",
+        "What did Ada write in her message of 2025-04-23?",
+    ],
+)
+async def test_a_message_is_found_by_its_day(asked):
+    found = await gathered(letters(60), asked)
+
+    assert "The crane takes 52 tonnes." in found.sheet.text
+    assert "Date: 23 Apr 2025" in found.sheet.text
+
+
+async def test_a_day_of_which_no_message_is_asked_names_none():
+    found = await gathered(letters(60), "How many tonnes on 23 April?")
+
+    assert "The crane takes 52 tonnes." not in found.sheet.text
+
+
 async def test_the_number_of_pages_is_told_only_where_it_is_known():
     found = await gathered(book(), "What stands on page 33?")
 

@@ -298,3 +298,40 @@ async def test_a_query_that_works_on_a_column_that_its_rows_lack_is_written_anew
     assert "paid_in" in prompt(model.asked[0])
     assert "paid_in" not in prompt(model.asked[1])
     assert text_of(events).startswith("43.90 were spent at Grove Market. [1]")
+
+
+THREAD = """From: Per Ostby <per@example.org>
+Date: Tue, 04 Mar 2025 08:00:00 +0000
+Subject: Re: Delivery
+
+Then we take the large crane.
+
+On 3 March 2025 at 09:30, Ada Holm wrote:
+
+> The crane is in repair until Thursday.
+> The small one is free.
+
+Von: Sund Ferries
+Gesendet: Montag, 24. Februar 2025 17:12
+Betreff: Delivery
+
+We deliver on 27 March.
+Please be there at nine."""
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "hidden"),
+    [
+        ("What does the mail of 3 March say?", "in repair until Thursday", "27 March"),
+        ("What does the message of 24 February say?", "Betreff: Delivery", "in repair"),
+        ("What did Per write on March 4th?", "the large crane", "27 March"),
+    ],
+)
+async def test_of_several_messages_the_one_of_the_day_is_read_first(asked, told, hidden):
+    model = ReplyModel(replies=["Source: [1]\nAnswer: So it is."])
+
+    await answer(model, [passage(THREAD, None, "thread.eml")], question(asked))
+
+    shown = prompt(model.asked[0])
+    assert told in shown
+    assert hidden not in shown.split("\n\nQuestion:")[0]

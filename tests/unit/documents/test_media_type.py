@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 from documents_files import docx, ole, pptx, xlsx
+from outlook_files import compound
 from paths import ROOT
 
 from rig.pdf_files import pdf
@@ -88,7 +89,13 @@ def test_a_name_only_tells_kinds_of_text_apart(kind, name, expected):
             media_types.SAVED_PAGE,
         ),
         ("a.py", b"def f(): pass", media_types.TEXT),
-        ("a.yaml", b"a: 1\n", media_types.TEXT),
+        ("a.yaml", b"a: 1\n", media_types.YAML),
+        ("a", ole("WordDocument"), media_types.DOC),
+        ("a", ole("Workbook"), media_types.XLS),
+        ("a", ole("PowerPoint Document"), media_types.PPT),
+        ("a", ole("__nameid_version1.0"), media_types.OUTLOOK),
+        ("a", compound({"x": {"WordDocument": b"x"}, "Workbook": b"x"}), media_types.XLS),
+        ("a", archive(xl__workbook_dot_bin=b"x"), media_types.XLSB),
         ("a", archive(a_dot_txt=b"x"), media_types.ARCHIVE),
         ("a", archive(mimetype=media_types.ODS.encode()), media_types.ODS),
         ("a", archive(mimetype=media_types.ODT.encode() + b"-template"), media_types.ODT),
@@ -126,13 +133,9 @@ def test_a_pdf_with_noise_before_its_header_is_a_pdf(kind):
             archive(Index__Document_dot_iwa=b"x"),
             "an Apple Pages, Numbers or Keynote file: export it as PDF",
         ),
-        (archive(xl__workbook_dot_bin=b"x"), "a binary Excel file (XLSB): save it as XLSX"),
-        (ole("__nameid_version1.0"), "an Outlook message: save it as text or HTML"),
-        (ole("PowerPoint Document"), "an old PowerPoint 97 file: save it as PPTX"),
         (b"PK\x03\x04 and no more", "a damaged ZIP archive"),
-        (ole("Workbook"), "an old Excel 97 file: save it as XLSX"),
-        (ole("WordDocument"), "an old Word 97 file: save it as DOCX"),
         (ole("EncryptedPackage"), "file_encrypted"),
+        (ole("VisioDocument"), "a Visio drawing: save it as PDF"),
     ],
 )
 def test_a_refusal_names_what_was_found(kind, content, expected):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from xnai.answering.events import Question
 from xnai.answering.query import query_of
 from xnai.answering.reading.central import central_lines
+from xnai.answering.reading.dated import asked_days, dated_stretches
 from xnai.answering.reading.identified import has, identifiers
 from xnai.answering.reading.lines import Sheet, make_sheet, of_lines
 from xnai.answering.reading.structure import asked_numbers, asked_pages, stretches
@@ -19,6 +20,7 @@ from xnai.documents.text_work import TextWork
 from xnai.errors import DOCUMENTS_TOO_LONG, XnaiError
 from xnai.llm.protocol import LanguageModel
 from xnai.retrieval.search import Found
+from xnai.text.days import Day
 from xnai.types import PageText, Passage, Scope
 
 WHOLE_TOKENS = 3000  # of documents that are given whole; measured by a prototype on 130 questions
@@ -31,6 +33,7 @@ _PASSAGES = 12  # that are asked for
 _PAGE_CHARACTERS = 1800  # of a page that is given whole with its passage
 _AROUND = 400  # characters of its page, before and after a passage
 _SECTION = 1200  # characters from the beginning of a section that is named
+_MESSAGE = 2400  # characters from the beginning of a message that is named
 _SCANNED = 3_000_000  # characters in which a named section is looked for
 _NAMED = 12  # sections, and pages, that a question may name
 
@@ -116,18 +119,26 @@ class Gatherer:
     async def _named(
         self, question: Question, scope: Scope, passages: Sequence[Passage]
     ) -> list[PageText]:
-        """The sections and pages that a question names."""
+        """The sections, messages and pages that a question names."""
         numbers, wanted = asked_numbers(question.text), asked_pages(question.text)
-        named = []
-        if numbers:
+        days = asked_days(question.text)
+        named: list[PageText] = []
+        if numbers or days:
             async with self._text_work.turn(question.user):
-                named = await self._sections(numbers, scope)
+                named = await self._messages(days, scope) if days else []
+                named += await self._sections(numbers, scope) if numbers else []
         for number in sorted(wanted)[:_NAMED]:
             for passage in {one.document_id: one for one in passages}.values():
                 whole = await self._library.page_text(passage.document_id, number)
                 if whole:
                     named.append(PageText(passage.document_id, passage.file_name, 0, number, whole))
         return named
+
+    async def _messages(self, days: frozenset[Day], scope: Scope) -> list[PageText]:
+        """The messages of some days."""
+        pages = (await self._library.pages(scope, _SCANNED)).pages
+        run = self._text_work.run
+        return (await run(dated_stretches, pages, days, _MESSAGE))[:_NAMED] if pages else []
 
     async def _sections(self, numbers: frozenset[str], scope: Scope) -> list[PageText]:
         """The sections that have some numbers."""

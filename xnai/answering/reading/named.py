@@ -1,4 +1,4 @@
-"""What a question names: rows of a table by their cells, sections by their numbers.
+"""What a question names: rows of a table by their cells, sections by numbers, messages by days.
 
 A small model that has a hundred lines before it picks a neighbour of the right one. The row whose
 cells stand in the question, the section whose number it gives, are put behind the other lines once
@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from xnai.answering.citations import words_of
+from xnai.answering.reading.dated import messages_of
 from xnai.answering.reading.lines import NumberedLine, RowPlace, Sheet, of_lines
 from xnai.answering.reading.second_look import words_for
 from xnai.answering.reading.structure import asked_numbers, leading_number
@@ -48,8 +49,9 @@ def with_named(sheet: Sheet, question: str) -> Sheet:
 
 
 def sections_of(sheet: Sheet, question: str) -> list[NumberedLine]:
-    """The lines of the sections whose numbers a question gives, if they are few."""
-    return _sections(sheet.lines, asked_numbers(question))
+    """The lines of the sections, or messages, that a question names, if they are few."""
+    messages = messages_of(sheet.lines, question)
+    return messages or _sections(sheet.lines, asked_numbers(question))
 
 
 def sections_alone(sheet: Sheet, question: str) -> Sheet | None:

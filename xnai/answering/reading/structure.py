@@ -19,6 +19,24 @@ _PART = (
 _NAMED = re.compile(rf"(?:\b{_PART}|§)\s*(?:no\.?\s*)?\.?{_NUMBER}\b", re.IGNORECASE)
 _DOTTED = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{1,3}){1,4})(?!\d|\s?%|[.,]\d)")
 _PAGE = re.compile(r"\b(?:page|slide|seite|folie|página|p\.|s\.)\s*(\d{1,4})\b", re.IGNORECASE)
+_ORDINALS = (
+    "first erste premi primer 1st",
+    "second zweite deuxième segund 2nd",
+    "third dritte troisième tercer 3rd",
+    "fourth vierte quatrième cuart 4th",
+    "fifth fünfte cinquième quint 5th",
+    "sixth sechste sixième sext 6th",
+    "seventh siebte septième séptim 7th",
+    "eighth achte huitième octav 8th",
+    "ninth neunte neuvième noven 9th",
+    "tenth zehnte dixième décim 10th",
+)
+_ORDINAL_NUMBERS = {word: n for n, words in enumerate(_ORDINALS, 1) for word in words.split()}
+_NTH_PAGE = re.compile(
+    rf"\b({'|'.join(_ORDINAL_NUMBERS)})\w{{0,4}}\s{{1,3}}"
+    r"(?:page|slide|seite|folie|página|diapositive|diapositiva)\b",
+    re.IGNORECASE,
+)
 _WHICH = re.compile(
     r"\b(?:which|what|in which|welche[rsmn]?|quelle?|qué|cuál)\s+"
     r"(section|clause|article|paragraph|item|chapter|rule|page|slide|file|document|"
@@ -61,7 +79,8 @@ def asks_for_section(question: str) -> bool:
 
 def asked_pages(question: str) -> frozenset[int]:
     """The numbers of pages that a question names."""
-    return frozenset(int(number) for number in _PAGE.findall(question))
+    nth = (_ORDINAL_NUMBERS[word.casefold()] for word in _NTH_PAGE.findall(question))
+    return frozenset(int(number) for number in _PAGE.findall(question)) | frozenset(nth)
 
 
 def leading_number(line: str) -> str:

@@ -35,12 +35,13 @@ def as_file(content: bytes) -> Iterator[Path | None]:
 
 def text_of_file(path: Path, media_type: str, name: str, within: Within) -> str:
     """Return all that a file says, its pages with their numbers."""
-    own = Seen(recognise=within.seen.recognise, able=within.seen.able)
+    seen = within.seen
+    own = Seen(recognise=seen.recognise, able=seen.able, convert=seen.convert)
     pages = [page.text for page in within.read(path, media_type, within.room, own)]
     if own.unreadable:
-        within.seen.left_out.append(f"{name} (in part)")
-    within.seen.tables += own.tables
-    within.seen.forms += own.forms
+        seen.left_out.append(f"{name} (in part)")
+    seen.tables += own.tables
+    seen.forms += own.forms
     if len(pages) == 1:
         return pages[0]
     return "\n\n".join(f"Page {n}:\n{text}" for n, text in enumerate(pages, 1) if text.strip())

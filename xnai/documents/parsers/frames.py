@@ -19,6 +19,7 @@ ROWS_SHARE = 4  # times the characters that a document may have, its rows may ha
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 # Who reads a picture; tesseract may also look for words that stand here and there, or for its turn.
 Reader = Literal["tesseract", "rapidocr", "sparse", "orientation"]
+OldOffice = Literal["doc", "xls", "ppt", "xlsb"]  # what is converted
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Start:
     media_type: str  # of the file; empty while unknown
     descriptors: tuple[int, ...]
     recognises: tuple[str, ...]  # what can read pictures for it, the quickest first
+    converts: bool  # whether old Office files can be converted for it
     seconds: float
     memory_mb: int
     parent: int  # process id
@@ -94,6 +96,13 @@ class Recognised:
     """The text of a picture."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A file that was converted, in so many bytes, which follow; 0: it cannot be."""
+
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +184,14 @@ class Recognise:
 
 
 @dataclass(frozen=True, slots=True)
+class Convert:
+    """Convert the old Office file that follows in so many bytes."""
+
+    size: int
+    kind: OldOffice
+
+
+@dataclass(frozen=True, slots=True)
 class Stumbled:
     """The kind of exception that a reader ended in, for the log."""
 
@@ -190,9 +207,9 @@ class Unreadable:
 
 
 Task = Parse | Render | Locate | Sniff | TryEscapes
-ToParser = Start | Task | Recognised
+ToParser = Start | Task | Recognised | Converted
 Result = PageCount | Words | PageBlocks | PagePart | Notes | Picture | Places | MediaType | Tried
-FromParser = Result | Recognise | Stumbled | Unreadable
+FromParser = Result | Recognise | Convert | Stumbled | Unreadable
 
 TO_PARSER = Frames[ToParser](ToParser)
 FROM_PARSER = Frames[FromParser](FromParser)

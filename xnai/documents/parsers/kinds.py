@@ -5,7 +5,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from xnai.documents.media_types import PDF
-from xnai.documents.parsers import magic
+from xnai.documents.parsers import magic, office_converter
 from xnai.documents.parsers.frames import MediaType, Sniff
 from xnai.documents.parsers.process import Limits, worker
 from xnai.errors import FILE_TYPE_UNSUPPORTED, XnaiError
@@ -39,7 +39,10 @@ class Kinds:
         # One owner's many files wait for each other, not others for them.
         own = self._owners.setdefault(owner, asyncio.Lock())
         async with own, self._turn, worker(name, self._limits, task) as running:
-            return (await running.result(MediaType)).media_type
+            found = (await running.result(MediaType)).media_type
+        if found in magic.NOT_CONVERTED and not office_converter.program_folder():
+            raise XnaiError(FILE_TYPE_UNSUPPORTED, name=name, found=magic.NOT_CONVERTED[found])
+        return found
 
 
 def _head(path: Path) -> bytes:

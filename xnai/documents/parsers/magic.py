@@ -6,7 +6,7 @@ where a pattern that takes its time stops everybody.
 
 from typing import NamedTuple
 
-from xnai.documents.media_types import JPEG, PNG, TIFF, WEBP
+from xnai.documents.media_types import DOC, JPEG, PNG, PPT, TIFF, WEBP, XLS, XLSB
 
 HEAD = 1024  # bytes; readers accept a PDF whose header stands within them
 PDF_HEADER = b"%PDF-"
@@ -63,6 +63,15 @@ _PHOTOS = (
     (0, b"MM\x00*", TIFF),
     (8, b"WEBPVP8", WEBP),
 )
+
+_OR = "or install LibreOffice on the server"
+# What is refused where LibreOffice is not installed.
+NOT_CONVERTED = {
+    DOC: f"an old Word file: save it as DOCX, {_OR}",
+    PPT: f"an old PowerPoint file: save it as PPTX, {_OR}",
+    XLS: f"an old Excel file: save it as XLSX, {_OR}",
+    XLSB: f"a binary Excel file (XLSB): save it as XLSX, {_OR}",
+}
 _SURE = 3  # bytes; two letters are too few to call a text a program
 
 

@@ -56,6 +56,11 @@ def text_of_message(data: bytes, limit: int, seen: Seen, read: ReadPages) -> str
     return tidy(_MailReading(seen, read).text(message, limit))
 
 
+def page_of_message(message: EmailMessage, limit: int, seen: Seen, read: ReadPages) -> Page:
+    """Read a message that was made of another form, as ``mail_page`` does."""
+    return Page(None, tidy(_MailReading(seen, read).text(message, limit)))
+
+
 def parsed(path: Path, limit: int) -> EmailMessage:
     """Parse a message that is read to so many characters.
 

@@ -7,22 +7,32 @@ It is given one task and answers as it goes on, so that embedding can begin with
 import os
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
-from xnai.documents.media_types import EPUB, FEED, HTML, MAIL, NOT_MARKDOWN, PACKED, SAVED_PAGE
-from xnai.documents.parsers import row_log
+from xnai.documents.media_types import (
+    EPUB,
+    FEED,
+    HTML,
+    MAIL,
+    NOT_MARKDOWN,
+    OLD_OFFICE,
+    OUTLOOK,
+    PACKED,
+    SAVED_PAGE,
+)
+from xnai.documents.parsers import notes, row_log
 from xnai.documents.parsers.failures import Failure
 from xnai.documents.parsers.frames import (
-    REPORT_CHARACTERS,
-    REPORT_LINES,
     TO_PARSER,
+    Convert,
+    Converted,
     FromParser,
     Locate,
     MediaType,
-    Notes,
+    OldOffice,
     PageCount,
     Parse,
     Picture,
@@ -54,12 +64,11 @@ from xnai.processes.frames import FrameError
 from xnai.processes.sandbox import profiles
 from xnai.processes.sandbox.confine import be_killed_with_parent, confine
 from xnai.processes.sandbox.limits import limit
-from xnai.types import ReadingReport
 
-_NOTE_PAGES = 20  # named in a note
 _RESERVE = 4 * 2**20  # bytes kept for saying that memory has run out
 
 _MARKED_UP = {HTML, MAIL, EPUB, SAVED_PAGE, FEED, *PACKED}
+_WITHIN = {MAIL, OUTLOOK, *PACKED, *OLD_OFFICE}
 
 Send = Callable[[FromParser], None]
 
@@ -70,7 +79,7 @@ class Parent:
     def __init__(self, answers: RawIOBase, output: BinaryIO) -> None:
         self._answers = answers
         self._output = output
-        self._received: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._received: queue.SimpleQueue[tuple[ToParser, bytes]] = queue.SimpleQueue()
 
     def listen(self) -> None:
         """Take answers from now on; where the system does not end us with it, the pipe does."""
@@ -78,8 +87,19 @@ class Parent:
 
     def _listen(self) -> None:
         for answer in self._answers:
-            self._received.put(answer)
+            frame = TO_PARSER.decode(answer)
+            size = frame.size if isinstance(frame, Converted) else 0
+            self._received.put((frame, self._data(size)))
         os._exit(1)
+
+    def _data(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            part = self._answers.read(size - len(data))
+            if not part:
+                os._exit(1)
+            data += part
+        return bytes(data)
 
     def read(self) -> ToParser:
         """Wait for a frame, before it is listened to."""
@@ -94,10 +114,18 @@ class Parent:
     def recognise(self, picture: bytes, by: Reader) -> str:
         """Have the text of a picture read, or asked how it has to be turned."""
         self.send(Recognise(len(picture), by), picture)
-        answer = TO_PARSER.decode(self._received.get())
+        answer, _ = self._received.get()
         if not isinstance(answer, Recognised):
             raise FrameError("a picture was to be read")
         return answer.text
+
+    def convert(self, document: bytes, kind: OldOffice) -> bytes:
+        """Have an old Office file made into one of today; empty if that cannot be done."""
+        self.send(Convert(len(document), kind), document)
+        answer, data = self._received.get()
+        if not isinstance(answer, Converted):
+            raise FrameError("a file was to be converted")
+        return data
 
 
 def _load_libraries(media_type: str) -> None:
@@ -105,6 +133,7 @@ def _load_libraries(media_type: str) -> None:
 
     What is imported here may keep its bytecode; afterwards nothing can be written.
     """
+    media_type = OLD_OFFICE.get(media_type, media_type)
     if not media_type:
         from xnai.documents.parsers import media_type as sniff  # noqa: F401, PLC0415
     elif media_type.endswith("/pdf"):
@@ -115,6 +144,11 @@ def _load_libraries(media_type: str) -> None:
         import openpyxl  # type: ignore[import-untyped]  # noqa: F401, PLC0415
 
         import xnai.documents.parsers.office  # noqa: PLC0415
+    elif media_type == OUTLOOK:
+        import markitdown  # noqa: PLC0415
+
+        import xnai.documents.parsers.mail  # noqa: PLC0415
+        import xnai.documents.parsers.outlook  # noqa: PLC0415
     elif media_type.endswith(".document"):
         import xnai.documents.parsers.office  # noqa: PLC0415
         import xnai.documents.parsers.word.document  # noqa: PLC0415
@@ -128,62 +162,15 @@ def _load_libraries(media_type: str) -> None:
         import xnai.documents.parsers.plain  # noqa: F401, PLC0415
 
 
-def _listed(numbers: Sequence[int | str]) -> str:
-    shown = ", ".join(str(number) for number in numbers[:_NOTE_PAGES])
-    rest = len(numbers) - _NOTE_PAGES
-    return f"{shown} and {rest} more" if rest > 0 else shown
-
-
-def _notes(empty: list[int], seen: Seen) -> list[str]:
-    notes = []
-    if seen.recognised:
-        where = _listed(seen.recognised)
-        notes.append(f"Page {where} is a picture; its text was recognised (OCR).")
-    if seen.doubtful:
-        where = _listed(seen.doubtful)
-        notes.append(f"Page {where} is hard to read; check what is quoted from it.")
-    if seen.pictures:
-        where = _listed(sorted(set(seen.pictures)))
-        notes.append(f"Page {where} has pictures with text, which was recognised (OCR).")
-    if seen.pictures_unread:
-        notes.append(f"Pictures whose text could not be read: {seen.pictures_unread}.")
-    if seen.hidden:
-        notes.append(f"Hidden, and read all the same: {_listed(seen.hidden)}.")
-    notes += seen.warnings[:_NOTE_PAGES]
-    if empty:
-        notes.append(f"No text was found on page {_listed(empty)} (pictures only?).")
-    if seen.unreadable:
-        notes.append(f"Page {_listed(seen.unreadable)} is damaged and could not be read.")
-    if seen.left_out:
-        notes.append(f"Not read of what is in it: {_listed(seen.left_out)}.")
-    return notes
-
-
-def _report(pages_read: int, seen: Seen) -> ReadingReport:
-    return ReadingReport(
-        pages_read - len(seen.unreadable),
-        len(seen.recognised),
-        seen.pictures_unread,
-        seen.tables,
-        seen.forms,
-        _shortened(seen.hidden),
-        _shortened(seen.removed),
-        _shortened(seen.warnings),
-    )
-
-
-def _shortened(lines: Sequence[str]) -> tuple[str, ...]:
-    return tuple(line[:REPORT_CHARACTERS] for line in lines[:REPORT_LINES])
-
-
-def _parse(task: Parse, parent: Parent, able: tuple[str, ...]) -> None:
+def _parse(task: Parse, parent: Parent, start: Start) -> None:
     limit, characters, count = task.characters, 0, 0
     send = parent.send
     empty: list[int] = []
     seen = Seen(
         tell_total=lambda total: send(PageCount(total)),
-        recognise=parent.recognise if able else None,
-        able=able,
+        recognise=parent.recognise if start.recognises else None,
+        able=start.recognises,
+        convert=parent.convert if start.converts else None,
     )
     sender = PageSender(send, limit, markdown=task.media_type not in NOT_MARKDOWN)
     for page in pages(Path(task.path), task.media_type, limit, seen):
@@ -202,7 +189,7 @@ def _parse(task: Parse, parent: Parent, able: tuple[str, ...]) -> None:
         text_only = task.media_type.startswith(("text/", "message/"))
         raise Failure(FILE_EMPTY if text_only else FILE_NO_TEXT)
     empty = [number for number in empty if number not in seen.unreadable]
-    send(Notes(tuple(_notes(empty, seen)), _report(count - len(empty), seen)))
+    send(notes.told(empty, count, seen))
 
 
 def _render(task: Render, parent: Parent) -> None:
@@ -236,13 +223,13 @@ def _sniff(task: Sniff, parent: Parent) -> None:
     parent.send(MediaType(sniff.media_type(Path(task.path), task.name)))
 
 
-def _attempt(task: Task, parent: Parent, able: tuple[str, ...], *, alone: bool) -> None:
+def _attempt(task: Task, parent: Parent, start: Start, *, alone: bool) -> None:
     """Do what is asked; whatever a reader stumbles over becomes a Failure."""
     try:
         match task:
             case Parse():
                 row_log.begin()
-                _parse(task, parent, able)
+                _parse(task, parent, start)
             case Render():
                 _render(task, parent)
             case Locate():
@@ -266,7 +253,7 @@ def _answer(start: Start, task: Task, parent: Parent, output: BinaryIO, *, alone
     out_of_memory = line(Failure(FILE_TOO_EXPENSIVE, resource="memory", limit=allowed).frame)
     reserve = bytearray(_RESERVE)
     try:
-        _attempt(task, parent, start.recognises, alone=alone)
+        _attempt(task, parent, start, alone=alone)
     except MemoryError:
         reserve.clear()
         os.write(output.fileno(), out_of_memory)
@@ -288,8 +275,8 @@ def main() -> None:
     _load_libraries(start.media_type)
     alone = confine(profiles.parser(start.descriptors))
     parent.listen()  # a thread: Landlock does not hold those that were there before it
-    # What is attached to a message is read as a file, which lies in memory.
-    written = ATTACHED if start.media_type in {MAIL, *PACKED} else 0
+    # What is attached to a message, or was converted, is read as a file, which lies in memory.
+    written = ATTACHED if start.media_type in _WITHIN else 0
     limit(start.memory_mb, start.seconds, written)
     _answer(start, task, parent, output, alone=alone)
     output.flush()

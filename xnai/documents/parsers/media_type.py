@@ -19,15 +19,19 @@ from xnai.documents.media_types import (
     MAILBOX,
     MARKDOWN,
     NOTEBOOK,
+    OLD_OFFICE,
     OPEN_DOCUMENTS,
+    OUTLOOK,
     PDF,
     PPTX,
     RTF,
     SAVED_PAGE,
     SUBTITLES,
     TEXT,
+    XLSB,
     XLSX,
     XML,
+    YAML,
 )
 from xnai.documents.names import extension
 from xnai.documents.parsers import encoding, magic, ole, zip_archive
@@ -49,6 +53,8 @@ _BY_EXTENSION = {
     "ipynb": NOTEBOOK,
     "xml": XML,
     "rss": XML,
+    "yaml": YAML,
+    "yml": YAML,
     "atom": XML,
     "srt": SUBTITLES,
     "vtt": SUBTITLES,
@@ -126,17 +132,20 @@ def _is_likely(kind: str, start: str) -> bool:
 def _of_zip(path: Path) -> str:
     found = zip_archive.kind(path)
     known = {"docx": DOCX, "pptx": PPTX, "xlsx": XLSX, "EPUB": EPUB, zip_archive.ARCHIVE: ARCHIVE}
+    known["xlsb"] = XLSB
     known |= {one: one for one in OPEN_DOCUMENTS}
     if found in known:
         return known[found]
     raise Failure(FILE_TYPE_UNSUPPORTED, found=found)
 
 
-def _of_ole(path: Path) -> Failure:
+def _of_ole(path: Path) -> str:
     found = ole.kind(path)
     if found == ole.ENCRYPTED:
-        return Failure(FILE_ENCRYPTED)
-    return Failure(FILE_TYPE_UNSUPPORTED, found=found)
+        raise Failure(FILE_ENCRYPTED)
+    if found in OLD_OFFICE or found == OUTLOOK:
+        return found
+    raise Failure(FILE_TYPE_UNSUPPORTED, found=found)
 
 
 def media_type(path: Path, name: str) -> str:
@@ -156,7 +165,7 @@ def media_type(path: Path, name: str) -> str:
     if head.startswith(magic.RTF):
         return RTF
     if head.startswith(magic.OLE):
-        raise _of_ole(path)
+        return _of_ole(path)
     if photo := magic.photo(head):
         return photo
     known = magic.known(head)

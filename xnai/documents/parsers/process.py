@@ -7,17 +7,20 @@ import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 
-from xnai.documents.parsers import converters
+from xnai.documents.parsers import converters, office_converter
 from xnai.documents.parsers.frames import (
     FROM_PARSER,
+    Convert,
+    Converted,
     FromParser,
+    OldOffice,
     Reader,
     Recognise,
     Recognised,
@@ -57,6 +60,7 @@ _GONE = "the copy that was kept of it cannot be opened"
 _CRASHED = "its reader crashed on it ({signal})"
 
 Wanted = TypeVar("Wanted", bound=Result)
+Made = TypeVar("Made", str, bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,8 @@ class Worker:
                     _log.info("document_reader_stumbled", exception=frame.exception)
                 case Recognise():
                     await self._recognise(await self.data(frame.size), frame.by)
+                case Convert():
+                    await self._convert(await self.data(frame.size), frame.kind)
                 case Unreadable():
                     values: dict[str, Any] = {**frame.values, "name": self.name}
                     values.pop("retry_after", None)  # fills no words
@@ -143,13 +149,27 @@ class Worker:
         self._process.stdin.write(line(Recognised(text)))
 
     async def _text_of(self, picture: bytes, by: Reader, seconds: float) -> str:
-        ways: dict[Reader, Callable[[bytes, float], Awaitable[str]]] = {
+        ways: dict[Reader, Callable[[bytes, float], Coroutine[Any, Any, str]]] = {
             "tesseract": converters.recognise,
             "rapidocr": self.pictures.recognise,
             "sparse": partial(converters.recognise, sparse=True),
             "orientation": converters.orientation,
         }
-        work = asyncio.ensure_future(ways[by](picture, seconds))
+        return await self._while_it_lives(ways[by](picture, seconds), seconds)
+
+    async def _convert(self, document: bytes, kind: OldOffice) -> None:
+        """Have a file converted for the worker, as pictures are read for it."""
+        seconds = min(office_converter.SECONDS, converters.DOCUMENT_SECONDS - self._recognised)
+        made = b""
+        if seconds > 0:
+            work = office_converter.convert(document, kind, seconds)
+            made = await self._while_it_lives(work, seconds)
+        assert self._process.stdin is not None
+        self._process.stdin.write(line(Converted(len(made))) + made)
+
+    async def _while_it_lives(self, doing: Coroutine[Any, Any, Made], seconds: float) -> Made:
+        """Do something for the worker, unless it ends; that takes time of its own."""
+        work = asyncio.ensure_future(doing)
         end = asyncio.create_task(self._process.ends_within(2 * seconds))
         began = time.monotonic()
         try:
@@ -212,6 +232,7 @@ async def worker(name: str, limits: Limits, task: Task) -> AsyncGenerator[Worker
             media_type=task.media_type,
             descriptors=inherited,
             recognises=converters.recognisers(),
+            converts=bool(office_converter.program_folder()),
             seconds=limits.seconds,
             memory_mb=limits.memory_mb,
             parent=os.getpid(),

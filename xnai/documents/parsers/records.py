@@ -16,7 +16,7 @@ from xnai.documents.parsers.table import row_sentence
 from xnai.errors import FILE_DAMAGED, FILE_TEXT_TOO_LONG
 from xnai.types import Page
 
-_MOST_DEPTH = 60
+MOST_DEPTH = 60
 _MOST_COLUMNS = 200
 _FENCE = "```"
 
@@ -100,15 +100,19 @@ class StructureWriter:
 
     def line(self, text: str) -> None:
         """Write a line."""
-        self._room -= len(text) + 1
+        self._take(len(text) + 1)
+        self._lines.append(text)
+
+    def _take(self, characters: int) -> None:
+        self._room -= characters
         if self._room < 0:
             raise Failure(FILE_TEXT_TOO_LONG, limit=self._limit)
-        self._lines.append(text)
 
     def value(self, value: Any, label: str = "", depth: int = 0) -> None:
         """Write a value, under a label if it has one."""
-        if depth > _MOST_DEPTH:
+        if depth > MOST_DEPTH:
             raise Failure(FILE_DAMAGED, reason="its content is nested too deeply")
+        self._take(1)  # also of what says nothing, since YAML can hold it without end
         if _is_flat(value):
             text = _plain(value)
             if text:

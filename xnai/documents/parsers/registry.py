@@ -26,6 +26,10 @@ def pages(path: Path, media_type: str, limit: int, seen: Seen) -> Iterable[Page]
         return photo.pages(path, seen)
     if media_type.startswith("application/vnd.openxmlformats"):
         return _office_pages(path, media_type, limit, seen)
+    if media_type in media_types.OLD_OFFICE:
+        from xnai.documents.parsers import old_office  # noqa: PLC0415
+
+        return old_office.pages(path, media_type, limit, seen, pages)
     if media_type in media_types.OPEN_DOCUMENTS:
         return _open_document_pages(path, media_type, limit, seen)
     return _READERS.get(media_type, _text_pages)(path, limit, seen)
@@ -75,6 +79,12 @@ def _mail_pages(path: Path, limit: int, seen: Seen) -> Iterable[Page]:
     return [mail.mail_page(path, limit, seen, pages)]
 
 
+def _outlook_pages(path: Path, limit: int, seen: Seen) -> Iterable[Page]:
+    from xnai.documents.parsers import mail, outlook  # noqa: PLC0415
+
+    return [mail.page_of_message(outlook.message(path), limit, seen, pages)]
+
+
 def _mailbox_pages(path: Path, limit: int, seen: Seen) -> Iterable[Page]:
     from xnai.documents.parsers import mailbox  # noqa: PLC0415
 
@@ -117,6 +127,12 @@ def _notebook_pages(path: Path, limit: int, seen: Seen) -> Iterable[Page]:
     return [records.notebook_page(path, limit, seen)]
 
 
+def _yaml_pages(path: Path, limit: int, seen: Seen) -> Iterable[Page]:
+    from xnai.documents.parsers import yaml_text  # noqa: PLC0415
+
+    return [yaml_text.yaml_page(path, limit, seen)]
+
+
 def _xml_pages(path: Path, limit: int, seen: Seen) -> Iterable[Page]:
     from xnai.documents.parsers import xml_text  # noqa: PLC0415
 
@@ -142,6 +158,7 @@ _READERS: dict[str, Read] = {
     media_types.CSV: _csv_pages,
     media_types.EPUB: _epub_pages,
     media_types.MAIL: _mail_pages,
+    media_types.OUTLOOK: _outlook_pages,
     media_types.MAILBOX: _mailbox_pages,
     media_types.SAVED_PAGE: _saved_pages,
     media_types.ARCHIVE: _archive_pages,
@@ -149,6 +166,7 @@ _READERS: dict[str, Read] = {
     media_types.JSON: _json_pages,
     media_types.JSON_LINES: _json_lines_pages,
     media_types.NOTEBOOK: _notebook_pages,
+    media_types.YAML: _yaml_pages,
     media_types.XML: _xml_pages,
     media_types.FEED: _feed_pages,
     media_types.SUBTITLES: _subtitle_pages,

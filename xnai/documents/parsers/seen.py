@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xnai.documents.parsers.frames import Reader
+from xnai.documents.parsers.frames import OldOffice, Reader
 from xnai.types import Page
 
 ATTACHED = 2**26  # bytes of an attachment that is read
@@ -30,6 +30,7 @@ class Seen:
         tell_total: is told how many pages there are, as soon as that is known.
         recognise: has the text of a picture read; None if nothing can.
         able: what can read pictures, the quickest first.
+        convert: makes an Office file of today of an old one; None if nothing can.
 
     """
 
@@ -47,6 +48,7 @@ class Seen:
     tell_total: Callable[[int], None] = lambda _: None
     recognise: Callable[[bytes, Reader], str] | None = None
     able: tuple[str, ...] = ()
+    convert: Callable[[bytes, OldOffice], bytes] | None = None
 
     def note_confidence(self, number: int, sure: float) -> None:
         """Note how sure the recognition of a page's text was, in per cent."""

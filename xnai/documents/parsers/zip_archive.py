@@ -27,6 +27,7 @@ _OFFICE = {
     "word/document.xml": "docx",
     "ppt/presentation.xml": "pptx",
     "xl/workbook.xml": "xlsx",
+    "xl/workbook.bin": "xlsb",
 }
 _MIMETYPES = {
     "application/epub+zip": "EPUB",
@@ -36,7 +37,6 @@ _MIMETYPES = {
 ARCHIVE = "archive"
 # What a member of this name says of an archive that is none of documents.
 _TELLING = {
-    "xl/workbook.bin": "a binary Excel file (XLSB): save it as XLSX",
     "Index/Document.iwa": "an Apple Pages, Numbers or Keynote file: export it as PDF",
     "META-INF/MANIFEST.MF": "a Java program",
     "AndroidManifest.xml": "an Android program",

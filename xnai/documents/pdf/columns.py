@@ -10,7 +10,13 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 from xnai.documents.parsers import label_grid
-from xnai.documents.pdf import column_bands, column_heads, parted_runs, prose_columns
+from xnai.documents.pdf import (
+    column_bands,
+    column_heads,
+    parted_runs,
+    prose_columns,
+    stacked_labels,
+)
 from xnai.documents.pdf.aligned_rows import (
     LEAST_ROWS,
     Visual,
@@ -72,7 +78,7 @@ def _tables(found: Sequence[TextLine], rules: Sequence[Edge], font: Font) -> Ite
             if len(bands) > 1 and not _has_prose(run, bands):
                 table = _table(run, bands, rules, font)
                 if table is not None:
-                    yield table
+                    yield stacked_labels.parted(table, font)
                     yield from _of_totals(totals)
 
 

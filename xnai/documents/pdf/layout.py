@@ -12,8 +12,8 @@ import pypdfium2.raw as pdfium
 
 from xnai.documents.parsers import row_log
 from xnai.documents.parsers.table import are_above_figures, between, labels, stop
+from xnai.documents.pdf import broken_lines, footnotes, placed_apart, reading_order, right_to_left
 from xnai.documents.pdf import columns as pdf_columns
-from xnai.documents.pdf import footnotes, placed_apart, reading_order, right_to_left
 from xnai.documents.pdf import grid as pdf_grid
 from xnai.documents.pdf import rules as pdf_rules
 from xnai.documents.pdf import words as pdf_words
@@ -71,10 +71,12 @@ def read(page: Any, textpage: Any) -> Layout:
     """Read a page of pdfium and its text page."""
     raw, code_at = textpage.raw, pdfium.FPDFText_GetUnicode
     codes: Sequence[int] = [code_at(raw, index) for index in range(textpage.count_chars())]
-    indices = None
+    indices: Sequence[int] | None = None
     mirrored = right_to_left.is_main(codes)
     frame = Frame(pdf_words.turns_of(textpage, codes), mirrored, page.get_bbox())
-    if right_to_left.has_any(codes) and not frame.turns:
+    if not right_to_left.has_any(codes):
+        codes, indices = broken_lines.joined(codes, pdf_words.places(textpage))
+    elif not frame.turns:
         codes, indices = right_to_left.ordered(codes, pdf_words.places(textpage))
     words = pdf_words.words(textpage, codes, frame, indices)
     upright = [word for word in words if word.runs != pdf_words.SLANTED]

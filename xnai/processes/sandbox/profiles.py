@@ -44,6 +44,18 @@ _TRAINED = (  # where tesseract keeps its languages
     "/usr/share/tesseract",
     "/usr/local/share/tessdata",
 )
+_OFFICE = (  # what LibreOffice reads of the system, and where its folders lead to
+    "/etc/fonts",
+    "/etc/libreoffice",
+    "/usr/local/share/fonts",
+    "/usr/share/fontconfig",
+    "/usr/share/fonts",
+    "/usr/share/libreoffice",
+    "/usr/share/mime",
+    "/var/cache/fontconfig",
+    "/var/lib/libreoffice",
+    "/var/spool/libreoffice",
+)
 _LOADER = re.compile(rb"(/[\w./+-]{0,200}/ld-[\w.-]{1,80})\0")
 _HEAD = 4096  # bytes; a program names its loader there
 
@@ -105,6 +117,19 @@ def converter(program: str, folder: str) -> Profile:
     trained = os.environ.get("TESSDATA_PREFIX", "")
     read = (*_SYSTEM, *_TRAINED, *map(str, beside), *filter(None, (trained,)))
     return Profile(read=(*read, str(path)), write=(folder,), execute=(str(path), *_loader(path)))
+
+
+def office(program: str, folder: str) -> Profile:
+    """For LibreOffice as a library of Python: its own files, fonts, and a folder for scratch.
+
+    Args:
+        program: the folder of its libraries.
+        folder: the one that it may write into.
+
+    """
+    return Profile(
+        read=(*_SYSTEM, *_python(), *_OFFICE, str(Path(program).parent)), write=(folder,)
+    )
 
 
 def probe(program: str, folder: str) -> Profile:

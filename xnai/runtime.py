@@ -102,9 +102,8 @@ class Runtime:
         path = settings.data_dir / "index.sqlite3"
         self._index = SqliteIndex(path, self.embedder.dimensions)
         self._scrubber = scrubber(path, self._index.damage)
-        self.health.add(
-            "disk", disk_look(settings.data_dir, partial(reserve.tend, settings.data_dir))
-        )
+        tended = partial(reserve.tend, settings.data_dir)
+        self.health.add("disk", disk_look(settings.data_dir, tended))
         parser = self.health.add("parser")
         prefixes = PrefixFiles(settings.data_dir, settings.prefix_cache_mb)
         embedder = GuardedEmbedder(self.embedder, own(self.breakers, EMBEDDER, settings))
@@ -123,12 +122,8 @@ class Runtime:
         self.libraries = Libraries(self._index.libraries, self.library, self.audit)
         self.synced = SyncedLibraries(self._index.synced, self.libraries, self.library)
         self.shelving = Shelving(self._index.listing, self.libraries, self.library)
-        self.mirror = FolderMirror(
-            self.synced,
-            self.people.operator,
-            settings.sync_folders,
-            deletes=settings.sync_delete,
-        )
+        folders, deletes = settings.sync_folders, settings.sync_delete
+        self.mirror = FolderMirror(self.synced, self.people.operator, folders, deletes=deletes)
         self._renewal = Renewal(
             self._index, self.embedder, self.library.reading_paused, self.search_state
         )
@@ -136,9 +131,8 @@ class Runtime:
         self.models = ModelSetup(settings, engine, on_embedder=self._renewal.model_has_come)
         self.prereader = Prereader(self.library, self.model, prefixes)
         self.library.on_processed(self.prereader.processed)
-        self.pipeline = Pipeline(
-            self.library, self.model, self.prereader.asked, TextRanker(embedder)
-        )
+        ranker = TextRanker(embedder)
+        self.pipeline = Pipeline(self.library, self.model, self.prereader.asked, ranker)
         self._watchdog = LoopWatchdog(self.health.loop_lag)
         self._machine = Machine(metrics, settings.data_dir)
         self._export = Export(metrics, lambda: metrics.show_breakers(figures(self.breakers)))

@@ -9,7 +9,7 @@ PARTS = {
     "audit": ("audit", "close"),
     "export": ("_export", "stop"),
     "watchdog": ("_watchdog", "stop"),
-    "embedder": ("_embedder", "close"),
+    "embedder": ("embedder", "close"),
     "library": ("library", "close"),
     "breakers": ("breakers", "close"),
     "model": ("model", "close"),

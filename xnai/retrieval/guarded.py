@@ -7,7 +7,7 @@ import structlog
 
 from xnai.errors import SEARCH_DOWN, SEARCH_PAUSED, XnaiError
 from xnai.resilience import Breaker, CircuitOpenError
-from xnai.retrieval.protocol import Index, QueryEmbedder, SearchQuery, TokenVectors, Vectors
+from xnai.retrieval.protocol import Embedder, Index, SearchQuery, TokenVectors, Vectors
 from xnai.types import Passage, Scope
 
 P = ParamSpec("P")
@@ -45,7 +45,7 @@ async def guarded(
 class GuardedEmbedder:
     """Implements ``QuestionEmbedder`` and ``LineEmbedder``."""
 
-    def __init__(self, embedder: QueryEmbedder, breaker: Breaker) -> None:
+    def __init__(self, embedder: Embedder, breaker: Breaker) -> None:
         self._embedder = embedder
         self._breaker = breaker
 

@@ -100,10 +100,6 @@ class LineEmbedder(Protocol):
         ...
 
 
-class QueryEmbedder(QuestionEmbedder, LineEmbedder, Protocol):
-    """What answering a question needs of an embedder."""
-
-
 class ChunkEmbedder(Protocol):
     """What reading a document needs of an embedder."""
 
@@ -112,7 +108,7 @@ class ChunkEmbedder(Protocol):
         ...
 
 
-class Embedder(QueryEmbedder, ChunkEmbedder, Protocol):
+class Embedder(QuestionEmbedder, LineEmbedder, ChunkEmbedder, Protocol):
     """Turns texts into unit vectors."""
 
     @property

@@ -41,9 +41,7 @@ from xnai.ui.toasts import errors_as_toasts
 log = structlog.get_logger(__name__)
 
 GO_ON = "Go on with your answer exactly where it stopped; repeat nothing of it."
-UNSENT = (
-    "xnai:unsent"  # what the page's script puts back into the input, see public/page/composer.js
-)
+UNSENT = "xnai:unsent"  # what the page puts back into the input, see public/page/composer.js
 BUSY = marked(
     "The last question is still being answered; wait for it or press Stop, then send this one."
 )

@@ -151,28 +151,32 @@ class Asking:
 
         Then its completion, over so many tokens, is counted here: it is ended, and tells no usage.
         """
-        question, quoted = telling.question, telling.quoted
-        if not self.leans and astray.is_suspect(question, quoted, telling.sheet):
-            cosines = await self._cosines(telling)
-            telling.nearer = astray.nearer(cosines, quoted, telling.sheet)
+        telling.nearer = await self._nearer(telling.question, telling.quoted, telling.sheet)
         if telling.nearer is None:
             return False
         self.count.add(Usage(tokens, self.count.written))
         return True
 
+    async def _nearer(
+        self, question: str, quoted: Sequence[NumberedLine], sheet: Sheet
+    ) -> Sheet | None:
+        if self.leans or not astray.is_suspect(question, quoted, sheet):
+            return None
+        return astray.nearer(await self._cosines(question, sheet), quoted, sheet)
+
     async def _nearest(self, telling: Telling) -> Sequence[NumberedLine]:
         """The lines nearest to a question for yes or no."""
         if second_look.words_for(telling.question) is None or self.leans:
             return ()
-        return astray.deciding(await self._cosines(telling), telling.sheet)
+        return astray.deciding(await self._cosines(telling.question, telling.sheet), telling.sheet)
 
-    async def _cosines(self, telling: Telling) -> list[float]:
+    async def _cosines(self, question: str, sheet: Sheet) -> list[float]:
         """How near each line is to the question; none where that cannot be told."""
         if self.ranker is None:
             return []
-        question = self.translations.get(telling.question, telling.question)
+        put = self.translations.get(question, question)
         try:
-            return await self.ranker.cosines(question, [one.text for one in telling.sheet.lines])
+            return await self.ranker.cosines(put, [line.text for line in sheet.lines])
         except XnaiError as exc:  # it is a second opinion only
             _log.info("lines were not compared", code=exc.code)
             return []
@@ -218,7 +222,9 @@ class Asking:
         messages = self._messages(sheet, question)
         reply.feed(await self._written(messages, sampling))
         reply.finish()
-        return quoted_lines(reply.source, sheet)[:_NARROWED]
+        lines = quoted_lines(reply.source, sheet)[:_NARROWED]
+        nearer = await self._nearer(question, lines, sheet)
+        return lines if nearer is None else list(nearer.lines)
 
     async def query(self, messages: tuple[Message, ...], grammar: str) -> str:
         """A query over a table, held to its grammar where the model can be."""

@@ -24,7 +24,7 @@ _FIRST = re.compile(
 _SEVERAL = 2
 _MOST_TERMS = 4
 _TOGETHER = re.compile(
-    r"\b(?:together|altogether|in total|total|in all|sum|combined|zusammen|insgesamt|gesamt\w*|"
+    r"\b(?:together|altogether|in total|total of|in all|sum of|combined|zusammen|insgesamt|"
     r"ensemble|au total|en tout|junt[oa]s|en total|in totale|insieme)\b|вместе|всего|一共|合计|"
     r"总共",
     re.IGNORECASE,

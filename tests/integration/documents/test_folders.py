@@ -2,6 +2,7 @@
 
 import errno
 import os
+from typing import Any
 
 import pytest
 from documents_library import GatedEmbedder, followed, opened
@@ -148,7 +149,7 @@ async def test_a_folder_that_cannot_be_seen_is_not_read_as_emptied(yard, how, mo
         # To root, who may run this, every folder is open.
         scandir, closed = os.scandir, yard.folder / "disk"
 
-        def as_others_see_it(path):
+        def as_others_see_it(path: Any) -> Any:
             if path == closed:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
             return scandir(path)

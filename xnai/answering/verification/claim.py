@@ -13,9 +13,13 @@ from xnai.text.number_words import NUMBER_WORDS, months_in_words, numbers_in_wor
 _STEM = 4  # letters that forms of a word share at least
 _ENDING = 4  # letters of the longer one that they need not share
 _NAME = re.compile(r"\b[A-Z][\w-]+")
-_BEGINS = re.compile(r"(?:^|[.!?:;]\s+|^[\d.]+\s+)\W*$")  # what stands before a sentence
-_CODE = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z-])[\w-]+\b")
-_PARTED = re.compile(r"\d+(?:[/:-]\d+)+|\d{1,2}\.\d{1,2}\.(?:\d{4})?")  # codes and dates
+_BEGINS = re.compile(
+    r"(?:^|[.!?:;]\s{1,4}|^[\d.]{1,12}\s{1,4})\W{0,8}$"
+)  # what stands before a sentence
+_TOKEN = re.compile(r"[\w-]+")
+_PARTED = re.compile(
+    r"(?<!\d)\d{1,9}(?:[/:-]\d{1,9}){1,8}|\d{1,2}\.\d{1,2}\.(?:\d{4})?"
+)  # codes and dates
 _TENS = {
     word: 10 * number
     for number, word in enumerate(
@@ -38,6 +42,12 @@ _NEGATION = re.compile(
 _EMPTY = frozenset(
     "must shall should may might can cannot could would also about any every each both all".split()  # noqa: SIM905 - a list of words reads best
 )
+
+
+def _is_code(token: str) -> bool:
+    """Whether a token is a number of something: it has digits and letters or hyphens."""
+    has_sign = "-" in token or any(sign.isascii() and sign.isalpha() for sign in token)
+    return has_sign and any(map(str.isdigit, token))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,8 @@ class Statement:
             for match in _NAME.finditer(self.text)
             if not _BEGINS.search(self.text[: match.start()]) and not months_in_words(match[0])
         ]
-        return frozenset(name.casefold() for name in (*found, *_CODE.findall(self.text)))
+        codes = filter(_is_code, (token.strip("-") for token in _TOKEN.findall(self.text)))
+        return frozenset(name.casefold() for name in (*found, *codes))
 
     @property
     def is_negated(self) -> bool:

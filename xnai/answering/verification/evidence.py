@@ -14,7 +14,10 @@ _ENDS = re.compile(r"[.!?;:,]$")
 _ASKS = ("?", "\uff1f", "\u061f")  # what is asked says nothing
 _LEAST_SHARE = 0.2  # of a claim's words, for a sentence to be looked at
 _LABEL = re.compile(r"([^:;]{2,40}): ([^:;]{2,80})")
-_LABELLED = re.compile(r"([^\W\d_]+)\W{1,3}(?:no\W{1,2})?([\w-]*\d[\w-]*)", re.IGNORECASE)
+_LABELLED = re.compile(
+    r"(?<![^\W\d_])([^\W\d_]{1,40})\W{1,3}(?:no\W{1,2})?([\w-]{0,20}\d[\w-]{0,20})",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

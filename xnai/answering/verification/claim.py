@@ -13,13 +13,10 @@ from xnai.text.number_words import NUMBER_WORDS, months_in_words, numbers_in_wor
 _STEM = 4  # letters that forms of a word share at least
 _ENDING = 4  # letters of the longer one that they need not share
 _NAME = re.compile(r"\b[A-Z][\w-]+")
-_BEGINS = re.compile(
-    r"(?:^|[.!?:;]\s{1,4}|^[\d.]{1,12}\s{1,4})\W{0,8}$"
-)  # what stands before a sentence
+# What stands before a sentence; a token; codes and dates.
+_BEGINS = re.compile(r"(?:^|[.!?:;]\s{1,4}|^[\d.]{1,12}\s{1,4})\W{0,8}$")
 _TOKEN = re.compile(r"[\w-]+")
-_PARTED = re.compile(
-    r"(?<!\d)\d{1,9}(?:[/:-]\d{1,9}){1,8}|\d{1,2}\.\d{1,2}\.(?:\d{4})?"
-)  # codes and dates
+_PARTED = re.compile(r"(?<!\d)\d{1,9}(?:[/:-]\d{1,9}){1,8}|\d{1,2}\.\d{1,2}\.(?:\d{4})?")
 _TENS = {
     word: 10 * number
     for number, word in enumerate(

@@ -21,7 +21,10 @@ BORDERS = {
     "Embedder": (
         "xnai.runtime",
         "Embedders",
-        ("Embedder", "ChunkEmbedder", "QuestionEmbedder", "TokenizingEmbedder"),
+        (
+            *("Embedder", "ChunkEmbedder", "QuestionEmbedder", "TokenizingEmbedder"),
+            *("LineEmbedder", "TextEmbedder"),
+        ),
     ),
     "Reranker": ("xnai.retrieval.cross_encoder", "CrossEncoder", ("Reranker",)),
     "Search": ("xnai.runtime", "HybridSearch", ("Search",)),

@@ -240,6 +240,12 @@ async def ask(v):
     yield
 
 
+async def embed(v):
+    yield
+    await v.post("/v1/embeddings", input=[QUESTION])
+    yield
+
+
 async def ask_streaming(v):
     yield
     await v.post("/v1/chat/completions", **v.chat(QUESTION, [v.document], stream=True))
@@ -470,7 +476,7 @@ async def forget_thread(v):
 
 PROGRAM = (
     *(models, health, choose, look, draw, bring, bring_again, remove, ask, ask_streaming, ask_all),
-    *(plain, plain_streaming, summarise, list_all),
+    *(plain, plain_streaming, summarise, list_all, embed),
 )
 PAGE = (
     *(page_opens, page_asks, page_brings, page_asks_again, page_lists, page_deletes, page_chooses),

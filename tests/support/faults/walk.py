@@ -27,7 +27,9 @@ AT_START = frozenset(
 )
 # Doors that the bundled model never opens: whole texts are for models that answer over them. What
 # comes of a fault there is in tests/unit/answering/test_reader.py.
-OF_LARGER_MODELS = frozenset({"Index.pages", "Library.pages"})
+OF_LARGER_MODELS = frozenset(
+    {"Index.pages", "Library.pages", "Library.page_text", "Embedder.embed_lines"}
+)
 NO_REQUEST = {
     "Index.give": "of an earlier version's documents, at the start: test_rights_carried_over.py",
     "Index.begin_reembedding": "of a change of the embedding model, in the background",
@@ -40,6 +42,8 @@ NO_REQUEST = {
     "Index.change": "of files that are missing, in the background, see tests/attacks/test_data.py",
     "Library.look": "the same",
     "Files.take_back": "of a record that cannot be deleted, which is a fault itself",
+    "Library.all_documents": "of agents, see test_mcp.py",
+    "Pipeline.verify": "the same",
     "Index.check": "of what /health/ready knows, see test_health_hung.py",
     "History.check": "the same",
     "Index.count": "of a question about thousands of passages, see test_fault_cases.py",

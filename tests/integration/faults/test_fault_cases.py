@@ -27,6 +27,7 @@ async def over_http(server, judge, tmp_path, book):
         visit = Visit(server, client, judge)
         await settle_in(visit)
         await http_cases.requests(visit)
+        await http_cases.programs(visit)
         await http_cases.page(visit, server)
         await http_cases.paused(visit)
         await http_cases.real_faults(visit, server)

@@ -140,6 +140,74 @@ async def stores(v):
         await expect(v, code, method, path, **({} if body is None else {"json": body}))
 
 
+async def programs(v):
+    """What programs and agents ask that cannot be done."""
+    listed = (await v.client.get("/v1/vector_stores?order=asc")).json()["data"]
+    store = listed[0]["id"]
+    batches = f"/v1/vector_stores/{store}/file_batches"
+    entry = {"sha256": "0" * 64, "size": 1, "mtime_ns": 1, "inode": 1}
+    within = {"library_id": store, "source": "here:/x"}
+    odd = {"type": "message", "role": "user", "content": "Hello"}
+    for path, body in (
+        ("/v1/embeddings", {"input": ["x"], "dimensions": 3}),
+        ("/v1/embeddings", {"input": []}),
+        ("/v1/responses", {"input": 5}),
+        ("/v1/responses", {"input": "x", "tools": "y"}),
+        ("/v1/responses", {"input": "x", "tools": [{"type": "web_search"}]}),
+        ("/v1/responses", {"input": "x", "previous_response_id": "resp_1"}),
+        ("/v1/responses", {"input": [{"type": "odd"}]}),
+        ("/v1/responses", {"input": [odd] * 2001}),
+        (batches, {"file_ids": [NONE], "files": [{"file_id": NONE}]}),
+        ("/v1/sync/changes", {**within, "changes": [{**entry, "path": "../up.txt"}]}),
+    ):
+        await expect(v, "bad_request", "POST", path, json=body)
+    await expect(v, "not_found", "GET", f"{batches}/{NONE}")
+    await expect(v, "model_not_found", "POST", "/v1/embeddings", json={"input": "x", "model": "y"})
+    await expect(v, "bad_request", "POST", "/v1/sync/files", content=b"x")
+    await agents(v)
+    for method, path, sent in (
+        ("POST", "/documents/bulk", {"json": {"do": "odd", "ids": [v.document]}}),
+        ("POST", "/documents/bulk", {"json": {"do": "delete", "ids": []}}),
+        ("POST", "/documents/bulk", {"json": {"do": "tag", "ids": [NONE], "value": "x"}}),
+        ("POST", "/documents/bulk", {"content": b"["}),
+        ("POST", "/models/endpoint", {"data": {"url": "http://127.0.0.1:1"}}),
+        ("PUT", f"/conversations/{NONE}/pin", {}),
+    ):  # fmt: skip
+        answer = await v.client.request(method, path, **sent)
+        if not answer.is_client_error:
+            v.judge.blame(f"{method} {path}: {answer.status_code}")
+
+
+async def agents(v):
+    """Calls of an agent that are refused; the SDK's client is in test_mcp.py."""
+    headers = {"accept": "application/json, text/event-stream"}
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}}
+    hello["clientInfo"] = {"name": "walk", "version": "1"}
+    begun = await v.client.post("/mcp", headers=headers, json=_call(1, "initialize", hello))
+    headers["mcp-session-id"] = begun.headers["mcp-session-id"]
+    await v.client.post(
+        "/mcp", headers=headers, json={"jsonrpc": "2.0", "method": "notifications/initialized"}
+    )
+    for at, (method, given) in enumerate(
+        (
+            ("tools/call", {"name": "odd", "arguments": {}}),
+            ("tools/call", {"name": "list_documents", "arguments": {"after": NONE}}),
+            ("tools/call", {"name": "read", "arguments": {"document_id": v.document, "page": 9}}),
+            ("resources/list", {"cursor": "odd"}),
+            ("resources/read", {"uri": "xnai://odd"}),
+        ),
+        2,
+    ):
+        answer = await v.client.post("/mcp", headers=headers, json=_call(at, method, given))
+        if not answer.is_success:
+            v.judge.blame(f"{method}: {answer.status_code} {answer.text[:200]}")
+    await v.client.delete("/mcp", headers=headers)
+
+
+def _call(number, method, given):
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": given}
+
+
 async def paused(v):
     """With a breaker open by hand, the page shows passages and a program gets the error."""
     for breaker, code in (("model", "model_paused"), ("index", "search_paused")):

@@ -189,7 +189,7 @@ SNIFFED = (
     ("file_type_unsupported", b"GIF89a" + bytes(40), "a.gif"),
     ("file_type_unsupported", b"<svg xmlns='x'></svg>", "a.svg"),
     ("file_type_unsupported", b"PK\x03\x04" + bytes(99), "a.zip"),
-    ("file_type_unsupported", ole("Workbook"), "a.xls"),
+    ("file_type_unsupported", ole("VisioDocument"), "a.vsd"),
     ("file_encrypted", ole("EncryptedPackage"), "a.docx"),
 )
 

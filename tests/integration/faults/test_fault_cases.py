@@ -19,7 +19,8 @@ from ui_client import KEYS
 from xnai.errors import CATALOGUE
 
 AIM = 0.95
-# Modules whose errors have tests of their own: what the cases do not reach of them is not counted.
+# Modules that came without cases here, and the tests that reach some of their errors. What the cases
+# do not reach of them is said, and not counted until they have cases.
 ELSEWHERE = {
     "xnai/cli/mcp.py": "test_mcp_stdio.py",
     "xnai/cli/sync.py": "test_folders.py",
@@ -95,7 +96,8 @@ async def test_every_place_that_makes_an_error_is_reached_and_every_code_is_met(
     counted = [name for name in missed if name.partition(":")[0] not in ELSEWHERE]
     share = 1 - len(counted) / (len(places) - len(missed) + len(counted))
     codes = {code for _, _, code in made}
-    tell(f"{len(places) - len(missed)} of {len(places)} places reached: {share:.1%}; ")
+    tell(f"{len(places) - len(missed)} of {len(places)} places reached, {len(missed)} missed; ")
+    tell(f"{len(counted)} of the missed are counted, which leaves {share:.1%}; ")
     tell(f"{len(codes)} of {len(CATALOGUE)} codes met; missed: {missed}")
     assert judge.problems == []
     assert set(CATALOGUE) - codes == set()

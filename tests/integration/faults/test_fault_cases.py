@@ -19,8 +19,8 @@ from ui_client import KEYS
 from xnai.errors import CATALOGUE
 
 AIM = 0.95
-# Modules that came without cases here, and the tests that reach some of their errors. What the cases
-# do not reach of them is said, and not counted until they have cases.
+# Modules that came without cases here, and the tests that reach some of their errors. What cases do
+# not reach of them is said, and not counted until they have some.
 ELSEWHERE = {
     "xnai/cli/mcp.py": "test_mcp_stdio.py",
     "xnai/cli/sync.py": "test_folders.py",

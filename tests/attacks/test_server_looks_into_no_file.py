@@ -95,7 +95,7 @@ async def test_what_the_first_bytes_leave_open_is_told_by_the_reader(kind, conte
     ("content", "code"),
     [
         (ole("EncryptedPackage"), "file_encrypted"),
-        (ole("Workbook"), "file_type_unsupported"),
+        (ole("VisioDocument"), "file_type_unsupported"),
         (b"<svg xmlns='x'></svg>", "file_type_unsupported"),
         (b"PK\x03\x04" + bytes(99), "file_type_unsupported"),
     ],

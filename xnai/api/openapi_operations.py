@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from xnai.api.bodies import SYNC_UPLOADS
 from xnai.api.chat_request import ChatRequest
 from xnai.api.embeddings import EmbeddingsBody
 from xnai.api.responses_request import FileSearch
+from xnai.api.sync import ChangesBody, GoneBody, OpenBody
 from xnai.api.vector_store_batches import BatchBody
 from xnai.api.vector_store_wire import AttributesBody, FileBody, SearchBody, StoreBody
 
@@ -29,6 +31,7 @@ _UPLOAD: Final[Mapping[str, Any]] = {
     },
     "required": ["file"],
 }
+_CONTENT: Final[Mapping[str, Any]] = {"type": "string", "format": "binary"}
 _RESPONSES: Final[Mapping[str, Any]] = {
     "type": "object",
     "properties": {
@@ -132,6 +135,19 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "Send a message of the Model Context Protocol", "agents", _MESSAGE, streams=True
     ),
     ("DELETE", "/mcp"): Operation("End a session", "agents"),
+    ("POST", "/v1/sync"): Operation("Find or make a library to keep in step", "sync", OpenBody),
+    ("POST", "/v1/sync/changes"): Operation(
+        "Tell what has changed; says which files' content is known", "sync", ChangesBody
+    ),
+    ("POST", SYNC_UPLOADS): Operation(
+        "Send a changed file, named in the header x-xnai-file",
+        "sync",
+        _CONTENT,
+        takes="application/octet-stream",
+    ),
+    ("POST", "/v1/sync/gone"): Operation(
+        "Delete the documents of files that are gone", "sync", GoneBody
+    ),
     ("GET", "/v1/breakers"): Operation("List circuit breakers", "server"),
     ("GET", "/v1/breakers/{name:path}"): Operation("Show a circuit breaker", "server"),
     ("POST", "/v1/breakers/{name:path}"): Operation("Set a circuit breaker", "server", _ORDER),

@@ -43,10 +43,16 @@ def test_our_routes_come_before_chainlits_catch_all(beside, path):
     assert response.json() != {"status": "Ok"}
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/v1/none"])
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/v1/none"])
 def test_chainlits_own_documentation_is_not_exposed(beside, path):
     response = beside.get(path)
     assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_what_is_described_is_our_interface_and_not_chainlits(beside):
+    described = beside.get("/openapi.json").json()
+    assert described["info"]["title"] == "XNAi"
+    assert not {path for path in described["paths"] if path.startswith(("/project", "/ws"))}
 
 
 @pytest.mark.parametrize("path", ["/", "/thread/1", "/favicon", "/public/none", "/user"])

@@ -127,7 +127,7 @@ class Killed(Server):
         def writing() -> bool:
             nonlocal before
             last, before = before, size()
-            return before - last > 40_000
+            return before - last > 100_000
 
         return writing
 

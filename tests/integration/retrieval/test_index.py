@@ -326,7 +326,7 @@ def test_names_of_migrations_are_the_ledger():
     assert names == [
         "m001_documents", "m002_chunks", "m003_signatures", "m004_embedding", "m005_replaces",
         "m006_token_codes", "m007_owners", "m008_checksums", "m009_reports", "m010_blocks",
-        "m011_libraries",
+        "m011_libraries", "m012_folders",
     ]  # fmt: skip
 
 

@@ -150,6 +150,7 @@ def as_of_before_codes(path):
     """Take an index back to the schema before m006."""
     connection = apsw.Connection(str(path))
     connection.execute(
+        "DROP TABLE synced_files; DROP TABLE former_documents; DROP INDEX documents_by_content; "
         "DROP TABLE library_documents; DROP TABLE library_members; DROP TABLE libraries; "
         "DROP TABLE token_codes; DROP TABLE next_token_codes; "
         "ALTER TABLE signatures DROP COLUMN codes; "

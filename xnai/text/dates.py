@@ -1,38 +1,49 @@
-"""Dates and stretches of time as people write them, in the languages that are asked most."""
+"""Dates as people write them: 3 March, March 3rd, 2025, 2025-03-03, 3.3.25, 3/4/2025, 3月3日."""
 
-import calendar
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import cache
+from datetime import date
+from typing import NamedTuple
 
-from xnai.text.number_words import MONTH_NUMBERS, MONTHS_OF, NUMBER_WORDS
+from xnai.text.months import month_of, name_like
 
-_LONGEST = 99  # of one unit; more is no length of an agreement
-_YEAR = r"(?P<year>(?:19|20)\d\d)"
-_SPELT_MONTH = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
-_DATES = (
-    rf"(?P<day>[0-3]?\d)(?:(?P<nth>st|nd|rd|th|er|º)|\.)?\s(?:of\s|de\s)?(?P<name>{_SPELT_MONTH}),?\s(?:de\s)?{_YEAR}",
-    rf"(?P<name>{_SPELT_MONTH})\s(?P<day>[0-3]?\d)(?P<nth>st|nd|rd|th)?,?\s{_YEAR}",
-    rf"{_YEAR}-(?P<month>[01]\d)-(?P<day>[0-3]\d)",
-    rf"(?P<day>[0-3]?\d)\.\s?(?P<month>[01]?\d)\.\s?{_YEAR}",
-    rf"{_YEAR}\s?年\s?(?P<month>[01]?\d)\s?月\s?(?P<day>[0-3]?\d)\s?日",
+_NAME = r"(?P<name>[^\W\d_]{3,12})"
+_FULL = r"(?P<year>(?:19|20)\d\d)"
+_OPEN = r"(?<![^\W\u4e00-\u9fff])(?<![.,/-])"  # Chinese puts no space before a figure
+_CLOSED = r"(?![\d/-]|\.\d)"
+_NOTATIONS = tuple(
+    re.compile(one, re.IGNORECASE)
+    for one in (
+        (
+            rf"{_OPEN}(?P<day>[0-3]?\d)(?:(?P<nth>st|nd|rd|th|er|º)|\.)?\s{{0,2}}(?:of\s|de\s)?{_NAME}\.?"
+            rf"(?:,?\s{{0,2}}(?:de\s|del\s)?{_FULL}{_CLOSED})?"
+        ),
+        (
+            rf"(?<!\w){_NAME}\.?\s{{1,2}}(?P<day>[0-3]?\d)(?P<nth>st|nd|rd|th)?(?![\d:])"
+            rf"(?:,?\s{{0,2}}{_FULL}{_CLOSED})?"
+        ),
+        rf"{_OPEN}{_FULL}-(?P<month>[01]\d)-(?P<day>[0-3]\d){_CLOSED}",
+        rf"{_OPEN}(?P<day>[0-3]?\d)\.\s?(?P<month>[01]?\d)\.(?:\s?{_FULL}|(?P<short>\d\d))?{_CLOSED}",
+        rf"{_OPEN}(?P<either>[0-3]?\d)/(?P<other>[0-3]?\d)/(?:{_FULL}|(?P<short>\d\d)){_CLOSED}",
+        rf"(?:{_FULL}\s?年\s?)?(?P<month>[01]?\d)\s?月\s?(?P<day>[0-3]?\d)\s?日",
+    )
 )
-_BEFORE = r"(?<![^\W\u4e00-\u9fff])(?<![./-])"  # Chinese puts no space before a figure
-_PATTERNS = tuple(re.compile(rf"{_BEFORE}{one}(?![\d/-]|\.\d)", re.IGNORECASE) for one in _DATES)
-_UNITS = {
-    "day": "days? tage? tagen jours? días? dias? дн[яе]й? день 天 日",
-    "week": "weeks? wochen? semaines? semanas? недел[яьюи] 周",
-    "month": "months? monate? monaten mois mes(?:es)? месяц\\w{0,2} 个月",
-    "year": "years? jahre? jahren ans? années? años? года? лет 年",
-}
-_COUNTS = "|".join(sorted((re.escape(word) for word in NUMBER_WORDS), key=len, reverse=True))
-_UNIT = "|".join(f"(?P<{unit}>{'|'.join(words.split())})(?!\\w)" for unit, words in _UNITS.items())
-# "24 (twenty-four) months", "a three-year term", "36 Monate".
-_STRETCH = re.compile(
-    rf"{_BEFORE}(?<!,)(?P<count>\d{{1,3}}|{_COUNTS})(?:\s?\([\w\s-]{{1,24}}\))?[\s-]?(?:{_UNIT})",
-    re.IGNORECASE,
-)
+_CENTURY = 2000
+_LONGEST_MONTH, _MONTHS = 31, 12
+
+
+class Day(NamedTuple):
+    """A day; the year is 0 where it is not said."""
+
+    day: int
+    month: int
+    year: int = 0
+
+    def may_be(self, other: "Day") -> bool:
+        """Whether both may be the same day."""
+        same = (self.day, self.month) == (other.day, other.month)
+        return same and (self.year == other.year or not self.year or not other.year)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +57,16 @@ class WrittenDate:
 
     def like(self, other: date) -> str:
         """Another date, written as this one is."""
-        for pattern in _PATTERNS:
-            if (match := pattern.fullmatch(self.text)) is not None:
+        for notation in _NOTATIONS:
+            match = notation.fullmatch(self.text)
+            if match is not None and _readings(match):
                 return _rewritten(self.text, match, other)
         return other.isoformat()
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A length of time: so many days, weeks, months or years; ``text`` is how it is written."""
-
-    count: int
-    unit: str
-    text: str
-
-    def last_day(self, first: date) -> date | None:
-        """The last day of a time that begins with a first one; None beyond the calendar."""
-        try:
-            return self._behind(first) - timedelta(days=1)
-        except (ValueError, OverflowError):
-            return None
-
-    def _behind(self, first: date) -> date:
-        if self.unit in {"day", "week"}:
-            return first + timedelta(days=self.count * (7 if self.unit == "week" else 1))
-        months = first.month - 1 + self.count * (12 if self.unit == "year" else 1)
-        year, month = first.year + months // 12, months % 12 + 1
-        return date(year, month, min(first.day, calendar.monthrange(year, month)[1]))
+def days_in(text: str) -> frozenset[Day]:
+    """The days that a text names, with a year or without; of 03/04/2025 both that it may be."""
+    return frozenset(one for match in _all(text) for one in _readings(match))
 
 
 def dates_in(text: str) -> list[WrittenDate]:
@@ -81,54 +75,60 @@ def dates_in(text: str) -> list[WrittenDate]:
     "03/04/2025" is none: which of them is the month, depends on who wrote it.
     """
     found: dict[int, WrittenDate] = {}
-    for pattern in _PATTERNS:
-        for match in pattern.finditer(text):
-            parts = match.groupdict()
-            month = _month(parts.get("month"), parts.get("name"))
-            try:
-                day = date(int(parts["year"]), month, int(parts["day"]))
-            except ValueError:
-                continue
-            found.setdefault(match.start(), WrittenDate(day, *match.span(), match[0]))
+    for match in _all(text):
+        readings = set(_readings(match))
+        if len(readings) != 1 or not (one := readings.pop()).year:
+            continue
+        try:
+            day = date(one.year, one.month, one.day)
+        except ValueError:
+            continue
+        found.setdefault(match.start(), WrittenDate(day, *match.span(), match[0]))
     return [found[start] for start in sorted(found)]
 
 
-def stretches_in(text: str) -> list[Stretch]:
-    """The lengths of time of a text, in their order."""
-    found = []
-    for match in _STRETCH.finditer(text):
-        count = match["count"].casefold()
-        number = int(count) if count.isdigit() else NUMBER_WORDS[count]
-        unit = next(unit for unit in _UNITS if match[unit])
-        if 0 < number <= _LONGEST:
-            found.append(Stretch(number, unit, match[0]))
-    return found
+def _all(text: str) -> Iterator[re.Match[str]]:
+    for notation in _NOTATIONS:
+        yield from notation.finditer(text)
 
 
-def _month(number: str | None, name: str | None) -> int:
-    return int(number) if number else MONTH_NUMBERS[(name or "").casefold()]
+def _readings(match: re.Match[str]) -> list[Day]:
+    """The days that a written date may be."""
+    parts = match.groupdict()
+    year = int(parts["year"] or 0)
+    if short := parts.get("short"):
+        year = _CENTURY + int(short)
+    if either := parts.get("either"):
+        pairs = [(int(either), int(parts["other"])), (int(parts["other"]), int(either))]
+    else:
+        month = parts.get("month") or month_of(parts.get("name", ""))
+        pairs = [(int(parts["day"]), int(month))]
+    return [
+        Day(day, month, year)
+        for day, month in pairs
+        if 0 < day <= _LONGEST_MONTH and 0 < month <= _MONTHS
+    ]
 
 
 def _rewritten(text: str, match: re.Match[str], other: date) -> str:
     """The text of a date with the parts of another one in their places."""
     values = {"year": str(other.year), "day": str(other.day), "month": str(other.month)}
     values["nth"] = ""  # of another day it is another one
+    values["short"] = values["year"][-2:]
     parts = {part: value for part, value in match.groupdict().items() if value is not None}
-    for part in ("day", "month"):
-        if parts.get(part, "").startswith("0") or "-" in text:
+    if "either" in parts:
+        (first, *_) = _readings(match)
+        is_day_first = first.day == int(parts["either"])
+        values["either"], values["other"] = (
+            (values["day"], values["month"]) if is_day_first else (values["month"], values["day"])
+        )
+    for part in ("day", "month", "either", "other"):
+        if parts.get(part, "").startswith("0") or (part in parts and "-" in text):
             values[part] = values[part].zfill(2)
     if name := parts.get("name"):
-        written = _name(name.casefold(), other.month)
-        values["name"] = written.capitalize() if name[0].isupper() else written
+        values["name"] = name_like(name, other.month)
     pieces, at = [], 0
     for start, end, part in sorted((*match.span(part), part) for part in parts):
         pieces += [text[at:start], values[part]]
         at = end
     return "".join([*pieces, text[at:]])
-
-
-@cache
-def _name(like: str, month: int) -> str:
-    """The name of a month in the language in which another one is written."""
-    names = next(names for names in MONTHS_OF if like in names)
-    return names[month - 1]

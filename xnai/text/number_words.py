@@ -17,20 +17,6 @@ _WORDS = (
     "twelve zwölf douze doce",
 )
 NUMBER_WORDS = {word: number for number, words in enumerate(_WORDS, 1) for word in words.split()}
-# A row a language, for what is written of another month has to be in the same one.
-MONTHS_OF = tuple(
-    tuple(row.split())
-    for row in """\
-january february march april may june july august september october november december
-januar februar märz april mai juni juli august september oktober november dezember
-janvier février mars avril mai juin juillet août septembre octobre novembre décembre
-enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
-gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre
-januari februari maart april mei juni juli augustus september oktober november december
-января февраля марта апреля мая июня июля августа сентября октября ноября декабря
-""".splitlines()
-)
-MONTH_NUMBERS = {name: at for row in MONTHS_OF for at, name in enumerate(row, 1)}
 _HAN = re.compile(r"[一二三四五六七八九十]")
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -39,9 +25,3 @@ def numbers_in_words(text: str) -> frozenset[str]:
     """The numbers that a text has as words, in figures."""
     words = [*_WORD.findall(text.casefold()), *_HAN.findall(text)]
     return frozenset(str(NUMBER_WORDS[word]) for word in words if word in NUMBER_WORDS)
-
-
-def months_in_words(text: str) -> frozenset[str]:
-    """The months that a text names, in figures: "4" for "1 April 2025"."""
-    words = _WORD.findall(text.casefold())
-    return frozenset(str(MONTH_NUMBERS[word]) for word in words if word in MONTH_NUMBERS)

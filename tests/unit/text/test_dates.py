@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from xnai.text.dates import dates_in, stretches_in
+from xnai.text.dates import Day, dates_in, days_in
+from xnai.text.stretches import stretches_in
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,9 @@ from xnai.text.dates import dates_in, stretches_in
         ("2024-02-29, a one-year term", "2025-02-27"),
         ("from 1 January 2025, 2 weeks", "14 January 2025"),
         ("from 3 June 2024, ten days", "12 June 2024"),
+        ("ab 01.02.24 für ein Jahr", "31.01.25"),
+        ("from 25/12/2024 for one year", "24/12/2025"),
+        ("effective 12/25/2024, one year", "12/24/2025"),
     ],
 )
 def test_the_last_day_is_written_as_the_first_one_is(text: str, last: str) -> None:
@@ -55,3 +59,28 @@ def test_what_is_no_date_and_no_length_is_left(text: str) -> None:
 def test_beyond_the_calendar_nothing_ends() -> None:
     (length,) = stretches_in("99 years")
     assert length.last_day(date(9950, 1, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("the mail of 3 March", {(3, 3, 0)}),
+        ("March 3rd, 2025", {(3, 3, 2025)}),
+        ("Date: Mon, 03 Mar 2025 09:30:00 +0000", {(3, 3, 2025)}),
+        ("am 3. März 2025 um 9:30", {(3, 3, 2025)}),
+        ("le 1er avril", {(1, 4, 0)}),
+        ("3 de marzo de 2025", {(3, 3, 2025)}),
+        ("2025-03-03T09:30", {(3, 3, 2025)}),
+        ("03.03.25", {(3, 3, 2025)}),
+        ("3/4/2025", {(3, 4, 2025), (4, 3, 2025)}),
+        ("2025年3月3日", {(3, 3, 2025)}),
+        ("in March 2025, at 9:30, version 1.2.3, 40 May", set()),
+    ],
+)
+def test_days_are_found_in_any_notation(text, days):
+    assert days_in(text) == {Day(*one) for one in days}
+
+
+def test_a_day_without_a_year_may_be_of_any():
+    assert Day(3, 3).may_be(Day(3, 3, 2025))
+    assert not Day(3, 3, 2024).may_be(Day(3, 3, 2025))

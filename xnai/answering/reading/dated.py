@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from xnai.answering.reading.lines import NumberedLine
-from xnai.text.days import Day, days_in
+from xnai.text.dates import Day, days_in
 from xnai.types import PageText
 
 _MESSAGE = re.compile(

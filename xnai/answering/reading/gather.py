@@ -20,7 +20,7 @@ from xnai.documents.text_work import TextWork
 from xnai.errors import DOCUMENTS_TOO_LONG, XnaiError
 from xnai.llm.protocol import LanguageModel
 from xnai.retrieval.search import Found
-from xnai.text.days import Day
+from xnai.text.dates import Day
 from xnai.types import PageText, Passage, Scope
 
 WHOLE_TOKENS = 3000  # of documents that are given whole; measured by a prototype on 130 questions

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from xnai.answering.citations import words_of
 from xnai.answering.reading.lines import NumberedLine
 from xnai.answering.reading.second_look import said
-from xnai.text.number_words import months_in_words, numbers_in_words
+from xnai.text.months import months_in_words
+from xnai.text.number_words import numbers_in_words
 from xnai.types import Citation
 
 _NEARLY = 0.7  # of a sentence's words that another line has, which then carries it

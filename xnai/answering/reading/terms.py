@@ -10,8 +10,9 @@ from itertools import groupby
 
 from xnai.answering.citations import words_of
 from xnai.answering.reading.lines import NumberedLine, RowPlace, Sheet, of_lines
-from xnai.text.dates import WrittenDate, dates_in, stretches_in
+from xnai.text.dates import WrittenDate, dates_in
 from xnai.text.detection import small_words
+from xnai.text.stretches import stretches_in
 
 _MOST = 3  # documents whose ends are told
 _TITLE = 4  # lines at the beginning of a document that say what it is

@@ -8,7 +8,8 @@ from functools import cached_property
 from xnai.answering.citations import words_of
 from xnai.answering.reading.proof import figures_of
 from xnai.text.detection import small_words
-from xnai.text.number_words import NUMBER_WORDS, months_in_words, numbers_in_words
+from xnai.text.months import months_in_words
+from xnai.text.number_words import NUMBER_WORDS, numbers_in_words
 
 _STEM = 4  # letters that forms of a word share at least
 _ENDING = 4  # letters of the longer one that they need not share

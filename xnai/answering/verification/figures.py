@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from xnai.answering.reading.proof import figures_of
 from xnai.answering.verification.claim import has_word, numbers_of
-from xnai.text.number_words import months_in_words
+from xnai.text.months import months_in_words
 
 _TOKEN = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_]+(?:-[^\W\d_]+)*")
 _DAY = re.compile(

@@ -42,7 +42,6 @@ _STOP = "\nAnswer:"
 _QUERY_TOKENS = 96
 _QUOTE_TOKENS = 120  # of the lines that one file is asked for
 
-
 _log = structlog.get_logger(__name__)
 
 
@@ -83,11 +82,11 @@ class Asking:
 
     async def translate(self, question: str, sheet: Sheet) -> None:
         """Have a question put in the language of the documents from now on, if it is another."""
-        messages = translating.messages(question, self.run.language, sheet)
-        if messages:
-            sampling = translating.sampling(self.run.question.sampling)
-            written = await self._written(messages, sampling)
-            self.translations[question] = translating.translated(written, question)
+        if not translating.is_wanted(question, self.run.language, sheet):
+            return
+        messages = translating.messages(question, sheet, await self._cosines(question, sheet))
+        written = await self._written(messages, translating.sampling(self.run.question.sampling))
+        self.translations[question] = translating.translated(written, question)
 
     @spanned("prompt")
     async def completion(self, telling: Telling) -> tuple[Completion, int]:

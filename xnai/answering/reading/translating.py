@@ -5,6 +5,7 @@ the right one, or none. Asked in the language of the text it finds it, and still
 language of whoever asks.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from xnai.answering.few_shot import example_turns
@@ -19,24 +20,37 @@ _SYSTEM = (
 )
 _EXAMPLES = Path(__file__).with_name("translating.txt")
 _LONGEST = 300  # characters of a question that is translated
-_SHOWN = 240  # characters of the documents that show their language
+_SHOWN = 240  # characters of the documents that show their language and words
+_NEAREST = 3  # lines
+_LEAST = 20  # characters of a line that shows any
 _LOOKED_AT = 3000  # by which it is told
 _TOKENS = 64
 _MARKS = ("?", "\uff1f", "\u061f")
 
 
-def messages(question: str, language: str, sheet: Sheet) -> tuple[Message, ...]:
+def is_wanted(question: str, language: str, sheet: Sheet) -> bool:
+    """Whether a question is in another language than each of the documents, and both are known."""
+    if language not in KNOWN or len(question) > _LONGEST:
+        return False
+    languages = [detect(_longest(one.sheet)) for one in by_file(sheet)]
+    return bool(languages) and None not in languages and language not in languages
+
+
+def messages(question: str, sheet: Sheet, cosines: Sequence[float]) -> tuple[Message, ...]:
     """The prompt that asks for a question in the language of the documents.
 
-    None where one of them is in the question's, or where a language is not known.
+    Args:
+        question: as it was asked.
+        sheet: the documents.
+        cosines: of the question and each line, if they are known. The lines nearest to it are shown
+            to the model, so that it takes their words: a "Kaution" is a deposit in one lease, and a
+            bond in another.
+
     """
-    if language not in KNOWN or len(question) > _LONGEST:
-        return ()
-    told = [_longest(one.sheet) for one in by_file(sheet)]
-    languages = [detect(text) for text in told]
-    if not told or None in languages or language in languages:
-        return ()
-    asked = f"Text: {told[0][:_SHOWN]} Question: {' '.join(question.split())}"
+    best = sorted(range(len(cosines)), key=lambda at: -cosines[at])[:_NEAREST]
+    near = [sheet.lines[at].text for at in best if len(sheet.lines[at].text) >= _LEAST]
+    shown = " ".join(text[: _SHOWN // 2] for text in near) or _longest(sheet)
+    asked = f"Text: {shown[:_SHOWN]} Question: {' '.join(question.split())}"
     return (Message("system", _SYSTEM), *example_turns(_EXAMPLES), Message("user", asked))
 
 

@@ -8,7 +8,7 @@ from itertools import compress
 
 import structlog
 
-from xnai.answering import small_talk
+from xnai.answering import one_word, small_talk
 from xnai.answering.about import as_asked
 from xnai.answering.events import Token
 from xnai.answering.query import leant_on
@@ -253,7 +253,7 @@ class Asking:
     async def _second_look(self, asked: str, quoted: Sequence[NumberedLine]) -> float | None:
         """How likely "Yes" is from the quoted lines alone; None if that cannot be told."""
         messages = second_look.messages([line.text for line in quoted], asked)
-        sampling = second_look.sampling(self.run.question.sampling)
+        sampling = one_word.sampling(self.run.question.sampling.seed)
         completion = self._completion(messages, sampling)
         first = None
         async with aclosing(self.run.model.complete(completion)) as stream:

@@ -5,11 +5,11 @@ has nothing but the lines that it quoted itself, and those that have the questio
 believed against the first, or against a refusal, only where it is sure.
 """
 
-import math
 import re
 from collections.abc import Sequence
 
-from xnai.types import Message, Sampling, TokenLogprob
+from xnai.answering import one_word
+from xnai.types import Message, TokenLogprob
 
 EVEN = 0.5
 SURE = 0.7  # probability of the other word beyond which the second look is believed
@@ -110,38 +110,12 @@ def said(answer: str) -> bool | None:
 
 def messages(lines: Sequence[str], question: str) -> tuple[Message, ...]:
     """The prompt of the second look."""
-    turns = [
-        message
-        for text, asked, answer in _EXAMPLES
-        for message in (
-            Message("user", f"Text: {text}\nQuestion: {asked}"),
-            Message("assistant", answer),
-        )
-    ]
-    text = " ".join(lines)
-    return (
-        Message("system", _SYSTEM),
-        *turns,
-        Message("user", f"Text: {text}\nQuestion: {question}"),
-    )
-
-
-def sampling(base: Sampling) -> Sampling:
-    """One token with its alternatives."""
-    return Sampling(max_tokens=1, temperature=0.0, repeat_penalty=1.0, seed=base.seed, logprobs=10)
+    return one_word.messages(_SYSTEM, "Question", _EXAMPLES, " ".join(lines), question)
 
 
 def probability_of_yes(logprobs: Sequence[TokenLogprob]) -> float | None:
     """How likely "Yes" is beside "No" as the first token; None if neither was considered."""
-    if not logprobs:
-        return None
-    weights = {True: 0.0, False: 0.0}
-    for token in {one.token: one for one in (logprobs[0], *logprobs[0].alternatives)}.values():
-        word = {"yes": True, "no": False}.get(token.token.strip().casefold())
-        if word is not None:
-            weights[word] += math.exp(token.logprob)
-    total = weights[True] + weights[False]
-    return weights[True] / total if total else None
+    return one_word.shares(logprobs, ("yes", "no")).get("yes")
 
 
 def corrected(answer: str, yes: float | None, question: str) -> str:

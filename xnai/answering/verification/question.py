@@ -1,9 +1,9 @@
 """The question to the model: is a statement true by a text, false, or not said there."""
 
-import math
 from collections.abc import Sequence
 
-from xnai.types import Message, Sampling, TokenLogprob
+from xnai.answering import one_word
+from xnai.types import Message, TokenLogprob
 
 _SYSTEM = (
     "Compare the statement with the text. Answer True if the text says so, False if the text says "
@@ -27,34 +27,10 @@ _EXAMPLES = (
 
 def messages(lines: Sequence[str], claim: str) -> tuple[Message, ...]:
     """Return the prompt."""
-    turns = [
-        message
-        for text, said, answer in _EXAMPLES
-        for message in (
-            Message("user", f"Text: {text}\nStatement: {said}"),
-            Message("assistant", answer),
-        )
-    ]
-    text = "\n".join(lines)
-    return (
-        Message("system", _SYSTEM),
-        *turns,
-        Message("user", f"Text: {text}\nStatement: {claim}"),
-    )
-
-
-def sampling() -> Sampling:
-    """Return one token with its alternatives."""
-    return Sampling(max_tokens=1, temperature=0.0, repeat_penalty=1.0, logprobs=10)
+    return one_word.messages(_SYSTEM, "Statement", _EXAMPLES, "\n".join(lines), claim)
 
 
 def said(logprobs: Sequence[TokenLogprob]) -> tuple[float, float]:
     """Return how likely "True" and "False" are beside "Unknown" as the first token."""
-    weights = {"true": 0.0, "false": 0.0, "unknown": 0.0}
-    if logprobs:
-        for token in {one.token: one for one in (logprobs[0], *logprobs[0].alternatives)}.values():
-            word = token.token.strip().casefold()
-            if word in weights:
-                weights[word] += math.exp(token.logprob)
-    total = sum(weights.values())
-    return (weights["true"] / total, weights["false"] / total) if total else (0.0, 0.0)
+    shares = one_word.shares(logprobs, ("true", "false", "unknown"))
+    return shares.get("true", 0.0), shares.get("false", 0.0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from xnai.answering import limits
+from xnai.answering import limits, one_word
 from xnai.answering.events import Question
 from xnai.answering.reading.gather import FOUND_TOKENS, Gatherer
 from xnai.answering.run import AnswerRun
@@ -91,7 +91,7 @@ class Verifier:
             run.question.request_id,
             run.question.user,
             asked.messages(lines, claim.text),
-            asked.sampling(),
+            one_word.sampling(),
             run.deadline.at,
             allowed=run.question.timeout,
         )

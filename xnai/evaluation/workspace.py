@@ -25,6 +25,7 @@ from xnai.retrieval.embedding.switching import Embedders
 from xnai.retrieval.index.sqlite.index import SqliteIndex
 from xnai.retrieval.protocol import Embedded
 from xnai.retrieval.search import HybridSearch
+from xnai.retrieval.text_ranker import TextRanker
 from xnai.settings import Settings
 from xnai.types import Chunk, Document, Page, Scope
 
@@ -48,7 +49,7 @@ class Workspace:
         self.model: LanguageModel = (
             Router(settings) if settings.llm_url else LocalEngine(settings, EngineBuild(settings))
         )
-        self.pipeline = Pipeline(self.library, self.model)
+        self.pipeline = Pipeline(self.library, self.model, ranker=TextRanker(self.embedder))
         self.names: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
 

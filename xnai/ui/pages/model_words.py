@@ -46,10 +46,14 @@ def about(row: ModelRow, texts: Texts) -> str:
 
 
 def room(row: ModelRow, texts: Texts) -> str:
-    """Return whether it fits into the memory that is free now."""
+    """Return how much memory it takes, or whether what it needs is free now."""
     if row.problem or not row.memory:
         return row.problem
     need = f"{row.memory / 1e9:.1f}"
+    if row.slots and row.fits:  # planned for this machine: the rest is for several at once
+        return texts.say(
+            "Takes up to {number} GB of memory, for questions side by side.", number=need
+        )
     if row.fits:
         return texts.say("Needs {number} GB of memory, which are free now.", number=need)
     return texts.say("Needs {number} GB of memory, which are not free now.", number=need)

@@ -22,6 +22,7 @@ from xnai.documents.progress import rest
 from xnai.errors import BAD_REQUEST, NOT_FOUND, XnaiError
 from xnai.net import check_port
 from xnai.settings import PREFIX, load_settings, unknown_variables
+from xnai.ui.unused_imports import leave_out
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -60,6 +61,7 @@ def serve(
     os.environ["CHAINLIT_APP_ROOT"] = str(APP.parent)
     os.environ["CHAINLIT_HOST"] = settings.host
     os.environ["CHAINLIT_PORT"] = str(settings.port)
+    leave_out()
     from chainlit.cli import run_chainlit  # noqa: PLC0415 - after its variables are set
     from chainlit.config import config  # noqa: PLC0415
 

@@ -1,5 +1,6 @@
 // The list of documents: it follows those that are being read, deletes after asking, and leaves those
 // names that have what is typed.
+import { Adding } from "./adding.js";
 import { Bulk } from "./bulk.js";
 import { asked, FollowedList } from "./list.js";
 import { say, textsReady } from "./texts.js";
@@ -16,6 +17,7 @@ class DocumentList extends FollowedList {
     root.addEventListener("submit", (event) => this.submitted(event), { signal });
     root.addEventListener("change", (event) => this.chosen(event), { signal });
     this.bulk = new Bulk(this, signal);
+    this.adding = new Adding(this, signal);
   }
 
   dress(root) {

@@ -2,6 +2,7 @@
 // those that would be refused; a row says why. What is read has a row above the input, from when it is
 // attached; whoever takes the file back, by its chip or its row, has what was read of it deleted.
 import { deleteDocument, readAgain } from "./documents.js";
+import { installDropping } from "./dropping.js";
 import { onMessage } from "./messages.js";
 import { say } from "./texts.js";
 
@@ -153,43 +154,6 @@ function show() {
   if (focused) shown.querySelector(`button[aria-label="${CSS.escape(focused)}"]`)?.focus();
 }
 
-const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-
-function sign() {
-  const made = document.createElement("div");
-  made.id = "xnai-drop";
-  made.textContent = say("Drop the files anywhere");
-  return made;
-}
-
-function installDropping() {
-  let depth = 0;
-  let shown = null;
-  const end = () => {
-    depth = 0;
-    shown?.remove();
-    shown = null;
-  };
-  document.addEventListener("dragenter", (event) => {
-    if (!hasFiles(event) || !field()) return;
-    depth += 1;
-    if (!shown) document.body.append((shown = sign()));
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (hasFiles(event)) depth -= 1;
-    if (depth <= 0) end();
-  });
-  // Before Chainlit, whose own field is a part of the page alone.
-  window.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
-  window.addEventListener("drop", (event) => {
-    if (!hasFiles(event)) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    end();
-    handOver([...event.dataTransfer.files]);
-  }, true);
-}
-
 function pasted(file) {
   if (!NAMELESS.test(file.name)) return file;
   const moment = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
@@ -206,7 +170,7 @@ function installTakingBack() {
 }
 
 export function installFiles() {
-  installDropping();
+  installDropping(() => Boolean(field()), handOver);
   installTakingBack();
   window.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];

@@ -69,6 +69,7 @@ DELETE /feedback  GET /project/thread/{thread_id}  PUT /project/thread  DELETE /
 GET /project/thread/{thread_id}/element/{element_id}  POST /project/action  POST /project/file
 GET /project/file/{file_id}  GET /reader/{id}  GET /reader/{id}/layer  DELETE /documents/{id}
 POST /documents/{id}/again  GET /conversations/{id}  DELETE /libraries/{id}
+POST /libraries/{id}/files
 PUT /conversations/{id}/pin  DELETE /conversations/{id}/pin
 PUT /libraries/{id}/documents/{document}  DELETE /libraries/{id}/documents/{document}
 GET /v1/vector_stores/{id}  POST /v1/vector_stores/{id}  DELETE /v1/vector_stores/{id}
@@ -311,9 +312,12 @@ async def test_the_page_shows_and_changes_nobody_elses_library(world):
         ("DELETE", f"/libraries/{world.library}/documents/{world.api_file}"),
         ("PUT", f"/libraries/{own.json()['id']}/documents/{world.api_file}"),
         ("GET", f"/documents?library={world.library}"),
+        ("POST", f"/libraries/{world.library}/files"),
     ):
-        assert (await world.bob.request(method, path)).status_code == 404, path
-        assert (await world.stranger.request(method, path)).status_code in {303, 401}, path
+        named = {"x-xnai-name": "mine.txt"}
+        assert (await world.bob.request(method, path, headers=named)).status_code == 404, path
+        theirs = await world.stranger.request(method, path, headers=named)
+        assert theirs.status_code in {303, 401}, path
     assert (await world.stranger.post("/libraries", content="x")).status_code == 401
     for client, is_seen in ((world.ann, True), (world.bob, False)):
         shown = (await client.get("/documents")).text

@@ -147,3 +147,43 @@ def test_libraries_are_made_filled_asked_and_deleted(page: Page, chat: Server, s
     expect(page.get_by_role("heading", name="Documents")).to_be_visible()
     expect(page.locator(ROW.format("gate.txt"))).to_be_visible()
     expect(page.locator(".xnai-libraries")).not_to_contain_text("Gates")
+
+
+def test_files_are_added_to_a_library_without_a_chat(page: Page, chat: Server, shot):
+    page.goto(f"{chat.url}/documents")
+    field = page.get_by_label("Add files to My library")
+    expect(page.get_by_text("or drop them anywhere here")).to_be_visible()
+    field.set_input_files(
+        [
+            {
+                "name": "mole, north & <b>.txt",
+                "mimeType": "text/plain",
+                "buffer": b"The mole is long.",
+            },
+            {"name": "empty.txt", "mimeType": "text/plain", "buffer": b""},
+            {"name": "ship.zzz", "mimeType": "application/octet-stream", "buffer": b"\x7fELF" * 99},
+        ]
+    )
+    rows = page.locator(".xnai-add li")
+    expect(rows).to_have_count(2, timeout=ANSWER_MS)
+    expect(rows.nth(0)).to_contain_text("empty.txt cannot be read: it is empty.")
+    expect(rows.nth(1)).to_contain_text("ship.zzz")
+    added = page.locator("li[data-name='mole, north & <b>.txt']")
+    expect(added).to_contain_text("passage", timeout=ANSWER_MS)
+    expect(added).to_contain_text("In a library")
+    shot("88-files-added")
+    for _ in range(2):
+        rows.nth(0).get_by_role("button", name="Dismiss").click()
+    expect(rows).to_have_count(0)
+
+    page.locator(".xnai-libraries").get_by_role("link", name="My library").click()
+    expect(page.get_by_role("heading", name="My library")).to_be_visible()
+    loaded(page)
+    page.evaluate(
+        """() => { const data = new DataTransfer();
+        data.items.add(new File(['The buoy is green.'], 'buoy.txt', {type: 'text/plain'}));
+        for (const kind of ['dragenter', 'dragover', 'drop'])
+          document.body.dispatchEvent(new DragEvent(kind, {dataTransfer: data, bubbles: true,
+            cancelable: true})); }"""
+    )
+    expect(page.locator("li[data-name='buoy.txt']")).to_contain_text("passage", timeout=ANSWER_MS)

@@ -23,6 +23,7 @@ _API_EMBEDDINGS = "/v1/embeddings"
 _EMBEDDINGS_LIMIT = 4 * MEGABYTE
 _SOCKET = "/ws/socket.io"
 SYNC_UPLOADS = "/v1/sync/files"
+LIBRARIES, ADDED = "/libraries", "/files"  # a file is added to a library between the two
 _UPLOAD_PATHS = frozenset({_API_FILES, SYNC_UPLOADS, "/project/file"})
 _LINGER_SECONDS = 10.0
 _LINGER_IDLE_SECONDS = 2.0
@@ -87,7 +88,7 @@ class BodyLimit:
             raise error
 
     def _limit(self, path: str) -> tuple[int, XnaiError]:
-        if path in _UPLOAD_PATHS:
+        if path in _UPLOAD_PATHS or (path.startswith(f"{LIBRARIES}/") and path.endswith(ADDED)):
             error = XnaiError(FILE_TOO_LARGE, name="The upload", limit_mb=self._upload_mb)
             return self._upload_mb * MEGABYTE + UPLOAD_OVERHEAD, error
         if path in _API_CHAT:

@@ -1,7 +1,8 @@
 """Many documents at once: listed, put into folders, tagged, moved, deleted, read again."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 
 from xnai.accounts import Principal, may
 from xnai.documents.libraries import Libraries
@@ -41,6 +42,28 @@ class Shelving:
         if wanted.library_id:
             await self._libraries.get(person, wanted.library_id)
         return await self._listing.page(wanted, offset, limit)
+
+    async def take_in(
+        self,
+        person: Principal,
+        library_id: str,
+        file_name: str,
+        content: Path | AsyncIterator[bytes],
+    ) -> Document:
+        """Take a file into a library, to which it belongs alone, and begin to read it.
+
+        What is cut off after the file was kept is made whole at the next start.
+
+        Raises:
+            XnaiError: NOT_FOUND for a library, and what ``DocumentLibrary.add`` raises.
+
+        """
+        library = await self._libraries.get(person, library_id, "add")
+        home = HOME + library.id
+        document = await self._library.add(library.owner, file_name, content, collection=home)
+        await self._libraries.keep(person, library.id, document.id)
+        self._library.ingest_in_background(document.id)
+        return document
 
     async def former(self, document_id: str) -> FormerDocument | None:
         """Return what became of a document; whether somebody may know is the caller's to say."""

@@ -122,3 +122,20 @@ async def test_a_page_that_is_no_number_is_refused(tmp_path, query):
     async with reading(program(tmp_path)) as http:
         answer = await http.get(f"/documents?{query}")
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("headers", "size", "said"),
+    [
+        ({}, 10, "x-xnai-name is missing"),
+        ({"x-xnai-name": "%E2%82%AC.txt"}, 1_100_000, "€.txt"),
+    ],
+)
+async def test_a_file_that_is_not_taken_into_a_library_is_named(tmp_path, headers, size, said):
+    runtime = program(tmp_path, upload_max_mb=1)
+    async with reading(runtime) as http:
+        own = (await http.get("/documents")).text.split('data-library="')[1].split('"')[0]
+        answer = await http.post(f"/libraries/{own}/files", headers=headers, content=bytes(size))
+    assert answer.status_code in {400, 413, 422}
+    assert said in Shown(answer.text).words
+    assert "It was not added" in Shown(answer.text).words

@@ -151,6 +151,8 @@ class DocumentList:
             "targets": shelf.targets(wanted.library),
             "orders": [(one, texts.say(words)) for one, words in ORDERS.items()],
             "library": wanted.library,
+            "taking": None if wanted.chat else shelf.taking(wanted.library),
+            "most_mb": self._runtime.settings.upload_max_mb,
             "opened": await self._opened(person, opened, wanted, texts) if opened else None,
             "mirrored": self._mirrored(person, opened, texts),
             "reading": any(one.status in {"uploaded", "processing"} for one in shown),

@@ -18,7 +18,6 @@ from xnai.ui.library_choice import library_name
 from xnai.ui.pages.rendering import catalogued_problem
 from xnai.ui.reading_language import texts_for
 
-PATH = "/libraries"
 SHOWN = 50  # that can be opened and put into at once, of a person who has very many
 
 
@@ -69,6 +68,12 @@ class Shelf:
         shown = self._libraries[:SHOWN]
         shown += [one for one in self._libraries[SHOWN:] if one.id == open_id]
         return [ShelfEntry(*self._named[one.id], one.count, one.id == open_id) for one in shown]
+
+    def taking(self, open_id: str) -> tuple[str, str] | None:
+        """Return id and name of the library into which files are added: the open or their own."""
+        own = next((one.id for one in self._libraries if one.is_own), "")
+        wanted = open_id or own
+        return self._named[wanted] if wanted in self._open_to else None
 
     def targets(self, open_id: str) -> list[tuple[str, str]]:
         """Return the libraries that documents can be put into, ids and names."""

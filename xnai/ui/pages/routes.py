@@ -8,16 +8,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from xnai.api.auth import Authority, PagePerson
+from xnai.api.bodies import ADDED, LIBRARIES
 from xnai.api.protocol import ApiRuntime
 from xnai.ui import links
 from xnai.ui.chosen import ChosenDocuments
+from xnai.ui.pages.adding import AddedFiles
 from xnai.ui.pages.bulk import PATH as BULK
 from xnai.ui.pages.bulk import BulkActions
 from xnai.ui.pages.document_list import DocumentList
 from xnai.ui.pages.endpoint_form import EndpointForm
 from xnai.ui.pages.export import PATH as CONVERSATIONS
 from xnai.ui.pages.export import ConversationExport
-from xnai.ui.pages.library_shelf import PATH as LIBRARIES
 from xnai.ui.pages.library_shelf import LibraryActions
 from xnai.ui.pages.list_query import PATH as DOCUMENTS
 from xnai.ui.pages.model_list import PATH as MODELS
@@ -49,6 +50,7 @@ def install(
     reader = ReaderPage(runtime, authority)
     documents = DocumentList(runtime, authority, read_again)
     libraries = LibraryActions(runtime, authority)
+    added = AddedFiles(runtime, authority)
     bulk = BulkActions(runtime, authority, read_again, chosen)
     models = ModelList(runtime, authority)
     conversations = ConversationExport(authority)
@@ -68,6 +70,7 @@ def install(
         Route(f"{DOCUMENTS}/{{id}}/again", documents.again, methods=["POST"]),
         Route(LIBRARIES, libraries.create, methods=["POST"]),
         Route(f"{LIBRARIES}/{{id}}", libraries.delete, methods=["DELETE"]),
+        Route(f"{LIBRARIES}/{{id}}{ADDED}", added.add, methods=["POST"]),
         Route(
             f"{LIBRARIES}/{{id}}/documents/{{document}}", libraries.put, methods=["PUT", "DELETE"]
         ),

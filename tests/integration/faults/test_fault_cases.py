@@ -5,6 +5,7 @@ processes. The cases use the real parts, and real faults: broken files, dead por
 stopped processes, requests that no client should send.
 """
 
+import agent_cases
 import document_cases
 import http_cases
 import model_cases
@@ -22,13 +23,6 @@ AIM = 0.95
 # Modules that came without cases here, and the tests that reach some of their errors. What cases do
 # not reach of them is said, and not counted until they have some.
 ELSEWHERE = {
-    "xnai/cli/mcp.py": "test_mcp_stdio.py",
-    "xnai/cli/sync.py": "test_folders.py",
-    "xnai/cli/errors.py": "test_full_disk.py",
-    "xnai/api/embeddings.py": "test_embeddings.py",
-    "xnai/api/sync.py": "test_folders.py",
-    "xnai/api/mcp/sessions.py": "test_mcp.py",
-    "xnai/api/mcp/tools.py": "test_mcp.py",
     "xnai/documents/folders/keeping.py": "test_folders.py",
     "xnai/documents/folders/scan.py": "test_folders.py",
     "xnai/documents/shelving.py": "test_folders.py",
@@ -72,11 +66,12 @@ async def test_every_place_that_makes_an_error_is_reached_and_every_code_is_met(
     judge = Judge()
     with pytest.MonkeyPatch.context() as patch:
         await over_http(server, judge, tmp_path, book)
-        for cases in ("documents", "models", "operators", "start"):
+        for cases in ("documents", "models", "operators", "agents", "start"):
             (tmp_path / cases).mkdir()
         await document_cases.all_cases(tmp_path / "documents")
         await model_cases.all_cases(tmp_path / "models", patch)
         await operator_cases.all_cases(tmp_path / "operators", patch)
+        await agent_cases.all_cases(tmp_path / "agents", patch)
         await start_cases.all_cases(tmp_path / "start", patch, book, server.port, capsys)
     async with client_of(server) as client:
         await http_cases.stopping(server, Visit(server, client, judge))

@@ -406,18 +406,20 @@ async def history(folder):
 
 
 # Commands: what is run, with which settings, and the beginning of what it says.
-def commands(folder, port, other):
+def commands(folder, port, *others):
     at = {"XNAI_PORT": str(port)}
-    strange = {"XNAI_PORT": str(other)}
+    strange, of_others = ({"XNAI_PORT": str(other)} for other in others)
     (folder / "set.jsonl").write_text("{")
     (folder / "list.jsonl").write_text("[]\n")
     return (
         (("ask", "hello"), {"XNAI_PORT": "1"}, "No server answers at"),
         (("ask", "hello"), strange, "The program that answers at"),
+        (("ask", "hello"), of_others, "The program that answers at"),
         (("ask", ""), at, "question_empty: "),
         (("breaker", "list"), strange, "The program that answers at"),
         (("ingest", "no-such-file"), at, "There is no file"),
         (("ingest", "--replace", "set.jsonl", "set.jsonl"), at, "Several of these files"),
+        (("sync", "gone", "--library", "Letters"), at, "The folder gone cannot be kept in step"),
         (("models", "use", "none"), {}, "There is no model 'none'"),
         (("models",), {"XNAI_SLOTS": "-1"}, "XNAI_SLOTS="),
         (("serve",), at, f"127.0.0.1:{port} cannot be listened on"),
@@ -447,12 +449,13 @@ def run(folder, book, words, environment):
 class Strange(http.server.BaseHTTPRequestHandler):
     """A program that is no XNAi server."""
 
+    status, body = 200, b"<html>SECRET-text-of-an-exception</html>"
+
     def do_GET(self):
-        body = b"<html>SECRET-text-of-an-exception</html>"
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(self.body)
 
     def do_POST(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -462,9 +465,16 @@ class Strange(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class OfOthers(Strange):
+    """A server of models, whose errors look like ours."""
+
+    status, body = 404, b'{"error": {"code": 404, "message": "SECRET", "type": "not_found"}}'
+
+
 async def command_line(folder, book, port):
-    strange = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Strange)
-    threading.Thread(target=strange.serve_forever, daemon=True).start()
+    others = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), o) for o in (Strange, OfOthers)]
+    for other in others:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
     gate = asyncio.Semaphore(2)
 
     async def one(words, environment, said):
@@ -477,11 +487,29 @@ async def command_line(folder, book, port):
         assert done.returncode == 2, f"{words}: {done.returncode} {heard}"
         assert "Traceback" not in heard
         assert "SECRET" not in heard + done.stdout
+        return heard
 
-    table = commands(folder, port, strange.server_port)
+    table = commands(folder, port, *(other.server_port for other in others))
     await asyncio.gather(*(one(*row) for row in table))
-    strange.shutdown()
-    strange.server_close()
+    await deletions(folder, book, one, {"XNAI_PORT": str(port)})
+    for other in others:
+        other.shutdown()
+        other.server_close()
+
+
+async def deletions(folder, book, fails, at):
+    """A folder that has lost a file: nothing is deleted where nobody can be asked."""
+    letters = folder / "letters"
+    letters.mkdir()
+    for name in ("kept.txt", "lost.txt"):
+        (letters / name).write_text(f"A letter that is {name}.")
+    words = ("sync", "letters", "--library", "Letters")
+    done = await asyncio.to_thread(run, folder, book, words, at)
+    assert done.stdout.startswith("2 added."), done.stdout + done.stderr
+    (letters / "lost.txt").unlink()
+    said = "1 file would be deleted from the library, and there is nobody to ask. Say --yes."
+    heard = await fails((*words, "--delete"), at, said)
+    assert "  lost.txt" in heard.splitlines()
 
 
 async def small_parts(folder):
@@ -577,9 +605,13 @@ async def unforeseen(patch, capsys):
     def locked():
         Path("/proc/no-such-file").write_text("x")
 
+    def full():
+        Path("/dev/full").write_text("x")
+
     told = (
         (broken, "(RuntimeError in "),
         (locked, "/proc/no-such-file cannot be used"),
+        (full, "The disk is full: the place where this command writes has too little left."),
     )
     for fault, said in told:
         patch.setattr(main, "cli", fault)

@@ -38,6 +38,7 @@ from xnai.api.readiness import require_ready
 from xnai.api.scope import missing
 from xnai.client import readable
 from xnai.data_folder import marker
+from xnai.documents.folders import scan
 from xnai.documents.folders.in_step import bring_in_step
 from xnai.documents.folders.keeping import SyncedLibraries
 from xnai.documents.folders.mirror import FolderMirror, LocalKeeper
@@ -267,7 +268,7 @@ async def libraries(folder):
         await refused("libraries_too_many", shelves.create(person, "Chairs"))
 
 
-async def folders(folder):
+async def folders(folder, patch):
     """A folder that a library is in step with: away, emptied, too large, with rules of no use."""
     person = Principal("o", "key")
     async with library_opened(folder / "folders", GatedEmbedder(folder)) as (books, index):
@@ -292,6 +293,9 @@ async def folders(folder):
         rules.rmdir()
         (place / "sub").rmdir()
         (place / "a.txt").write_text("A letter.")
+        patch.setattr(scan, "MOST_FILES", 0)
+        await refused("sync_folder_unusable", look())
+        patch.undo()
         await look()
         (place / "a.txt").unlink()
         await refused("sync_folder_unusable", look())
@@ -299,9 +303,18 @@ async def folders(folder):
         await away._look(folder / "none")
         assert away.states[0].error.code == "sync_folder_unusable"
         file = SyncedFile("a.txt", "0" * 64, 1, 1, 1)
-        await index.libraries.remove(made.id)
-        await refused("not_found", synced.send(person, keeper._source, file, rules))
+
+        async def while_it_is_deleted():
+            yield b"The library of this letter goes."
+            await shelves.delete(person, made.id, keeps_all=False)
+
+        for content in (while_it_is_deleted(), rules):
+            await refused("not_found", synced.send(person, keeper._source, file, content))
+        assert await books.all_documents("o") == []
         many = Shelving(index.listing, shelves, books)
+        mine = await shelves.create(person, "Mine")
+        theirs = await shelves.create(Principal("p", "key"), "Theirs")
+        await refused("not_found", many.move(PROGRAM, ["x"], theirs.id, mine.id))
         await refused("bad_request", lambda: checked_folder("/".join("a" * 11)))
         await refused("bad_request", lambda: checked_tag(" "))
         await refused("bad_request", lambda: document_ids_of([]))
@@ -625,10 +638,10 @@ async def unforeseen(patch, capsys):
 
 
 async def all_cases(folder, patch, book, port, capsys):
-    for case in (settings, embedding, index):
+    for case in (settings, embedding, index, folders):
         (folder / case.__name__).mkdir()
         await case(folder / case.__name__, patch)
-    for case in (library, libraries, folders, originals, history, small_parts, another_model):
+    for case in (library, libraries, originals, history, small_parts, another_model):
         (folder / case.__name__).mkdir()
         await case(folder / case.__name__)
     await jobs()

@@ -408,6 +408,11 @@ async def thread_of_another(server, judge):
         await tab.vanish()
         opened.remove(tab)
         judge.response(await other.post("/models/none/get"))
+        address = {"url": "http://127.0.0.1:3", "confirmed": "yes"}
+        for client, said in ((other, ">forbidden<"), (one, "XNAI_LLM_URL is set where")):
+            answer = judge.response(await client.post("/models/endpoint", data=address))
+            if said not in answer.text:
+                judge.blame(f"{said!r} expected of another address: {answer.text[:500]}")
 
 
 async def stopping(server, v):

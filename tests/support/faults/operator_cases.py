@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 from cases import refused
 from data_packages import DataPackages, make_wheel
 from hub_server import HubServer
@@ -26,7 +27,8 @@ from xnai.llm.engine.launch import WorkerOptions
 from xnai.llm.gguf.catalogue import ModelFile, bundled_path
 from xnai.models import catalogue, choice, deleting, endpoint_choice, fetch, self_test
 from xnai.models.carriers import Registry
-from xnai.models.fetching import Fetching
+from xnai.models.download import download
+from xnai.models.fetching import Fetching, Task
 from xnai.models.hub import Hub
 from xnai.models.meter import Meter
 from xnai.models.parts import PARTS
@@ -92,7 +94,13 @@ async def hubs(folder):
         await refused("disk_full", lambda: onto_a_full_disk(hub_at(server.url), found[1]))
     with HubServer({REPOSITORY: files}, token="secret") as server:
         await refused("hub_not_found", lambda: hub_at(server.url).files(REPOSITORY))
-    await refused("hub_unreachable", lambda: hub_at("http://127.0.0.1:1").files(REPOSITORY))
+    nowhere = hub_at("http://127.0.0.1:1")
+    await refused("hub_unreachable", lambda: nowhere.files(REPOSITORY))
+    await refused("hub_not_found", lambda: nowhere.files("no name of a hub's"))
+    with pytest.MonkeyPatch.context() as offline:
+        offline.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        error = await refused("hub_unreachable", lambda: nowhere.files(REPOSITORY))
+        assert "HF_HUB_OFFLINE is set" in error.message
 
 
 async def refusals():
@@ -211,6 +219,12 @@ async def carriers(folder, patch):
     patch.undo()
 
 
+async def without_a_word(folder):
+    """A download whose process ends before it can say why."""
+    task = Task(str(folder / "no-catalogue"), "m", str(folder), hub=False)
+    await refused("model_unavailable", download(task, lambda _: None))
+
+
 def no_room(_):
     raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -284,6 +298,10 @@ async def backups(folder, patch):
     manifest = json.loads((kept / "manifest.json").read_text())
     (kept / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
     await refused("backup_invalid", lambda: restore_backup(empty, kept, nothing))
+    whole = (data / "index.sqlite3").read_bytes()
+    (data / "index.sqlite3").write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    error = await refused("backup_invalid", lambda: create_backup(here, folder / "again", nothing))
+    assert "index.sqlite3 is damaged" in error.message
     (data / "index.sqlite3").write_bytes(b"no database" * 1000)
     await refused("backup_invalid", lambda: create_backup(here, folder / "again", nothing))
 
@@ -355,6 +373,7 @@ async def all_cases(folder, patch):
     await revision()
     await choices(folder, patch)
     await carriers(folder, patch)
+    await without_a_word(folder)
     await self_tests(folder, patch)
     await backups(folder, patch)
     (folder / "halves").mkdir()

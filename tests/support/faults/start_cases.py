@@ -32,7 +32,9 @@ from xnai.answering.events import Question
 from xnai.answering.pipeline import Pipeline
 from xnai.answering.reading.gather import Gatherer
 from xnai.answering.streams import Stream, Streams, StreamState
-from xnai.api.errors import from_router, require_accepting, require_search
+from xnai.api.clients import MOST as MOST_REQUESTS
+from xnai.api.clients import Clients
+from xnai.api.errors import REQUEST_ID, from_router, require_accepting, require_search
 from xnai.api.files import FileRoutes
 from xnai.api.readiness import require_ready
 from xnai.api.scope import missing
@@ -537,6 +539,7 @@ async def small_parts(folder):
     unwell.health.add("index").become("down", "It is silent.")
     await refused("search_down", lambda: require_ready(unwell))
     await deleted_meanwhile(api_program(folder))
+    await many_from_one_address(folder)
     scope = {"type": "http", "path": "/x", "method": "GET", "headers": [], "query_string": b""}
     request = Request({**scope, "server": ("127.0.0.1", 1), "scheme": "http"})
     for exc, code in ((HTTPException(418), "bad_request"), (HTTPException(500), "internal")):
@@ -570,11 +573,31 @@ async def deleted_meanwhile(program):
     async def never(_):
         return False
 
-    program.library.records["x"] = Document("x", "api", "a", "text/plain", 1, "", 0.0)
+    owner = program.people.local.person_id
+    program.library.records["x"] = Document("x", owner, "a", "text/plain", 1, "", 0.0)
     program.library.delete = never
     async with serving(program) as url, httpx.AsyncClient(base_url=url) as client:
         answer = await client.delete("/v1/files/x")
     assert answer.json()["error"]["code"] == "not_found"
+    assert program.library.records.keys() == {"x"}
+
+
+async def many_from_one_address(folder):
+    """An address that has all the requests under way that are there for it."""
+    clients = Clients(None, Settings(_env_file=None, data_dir=folder))
+    for _ in range(MOST_REQUESTS):
+        clients._shares.take("192.0.2.1")
+    said = []
+
+    async def receive():
+        return {"type": "http.request"}
+
+    async def send(message):
+        said.append(message)
+
+    scope = {"type": "http", "path": "/x", "headers": [], REQUEST_ID: "r"}
+    await clients({**scope, "client": ("192.0.2.1", 1)}, receive, send)
+    assert b"too_many_requests" in said[-1]["body"]
 
 
 async def another_model(folder):

@@ -5,6 +5,8 @@ processes. The cases use the real parts, and real faults: broken files, dead por
 stopped processes, requests that no client should send.
 """
 
+import os
+
 import agent_cases
 import document_cases
 import http_cases
@@ -36,6 +38,9 @@ async def over_http(server, judge, tmp_path, book):
             "XNAI_API_KEYS": ",".join(KEYS),
             "XNAI_LLM_URL": "http://127.0.0.1:1,http://127.0.0.1:2",
             "XNAI_REDIS_URL": "redis://127.0.0.1:1",
+            "XNAI_HUB": "off",
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_INDEX_URL": "http://127.0.0.1:1",
         }
         keyed = make_server(tmp_path / "keyed", book, **dead)
         keyed.start(COMMAND)
@@ -49,6 +54,7 @@ async def over_http(server, judge, tmp_path, book):
             keyed.stop()
 
 
+@pytest.mark.timeout(600)  # every command in a process of its own, on a busy machine
 async def test_every_place_that_makes_an_error_is_reached_and_every_code_is_met(
     server, book, tmp_path, tell, capsys
 ):

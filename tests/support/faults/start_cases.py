@@ -26,6 +26,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from rig.queue_model import QueueModel
+from rig.waiting import eventually
 from xnai.accounts import PROGRAM, People, Principal, acting
 from xnai.answering import limits
 from xnai.answering.events import Question
@@ -47,6 +48,7 @@ from xnai.documents.folders.mirror import FolderMirror, LocalKeeper
 from xnai.documents.folders.scan import IGNORE_FILE, ignore_rules
 from xnai.documents.jobs import Jobs
 from xnai.documents.libraries import MOST, Libraries
+from xnai.documents.reembed import Renewal
 from xnai.documents.shelving import Shelving, checked_folder, checked_tag, document_ids_of
 from xnai.documents.storage import disk_errors
 from xnai.documents.text_work import TextWork
@@ -600,6 +602,24 @@ async def many_from_one_address(folder):
     assert b"too_many_requests" in said[-1]["body"]
 
 
+async def renewal(folder):
+    """An index that fails in a way nobody foresaw while documents get other vectors."""
+    state = SearchState()
+    renewing = Renewal(Unready(), Embedders(Settings(_env_file=None, data_dir=folder)), None, state)
+    renewing.begin(is_changing=False)
+    await eventually(lambda: state.detail)
+    assert "Something went wrong inside XNAi. (internal)" in state.detail
+    assert MARKER not in state.detail
+    await renewing.close()
+
+
+class Unready:
+    """An index that is none."""
+
+    async def without_codes(self):
+        raise RuntimeError(MARKER)
+
+
 async def another_model(folder):
     """The index that an evaluation kept is of another embedding model."""
     (folder / "a").write_text("bread on Tuesdays")
@@ -664,7 +684,8 @@ async def all_cases(folder, patch, book, port, capsys):
     for case in (settings, embedding, index, folders):
         (folder / case.__name__).mkdir()
         await case(folder / case.__name__, patch)
-    for case in (library, libraries, originals, history, small_parts, another_model):
+    others = (library, libraries, originals, history, small_parts, renewal, another_model)
+    for case in others:
         (folder / case.__name__).mkdir()
         await case(folder / case.__name__)
     await jobs()

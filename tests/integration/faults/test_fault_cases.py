@@ -54,7 +54,7 @@ async def over_http(server, judge, tmp_path, book):
             keyed.stop()
 
 
-@pytest.mark.timeout(600)  # every command in a process of its own, on a busy machine
+@pytest.mark.timeout(900)  # every command in a process of its own, on a busy machine
 async def test_every_place_that_makes_an_error_is_reached_and_every_code_is_met(
     server, book, tmp_path, tell, capsys
 ):

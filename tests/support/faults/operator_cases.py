@@ -216,6 +216,10 @@ async def carriers(folder, patch):
         slow.setattr("xnai.models.hub.get_session", Silent)
         slow.setattr("xnai.models.hub._ANSWER_SECONDS", 0.0)
         await refused("hub_unreachable", lambda: Hub().check_reachable(0.05))
+    packed = packages.catalogue.read_text().replace(".gguf", ".bin")
+    packages.catalogue.write_text(packed.replace("tried =", "unpacked = 9\ntried ="))
+    error = await refused("model_unavailable", of_catalogue(packages, folder / "packed").get)
+    assert "it cannot be unpacked: " in error.message
     patch.undo()
 
 

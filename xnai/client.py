@@ -194,10 +194,18 @@ def _refuse(body: dict[str, Any]) -> None:
 
 
 def said_by_server(error: dict[str, Any]) -> XnaiError:
-    """Return the error that a server reports as ours."""
-    code, message = _line(error.get("code") or "error"), _line(error["message"])
+    """Return the error that a server reports as ours.
+
+    Raises:
+        TypeError, LookupError, AttributeError: no server of ours says so. Other servers have
+            errors of the same form, whose words ("File Not Found") would lead nobody to them.
+
+    """
+    code, message = error["code"], _line(error["message"])
+    if not isinstance(code, str):
+        raise TypeError("no code of ours")
     hint, request_id = _line(error.get("hint") or ""), _line(error.get("request_id") or "")
-    message_with_code = f"{code}: {message}"
+    message_with_code = f"{_line(code)}: {message}"
     return XnaiError(
         SERVER_SAYS,
         message=message_with_code,

@@ -19,7 +19,9 @@ def catalogued(exc: Exception) -> XnaiError:
     if isinstance(exc, XnaiError):
         return exc
     if isinstance(exc, OSError) and exc.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return XnaiError(DISK_FULL, folder=exc.filename or "XNAI_DATA_DIR", free="too little")
+        # A write tells no name; it may be of the data folder, or of what the output goes to.
+        place = exc.filename or "the place where this command writes"
+        return XnaiError(DISK_FULL, folder=place, free="too little")
     if isinstance(exc, OSError) and exc.filename is not None:
         path, reason = exc.filename, exc.strerror or "it cannot be opened"
         return XnaiError(FILE_UNREADABLE, path=path, reason=reason)

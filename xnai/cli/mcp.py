@@ -89,7 +89,7 @@ class Bridge:
         self._http = http
         self._url = url
         self._writing = writing
-        self._hello: Wire | None = None
+        self._hello: Wire = {}  # what began the session
         self._headers: dict[str, str] = {}  # of the session
         self._opening = asyncio.Lock()
         self._free = asyncio.Semaphore(_MOST)
@@ -106,7 +106,7 @@ class Bridge:
             try:
                 await self._exchange(wire)
             except Exception as exc:  # noqa: BLE001 - who asked waits for an answer
-                if "id" in wire and "method" in wire:
+                if _wants_answer(wire):
                     error = {"code": _SERVER_ERROR, "message": str(catalogued(exc))}
                     await self._write({"jsonrpc": "2.0", "id": wire["id"], "error": error})
 
@@ -119,7 +119,7 @@ class Bridge:
     async def _exchange(self, wire: Wire) -> None:
         if wire.get("method") == "initialize":
             self._hello = wire
-            await self._open(wire)
+            await self._posted(wire, {})
             return
         for _ in range(_ATTEMPTS):
             headers = self._headers
@@ -130,36 +130,29 @@ class Bridge:
                     await self._open_again()
         raise XnaiError(SERVER_GARBLED, url=self._url)
 
-    async def _open(self, wire: Wire, *, quietly: bool = False) -> None:
-        """Begin a session.
+    async def _open_again(self) -> None:
+        await self._posted(self._hello, {}, quietly=True)
+        await self._posted(_INITIALIZED, self._headers)
+
+    async def _posted(self, wire: Wire, headers: dict[str, str], *, quietly: bool = False) -> bool:
+        """Send a message and write what comes back; False if the session is not there any more.
 
         Raises:
             XnaiError: SERVER_UNREACHABLE, SERVER_GARBLED, SERVER_SAYS.
 
         """
-        if not await self._posted(wire, {}, quietly=quietly):
-            raise XnaiError(SERVER_GARBLED, url=self._url)
-
-    async def _open_again(self) -> None:
-        if self._hello is None:
-            raise XnaiError(SERVER_GARBLED, url=self._url)
-        await self._open(self._hello, quietly=True)
-        await self._posted(_INITIALIZED, self._headers)
-
-    async def _posted(self, wire: Wire, headers: dict[str, str], *, quietly: bool = False) -> bool:
-        """Send a message and write what comes back; False if the session is not there any more."""
         try:
             async with self._http.stream("POST", _PATH, json=wire, headers=headers) as answer:
                 if answer.status_code == httpx.codes.NOT_FOUND and headers:
                     return False
                 if answer.is_error:
                     raise _refused(await answer.aread(), self._url)
-                if answer.status_code == httpx.codes.ACCEPTED:
+                if answer.status_code == httpx.codes.ACCEPTED and not _wants_answer(wire):
                     return True
                 await self._answered(answer, wire, quietly=quietly)
         except httpx.TransportError as exc:
             raise XnaiError(SERVER_UNREACHABLE, url=self._url) from exc
-        except (ValueError, httpx.HTTPError) as exc:
+        except (ValueError, RecursionError, httpx.HTTPError) as exc:
             raise XnaiError(SERVER_GARBLED, url=self._url) from exc
         return True
 
@@ -170,9 +163,9 @@ class Bridge:
         async for line in answer.aiter_lines():
             if not line.startswith(_DATA):
                 continue  # an event of ours has one line of data
-            told: Wire = json.loads(line.removeprefix(_DATA))
-            if wire["method"] == "initialize" and "result" in told:
-                version = str(told["result"].get("protocolVersion", ""))
+            told = _object(json.loads(line.removeprefix(_DATA)))
+            if wire.get("method") == "initialize" and "result" in told:
+                version = str(_object(told["result"]).get("protocolVersion", ""))
                 session = answer.headers.get(_SESSION, "")
                 self._headers = {_SESSION: session, _VERSION: version}
             if not quietly:
@@ -188,11 +181,20 @@ class Bridge:
         await self._writing.send(SessionMessage(JSONRPCMessage.model_validate(wire)))
 
 
+def _wants_answer(wire: Wire) -> bool:
+    """Whether a message is a request, and neither a notification nor an answer itself."""
+    return "id" in wire and "method" in wire
+
+
+def _object(told: Any) -> Wire:
+    """Return what a server says if it is an object; anything else is no message of ours."""
+    if not isinstance(told, dict):
+        raise ValueError("no object")  # noqa: TRY004 - as of what is no JSON
+    return told
+
+
 def _refused(body: bytes, url: str) -> XnaiError:
     try:
-        error = json.loads(body)["error"]
-        if isinstance(error.get("message"), str):
-            return said_by_server(error)
-    except (ValueError, LookupError, TypeError, AttributeError):
-        pass
-    return XnaiError(SERVER_GARBLED, url=url)
+        return said_by_server(json.loads(body)["error"])
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return XnaiError(SERVER_GARBLED, url=url)

@@ -86,8 +86,9 @@ def _asker(*, delete: bool, yes: bool) -> Callable[[Sequence[str]], bool]:
         if len(paths) > _NAMED:
             print(f"  and {len(paths) - _NAMED:,} more", file=sys.stderr)
         if not sys.stdin.isatty():
-            words = f"{len(paths):,} documents would be deleted, and there is nobody to ask."
-            raise XnaiError(BAD_REQUEST, problem=words, fix="Say --yes.")
+            what = f"{_files(len(paths))} would be deleted from the library"
+            problem = f"{what}, and there is nobody to ask."
+            raise XnaiError(BAD_REQUEST, problem=problem, fix="Say --yes.")
         return typer.confirm(f"Delete {_files(len(paths))} from the library?", err=True)
 
     return may_delete

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -318,6 +319,20 @@ async def test_many_are_put_into_folders_tagged_and_moved_at_once(yard):
         await many.move(ANN, ids[2:], gone.id, here)
     assert await yard.index.listing.transfer(here, gone.id, ids[2:]) == []
     assert [one.id for one in (await yard.documents()).values()] == ids[2:]  # not lost between
+
+
+async def test_what_comes_while_its_library_is_deleted_does_not_stay(yard):
+    async def content() -> AsyncIterator[bytes]:
+        yield b"A letter."
+        await yard.libraries.delete(ANN, yard.source.library_id, keeps_all=False)
+
+    file = SyncedFile("a.txt", "0" * 64, 9, 1, 1)
+    with pytest.raises(XnaiError) as refused:
+        await yard.synced.send(ANN, yard.source, file, content())
+    assert refused.value.kind is NOT_FOUND
+    assert await yard.library.all_documents("ann") == []
+    await yard.libraries.start()  # as at the next start, which makes libraries of documents anew
+    assert [one.is_own for one in await yard.libraries.all(ANN)] == [True]
 
 
 async def test_what_became_of_a_document_is_known(yard):

@@ -77,7 +77,7 @@ async def test_a_download_is_begun_shown_and_paused(tmp_path: Path):
     assert [bar["value"] for bar in shown.of("progress")] == ["25"]
     assert buttons(shown, "pause") == 1
     assert any("data-reading" in one for one in shown.of("section"))
-    assert "Another model is being fetched." in Shown(again.text).words
+    assert f"{KNOWN} is being fetched." in Shown(again.text).words
     assert runtime.models.begun == ""
 
 

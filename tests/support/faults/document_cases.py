@@ -10,17 +10,21 @@ import zlib
 from contextlib import aclosing
 from email.message import EmailMessage
 
+import pytest
 from cases import refused
 from documents_files import docx, epub, ole, xlsx
 from hostile_reader import SAYS, taken_over
+from outlook_files import RTF, compound, outlook
 from PIL import Image
 
 from rig.pdf_files import pdf, runaway_pdf
 from xnai.documents import media_types
 from xnai.documents.parsers import media_type as sniff
-from xnai.documents.parsers import zip_archive
+from xnai.documents.parsers import office_converter, zip_archive
 from xnai.documents.parsers.client import ParserRun, read_all
 from xnai.documents.parsers.converters import recognise
+from xnai.documents.parsers.kinds import Kinds
+from xnai.documents.parsers.office_worker import LIBRARIES
 from xnai.documents.parsers.page_image import Marked, PageImages
 from xnai.documents.parsers.process import Limits
 from xnai.types import Document
@@ -96,6 +100,11 @@ def open_document(body, manifest=b""):
 
 def saved_page(body, kind="text/html"):
     return f"MIME-Version: 1.0\nContent-Type: {kind}\n\n{body}\n".encode()
+
+
+def rich(kind, length=9):
+    """The head of RTF as Outlook packs it."""
+    return struct.pack("<II4sI", 20, length, kind, 0) + b"{\\rtf1 x}"
 
 
 ROWS = "".join(
@@ -184,6 +193,19 @@ READ = (
         LONG,
     ),
     ("file_text_too_long", b"<a>" + b" " * 90_000 + b"</a>", media_types.XML, LONG),
+    ("file_damaged", b"- " * 200 + b"a", media_types.YAML, {}),
+    ("file_damaged", compound({"__nameid_version1.0": {}}), media_types.OUTLOOK, {}),
+    ("file_damaged", outlook({RTF: b"cut off"}), media_types.OUTLOOK, {}),
+    ("file_damaged", outlook({RTF: rich(b"ODD!")}), media_types.OUTLOOK, {}),
+    ("file_too_expensive", outlook({RTF: rich(b"LZFu", 2**26 + 1)}), media_types.OUTLOOK, {}),
+)
+WORD = compound({"WordDocument": bytes(600)})
+LOCKED_WORD = compound({"WordDocument": bytes(10) + b"\0\1" + bytes(600)})
+# Read where LibreOffice is installed, and cannot be started.
+OLD = (
+    ("file_damaged", WORD, media_types.DOC, {}),
+    ("file_encrypted", LOCKED_WORD, media_types.DOC, {}),
+    ("file_too_expensive", WORD + bytes(2**26), media_types.DOC, {}),
 )
 SNIFFED = (
     ("file_type_unsupported", b"GIF89a" + bytes(40), "a.gif"),
@@ -234,6 +256,26 @@ async def gone_page(folder):
     await refused("not_found", pictures.image(document, path, 9, Marked(0, 1, 1), 300))
 
 
+async def old_office(folder):
+    """Office files of before 2007, without LibreOffice, and with one that is no good."""
+    path = folder / "old.doc"
+    path.write_bytes(WORD)
+    kinds = Kinds(1024)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(office_converter, "_PROGRAMS", ())
+        patch.setattr(office_converter, "_PLACES", ())
+        await refused("file_type_unsupported", kinds.media_type(path, "old.doc", "o"))
+        await read(folder, "file_type_unsupported", WORD, media_types.DOC)
+        (folder / LIBRARIES[0]).touch()
+        patch.setattr(office_converter, "_PLACES", (str(folder),))
+        assert await kinds.media_type(path, "old.doc", "o") == media_types.DOC
+        for code, data, kind, more in OLD:
+            await read(folder, code, data, kind, **more)
+    await refused("internal", office_converter.convert(b"no such file", "doc"))
+    path.write_bytes(b"GIF89a")
+    await refused("file_type_unsupported", kinds.media_type(path, "old.doc", "o"))
+
+
 async def all_cases(folder):
     gate = asyncio.Semaphore(2)
 
@@ -249,6 +291,7 @@ async def all_cases(folder):
         for number in signals:
             group.create_task(gated(killed(folder, number)))
         group.create_task(gone_page(folder))
+    await old_office(folder)
     await taken_over_or_gone(folder)
     for code, data, name in SNIFFED:
         path = folder / name

@@ -14,6 +14,7 @@ from ui_client import KEYS, Tab, opened
 
 from rig.page import upload
 from rig.waiting import eventually
+from xnai.models.catalogue import shipped
 
 CHAT = "/v1/chat/completions"
 HI = [{"role": "user", "content": "hello"}]
@@ -408,6 +409,27 @@ async def thread_of_another(server, judge):
         await tab.vanish()
         opened.remove(tab)
         judge.response(await other.post("/models/none/get"))
+        await operating(one, other, judge)
+
+
+async def operating(one, other, judge):
+    """What is for the operator, and what they cannot have: no hub may be asked, no registry is."""
+    address = {"url": "http://127.0.0.1:3", "confirmed": "yes"}
+    known = shipped().models
+    hubs = next(model.name for model in known if model.needs_hub)
+    first, second = [model.name for model in known if model.files and not model.needs_hub][:2]
+    begun = await one.post(f"/models/{first}/get")
+    assert begun.is_success, begun.text
+    for client, path, form, said in (
+        (one, f"{second}/get", {}, f"{first} is being fetched"),
+        (other, "endpoint", address, ">forbidden<"),
+        (one, "endpoint", address, "XNAI_LLM_URL is set where"),
+        (one, f"{hubs}/get", {}, "from a hub alone, and XNAI_HUB is off"),
+    ):
+        answer = judge.response(await client.post(f"/models/{path}", data=form))
+        if said not in answer.text:
+            judge.blame(f"{said!r} expected of {path}: {answer.text[-500:]}")
+    await one.post(f"/models/{first}/pause")
 
 
 async def stopping(server, v):

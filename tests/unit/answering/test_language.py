@@ -59,7 +59,8 @@ async def test_a_question_is_put_in_the_language_of_the_documents_and_answered_i
     )
     assert prompts[0].endswith("Question: How much is the security deposit?")
     assert prompts[1].endswith("Question: Wie hoch ist die Kaution? Answer in English.")
-    assert told == "1,900 euros. [1]"
+    original = "> Die Mieter leisten eine Kaution von 1.900,00 Euro, zahlbar zum Einzug. [1]"
+    assert told == f"1,900 euros. [1]\n\n{original}"
 
 
 @pytest.mark.parametrize("written", ["", "Die Kaution beträgt 1.900,00 Euro."])

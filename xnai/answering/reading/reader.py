@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from xnai.answering.about import is_about
-from xnai.answering.events import Calculated, Done, Event, Prompted
+from xnai.answering.events import Calculated, Done, Event, Prompted, Token
 from xnai.answering.evidence import evidence
 from xnai.answering.reading.asking import SOURCE_TOKENS, Asking, Count
 from xnai.answering.reading.files import Over, asked_over, by_file
@@ -27,6 +27,7 @@ from xnai.answering.reading.named import (
     sections_of,
     with_named,
 )
+from xnai.answering.reading.original import originals
 from xnai.answering.reading.plans import Told, few_first, nothing, over_compared, plan, recited
 from xnai.answering.reading.ranges import outside_alone
 from xnai.answering.reading.structure import asks_for_section
@@ -84,8 +85,10 @@ class Reader:
             gathered = replace(gathered, sheet=sheet)
         summary = run.whole is not None and not is_about(run.question.text)
         over = asked_over(gathered.sheet, run.question.text, summary=summary)
+        said = ""
         for telling in await _plan(asking, told, gathered, over, calculation):
             for token in told.drain():
+                said += token.text
                 yield token
             if not telling.sheet.lines:
                 continue
@@ -97,12 +100,17 @@ class Reader:
                 async for event in stream:
                     shown, is_over = await watch.see(event)
                     for one in shown:
+                        said += one.text if isinstance(one, Token) else ""
                         yield one
                     if is_over:
                         break
             await asking.look_again(telling, refusals=one_reading)
         for token in told.drain():
+            said += token.text
             yield token
+        foreign = bool(asking.translations) and told.outcome == "answered"
+        if foreign and (lines := originals(said, told.citations)):
+            yield Token(lines)
         missing = told.outcome == "not_found"
         yield Done(
             asking.count.reason,

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xnai.answering.reading import asking, astray, reader, telling
+from xnai.answering.reading import asking, astray, exact, reader, telling
 from xnai.answering.reading.doubt import Doubt
 from xnai.answering.reading.lines import Sheet
 from xnai.evaluation.case_run import run_cases
@@ -88,6 +88,7 @@ RULES = (
     Rule("yes or no again", telling.Telling, "correct", _none),
     Rule("refusal again", telling.Telling, "reconsider", _none),
     Rule("exact figures", telling, "as_known", lambda *args: (args[0], args[4])),
+    Rule("clause that is named", exact, "of_named_clause", _first),
     Rule("counted lists", telling, "as_counted", _plain),
     Rule("sums worked out", telling, "worked_out", _plain),
     Rule("place named", telling, "with_place", lambda _, answer, __: answer),

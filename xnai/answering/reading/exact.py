@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from xnai.answering.reading.clauses import of_named_clause
 from xnai.answering.reading.lines import NumberedLine
 from xnai.answering.reading.proof import figures_of
 from xnai.answering.reading.structure import without_number
@@ -64,6 +65,7 @@ def as_known(
     """
     body = _as_worked_out(body, results, [question, *computed])
     body = _as_first_or_last(body, question, quoted)
+    body = of_named_clause(body, question, quoted)
     body, reckoned = _as_reckoned(body, question, quoted)
     return body, computed | reckoned
 

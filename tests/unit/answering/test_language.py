@@ -57,8 +57,9 @@ async def test_a_question_is_put_in_the_language_of_the_documents_and_answered_i
     told, prompts = await asked_over(
         LEASE, "How much is the security deposit?", ["Wie hoch ist die Kaution?", answer]
     )
-    assert prompts[0].endswith("Question: How much is the security deposit?")
-    assert prompts[1].endswith("Question: Wie hoch ist die Kaution? Answer in English.")
+    assert prompts[0].endswith("Question: How much is the security deposit? In German:")
+    both = "Wie hoch ist die Kaution? (How much is the security deposit?)"
+    assert prompts[1].endswith(f"Question: {both} Answer in English.")
     original = "> Die Mieter leisten eine Kaution von 1.900,00 Euro, zahlbar zum Einzug. [1]"
     assert told == f"1,900 euros. [1]\n\n{original}"
 

@@ -20,25 +20,25 @@ QUESTION = "Wie hoch ist die Kaution?"
 @pytest.mark.parametrize(
     ("question", "language", "wanted"),
     [
-        (QUESTION, "de", True),
-        ("How high is the deposit?", "en", False),
-        ("?", "xx", False),
-        ("Wie? " * 70, "de", False),
+        (QUESTION, "de", "en"),
+        ("How high is the deposit?", "en", ""),
+        ("?", "xx", ""),
+        ("Wie? " * 70, "de", ""),
     ],
 )
 def test_a_question_in_another_language_is_put_in_that_of_the_text(question, language, wanted):
-    assert translating.is_wanted(question, language, SHEET) is wanted
+    assert translating.language_of(question, language, SHEET) == wanted
 
 
 def test_the_nearest_lines_show_their_words():
     cosines = [0.2, 0.3, 0.9, 0.1, 1.0]  # the last one is too short to show any
-    shown = translating.messages(QUESTION, SHEET, cosines)[-1].content
+    shown = translating.messages(QUESTION, "en", SHEET, cosines)[-1].content
     assert shown.startswith(f"Text: {LEASE[2]} {LEASE[1]}")
-    assert shown.endswith(f"Question: {QUESTION}")
+    assert shown.endswith(f"Question: {QUESTION} In English:")
 
 
 def test_without_an_embedder_the_longest_lines_are_shown():
-    shown = translating.messages(QUESTION, SHEET, [])[-1].content
+    shown = translating.messages(QUESTION, "en", SHEET, [])[-1].content
     assert shown.startswith(f"Text: {LEASE[0]}")
 
 

@@ -14,6 +14,7 @@ from xnai.answering.events import Token
 from xnai.answering.query import leant_on
 from xnai.answering.reading import astray, comparing, once_more, second_look, translating
 from xnai.answering.reading.answerability import LinearProbe, probe_of
+from xnai.answering.reading.count import Count
 from xnai.answering.reading.lines import NumberedLine, Sheet, quoted_lines
 from xnai.answering.reading.prompt import reading_messages
 from xnai.answering.reading.reply import STOPS, ModelReply
@@ -27,7 +28,6 @@ from xnai.llm.protocol import (
     Completion,
     CompletionEvent,
     Finished,
-    FinishReason,
     HiddenState,
     TokenText,
 )
@@ -45,24 +45,6 @@ _QUOTE_TOKENS = 120  # of the lines that one file is asked for
 _log = structlog.get_logger(__name__)
 
 
-class Count:
-    """The tokens of all that was asked for one question; ``reason`` is why its text ended."""
-
-    def __init__(self) -> None:
-        self.usage = Usage()
-        self.reason: FinishReason = "stop"
-        self.written = 0  # texts of the completion that runs
-
-    def add(self, more: Usage) -> None:
-        """Count what one completion has used."""
-        before, self.written = self.usage, 0
-        self.usage = Usage(
-            before.prompt_tokens + more.prompt_tokens,
-            before.completion_tokens + more.completion_tokens,
-            before.reused_tokens + more.reused_tokens,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Asking:
     """The prompts of one question; ``history`` holds the turns before that go with it."""
@@ -78,13 +60,16 @@ class Asking:
         read = {passage.document_id for passage in self.run.passages}
         whole = self.run.whole == "summary" and len(read) == 1
         put = self.translations.get(question, question)
-        return as_asked(put, self.run.language, whole=whole, translated=put != question)
+        if translated := put != question:  # what it has lost, the question itself still says
+            put = f"{put} ({question})"
+        return as_asked(put, self.run.language, whole=whole, translated=translated)
 
     async def translate(self, question: str, sheet: Sheet) -> None:
         """Have a question put in the language of the documents from now on, if it is another."""
-        if not translating.is_wanted(question, self.run.language, sheet):
+        if not (language := translating.language_of(question, self.run.language, sheet)):
             return
-        messages = translating.messages(question, sheet, await self._cosines(question, sheet))
+        near = await self._cosines(question, sheet)
+        messages = translating.messages(question, language, sheet, near)
         written = await self._written(messages, translating.sampling(self.run.question.sampling))
         self.translations[question] = translating.translated(written, question)
 

@@ -21,6 +21,7 @@ _NEARLY = 0.75  # of its words, more than that one line has
 _MOST = 16  # words that mean something
 _LEAST_NEW = 3  # of them that the question has not
 _LABELS = re.compile(r"^(?:\s{0,3}(?:Source|Answer)\s?:(?:\s?none\b)?){1,4}", re.IGNORECASE)
+_MARGINS = ("Header: ", "Footer: ")  # as readers of Word files call what stands on every page
 _REFUSED = "Source: none\nAnswer: This is not in your documents."
 _AGAIN = (
     "Question: {question}\n"
@@ -48,7 +49,8 @@ def carried_by(answer: str, question: str, sheet: Sheet) -> NumberedLine | None:
     words, asked = words_of(answer), words_of(question)
     if len(words) > _MOST or len(list(sentences(answer))) > 1:
         return None
-    best = max(sheet.lines, key=lambda line: len(words & words_of(line.text)), default=None)
+    lines = [line for line in sheet.lines if not line.text.startswith(_MARGINS)]
+    best = max(lines, key=lambda line: len(words & words_of(line.text)), default=None)
     if best is None or not words:
         return None
     shared = words & words_of(best.text)

@@ -13,7 +13,8 @@ from dataclasses import replace
 from xnai.answering.about import is_about
 from xnai.answering.events import Calculated, Done, Event, Prompted, Token
 from xnai.answering.evidence import evidence
-from xnai.answering.reading.asking import SOURCE_TOKENS, Asking, Count
+from xnai.answering.reading.asking import SOURCE_TOKENS, Asking
+from xnai.answering.reading.count import Count
 from xnai.answering.reading.files import Over, asked_over, by_file
 from xnai.answering.reading.gather import Gathered, Gatherer
 from xnai.answering.reading.grids import grid_alone

@@ -8,6 +8,8 @@ language of whoever asks.
 from collections.abc import Sequence
 from pathlib import Path
 
+from babel import Locale
+
 from xnai.answering.few_shot import example_turns
 from xnai.answering.reading.files import by_file
 from xnai.answering.reading.lines import Sheet
@@ -28,19 +30,29 @@ _TOKENS = 64
 _MARKS = ("?", "\uff1f", "\u061f")
 
 
-def is_wanted(question: str, language: str, sheet: Sheet) -> bool:
-    """Whether a question is in another language than each of the documents, and both are known."""
+def language_of(question: str, language: str, sheet: Sheet) -> str:
+    """The language that a question is to be put in: that of the documents, a code.
+
+    Empty where one of them is in the question's, or where a language is not known.
+    """
     if language not in KNOWN or len(question) > _LONGEST:
-        return False
+        return ""
     languages = [detect(_longest(one.sheet)) for one in by_file(sheet)]
-    return bool(languages) and None not in languages and language not in languages
+    if not languages or None in languages or language in languages:
+        return ""
+    return languages[0] or ""
 
 
-def messages(question: str, sheet: Sheet, cosines: Sequence[float]) -> tuple[Message, ...]:
+def messages(
+    question: str, language: str, sheet: Sheet, cosines: Sequence[float]
+) -> tuple[Message, ...]:
     """The prompt that asks for a question in the language of the documents.
+
+    The language is named: a small model that is to see it from the text takes Spanish for French.
 
     Args:
         question: as it was asked.
+        language: the code of the documents' language.
         sheet: the documents.
         cosines: of the question and each line, if they are known. The lines nearest to it are shown
             to the model, so that it takes their words: a "Kaution" is a deposit in one lease, and a
@@ -50,7 +62,8 @@ def messages(question: str, sheet: Sheet, cosines: Sequence[float]) -> tuple[Mes
     best = sorted(range(len(cosines)), key=lambda at: -cosines[at])[:_NEAREST]
     near = [sheet.lines[at].text for at in best if len(sheet.lines[at].text) >= _LEAST]
     shown = " ".join(text[: _SHOWN // 2] for text in near) or _longest(sheet)
-    asked = f"Text: {shown[:_SHOWN]} Question: {' '.join(question.split())}"
+    name = Locale("en").languages[language]
+    asked = f"Text: {shown[:_SHOWN]} Question: {' '.join(question.split())} In {name}:"
     return (Message("system", _SYSTEM), *example_turns(_EXAMPLES), Message("user", asked))
 
 

@@ -38,6 +38,7 @@ def test_the_value_of_the_clause_that_is_asked_about_is_told(said, question, lin
     [
         ("2 years.", "how long is the guarantee", GUARANTEE),
         ("5 years.", "how long is the guarantee on the compressor", GUARANTEE),
+        ("2 €", "What do children pay?", ENTRY),  # which the line has not
         ("8 €", "What do adults pay?", ENTRY),  # what begins the line goes on in all of it
         ("900 €", "What is the rent with heating?", RENT),
         ("30 €", "What is the fee now?", "In 2024 the fee was 30 €, in 2025 it is 35 €."),

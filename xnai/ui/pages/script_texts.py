@@ -17,6 +17,7 @@ TEXTS = (
     marked("Models"),
     marked("Deleted {file}."),
     marked("Chosen: {number}"),
+    marked("{file} was added, and is being read."),
     marked("{file} is kept in the library."),
     marked("{file} is no longer in the library."),
     marked("Drop a file here, or press the paper clip, and ask about it."),

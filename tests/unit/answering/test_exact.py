@@ -157,3 +157,21 @@ def test_the_rows_outside_of_their_ranges_are_told(question: str, outside: list[
 )
 def test_no_rows_are_told_where_none_is_outside_or_one_is_named(report: Sheet, question: str):
     assert outside_alone(report, question) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "right"),
+    [
+        ("1.085 € im Monat.", "1.085 £ im Monat."),
+        ("£1,085 a month.", "£1,085 a month."),
+        ("1.085 im Monat.", "1.085 im Monat."),
+    ],
+)
+def test_money_keeps_the_sign_of_its_line(said: str, right: str):
+    lines = sheet("3.1 The Rent is £1,085.00 per calendar month.").lines
+    assert as_known(said, "wie hoch ist die miete", lines, ())[0] == right
+
+
+def test_where_a_line_has_no_sign_or_two_nothing_is_exchanged():
+    for line in ("The rent is 1,085.00 euros.", "The rent is £900 or €1,085."):
+        assert as_known("$1,085.", "the rent?", sheet(line).lines, ())[0] == "$1,085."

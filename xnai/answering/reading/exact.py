@@ -22,6 +22,7 @@ _FIRST = re.compile(
     r"最早|首班|始発",
     re.IGNORECASE,
 )
+_MONEY = re.compile(r"[€£$¥]")
 _SEVERAL = 2
 _MOST_TERMS = 4
 _TOGETHER = re.compile(
@@ -65,7 +66,7 @@ def as_known(
     """
     body = _as_worked_out(body, results, [question, *computed])
     body = _as_first_or_last(body, question, quoted)
-    body = of_named_clause(body, question, quoted)
+    body = _in_their_money(of_named_clause(body, question, quoted), quoted)
     body, reckoned = _as_reckoned(body, question, quoted)
     return body, computed | reckoned
 
@@ -99,6 +100,18 @@ def _as_first_or_last(body: str, question: str, quoted: Sequence[NumberedLine]) 
         return body
     right = times[(max if last else min)(times)]
     return body[: said[0].start()] + right + body[said[0].end() :]
+
+
+def _in_their_money(body: str, quoted: Sequence[NumberedLine]) -> str:
+    """A sentence with the sign of money that its lines have.
+
+    Asked in German for an English rent, a small model tells the pounds as euros.
+    """
+    said = set(_MONEY.findall(body))
+    there = set(_MONEY.findall(" ".join(line.text for line in quoted)))
+    if len(said) != 1 or len(there) != 1 or said == there:
+        return body
+    return body.replace(said.pop(), there.pop())
 
 
 def _as_reckoned(

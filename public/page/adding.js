@@ -87,17 +87,25 @@ export class Adding {
     if (this.sent?.row === row) this.sent.request.abort();
   }
 
-  next() {
+  async next() {
     if (this.sent || !this.waiting.length) return;
     const { file, row } = this.waiting.shift();
     const request = new XMLHttpRequest();
+    this.sent = { row, request };
+    // A folder that is dropped looks like a file until it is read.
+    if (!(await file.slice(0, 1).arrayBuffer().catch(() => null))) {
+      this.sent = null;
+      this.refuse(row, fill(say("{file} cannot be read: files of this kind are not known here. PDF, Word, Excel, PowerPoint, OpenDocument, RTF, text, tables, web pages, e-mail, e-books, ZIP and pictures are."), { file: file.name }));
+      this.next();
+      return;
+    }
+    if (!row.isConnected) return this.ended(file, row, request); // cancelled meanwhile
     const bar = document.createElement("progress");
     bar.max = 100;
     bar.value = 0;
     bar.setAttribute("aria-label", file.name);
     row.querySelector("span").after(bar);
     this.say(row, file.name);
-    this.sent = { row, request };
     request.upload.addEventListener("progress", (event) => event.lengthComputable && (bar.value = (100 * event.loaded) / event.total));
     request.addEventListener("loadend", () => this.ended(file, row, request));
     request.open("POST", `/libraries/${encodeURIComponent(this.form.dataset.library)}/files`);

@@ -35,6 +35,6 @@ export function installDropping(isOpen, take) {
     event.preventDefault();
     event.stopImmediatePropagation();
     end();
-    take([...event.dataTransfer.files]);
+    if (isOpen()) take([...event.dataTransfer.files]);
   }, true);
 }

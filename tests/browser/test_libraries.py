@@ -187,3 +187,13 @@ def test_files_are_added_to_a_library_without_a_chat(page: Page, chat: Server, s
             cancelable: true})); }"""
     )
     expect(page.locator("li[data-name='buoy.txt']")).to_contain_text("passage", timeout=ANSWER_MS)
+
+    # A folder that is dropped: its content cannot be read as a file's.
+    page.evaluate(
+        """() => { const folder = new File(['x'], 'papers');
+        folder.slice = () => ({arrayBuffer: () => Promise.reject(new DOMException('no'))});
+        const event = new DragEvent('drop', {bubbles: true, cancelable: true});
+        Object.defineProperty(event, 'dataTransfer', {value: {types: ['Files'], files: [folder]}});
+        document.body.dispatchEvent(event); }"""
+    )
+    expect(rows).to_contain_text(["papers cannot be read: files of this kind"])
